@@ -1,0 +1,188 @@
+//! The arguments of one call, checked against the command's fields before its function runs.
+//! So a command reads what it declared and need not check again; passwords are wiped when the call ends.
+
+use serde_json::{Map, Value};
+
+use super::{Failed, Field, FieldKind};
+
+/// Longest text of one argument in bytes; RFC 7622 allows 3071 for a full address, but no argument is one.
+const TEXT_BYTES_MAX: usize = 2048;
+
+/// Checked arguments. The getters panic when a command reads a field that it did not declare with that kind.
+#[derive(Clone)]
+pub struct Arguments {
+    fields: &'static [Field],
+    given: Map<String, Value>,
+}
+
+impl Arguments {
+    /// Checks names, presence and kinds. Everything may be given as text (`"true"`, `"3"`), as a batch line does.
+    pub fn check(fields: &'static [Field], given: Map<String, Value>) -> Result<Self, Failed> {
+        if let Some(name) = given.keys().find(|name| !fields.iter().any(|field| field.name == name.as_str())) {
+            return Err(Failed::usage(format!("there is no argument `{name}`")));
+        }
+        let mut checked = Map::new();
+        for field in fields {
+            match given.get(field.name) {
+                Some(value) => {
+                    let value =
+                        check_value(field, value).map_err(|why| Failed::usage(format!("`{}` {why}", field.name)))?;
+                    checked.insert(field.name.to_owned(), value);
+                }
+                None if field.required => {
+                    return Err(Failed::usage(format!("`{}` is missing: {}", field.name, field.about)));
+                }
+                None => {}
+            }
+        }
+        Ok(Self { fields, given: checked })
+    }
+
+    /// A text, an address, a choice or a password that was declared as required.
+    pub fn text(&self, name: &str) -> &str {
+        self.text_if_given(name).unwrap_or_else(|| panic!("the field {name} is declared as required"))
+    }
+
+    /// A text, an address, a choice or a password that may be left out.
+    pub fn text_if_given(&self, name: &str) -> Option<&str> {
+        self.declared(name, |kind| !matches!(kind, FieldKind::Flag | FieldKind::Count));
+        self.given.get(name).and_then(Value::as_str)
+    }
+
+    /// A flag; off if it was left out.
+    pub fn flag(&self, name: &str) -> bool {
+        self.declared(name, |kind| matches!(kind, FieldKind::Flag));
+        self.given.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// A number; `None` if it was left out.
+    pub fn count(&self, name: &str) -> Option<u64> {
+        self.declared(name, |kind| matches!(kind, FieldKind::Count));
+        self.given.get(name).and_then(Value::as_u64)
+    }
+
+    fn declared(&self, name: &str, fits: impl Fn(FieldKind) -> bool) {
+        let declared = self.fields.iter().any(|field| field.name == name && fits(field.kind));
+        assert!(declared, "the field {name} is declared with the kind it is read as");
+    }
+}
+
+/// Names only: a password must not end up in a log by way of `{:?}`.
+impl std::fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.given.keys()).finish()
+    }
+}
+
+/// The value in its field's own JSON type, or why it does not fit.
+fn check_value(field: &Field, value: &Value) -> Result<Value, String> {
+    match (field.kind, value) {
+        (FieldKind::Flag, Value::Bool(_)) => Ok(value.clone()),
+        (FieldKind::Flag, Value::String(text)) if text == "true" => Ok(Value::Bool(true)),
+        (FieldKind::Flag, Value::String(text)) if text == "false" => Ok(Value::Bool(false)),
+        (FieldKind::Flag, _) => Err("must be true or false".to_owned()),
+        (FieldKind::Count, Value::Number(number)) if number.is_u64() => Ok(value.clone()),
+        (FieldKind::Count, Value::String(text)) if text.parse::<u64>().is_ok() => {
+            Ok(text.parse::<u64>().map_or(Value::Null, Value::from))
+        }
+        (FieldKind::Count, _) => Err("must be a whole number".to_owned()),
+        (kind, Value::String(text)) => check_text(kind, text).map(|()| value.clone()),
+        _ => Err("must be text".to_owned()),
+    }
+}
+
+fn check_text(kind: FieldKind, text: &str) -> Result<(), String> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(format!("is longer than {TEXT_BYTES_MAX} bytes"));
+    }
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("contains control characters".to_owned());
+    }
+    match kind {
+        FieldKind::Jid if !is_account_shaped(text) => {
+            Err(format!("must be an address like alice@example.org, and `{text}` is not"))
+        }
+        FieldKind::Choice(choices) if !choices.contains(&text) => {
+            Err(format!("must be one of {}, and `{text}` is not", choices.join(", ")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The shape only; the string preparation of RFC 7622 happens where the address is used.
+fn is_account_shaped(text: &str) -> bool {
+    let parts = text.split_once('@');
+    parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains(['@', '/', ' ']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELDS: &[Field] = &[
+        Field::required("jid", FieldKind::Jid, "the account").positional(),
+        Field::optional("password", FieldKind::Password, "its password"),
+        Field::optional("admin", FieldKind::Flag, "make it an admin"),
+        Field::optional("limit", FieldKind::Count, "how many"),
+        Field::optional("role", FieldKind::Choice(&["user", "admin"]), "the role"),
+    ];
+
+    fn check(json: &str) -> Result<Arguments, Failed> {
+        let Value::Object(given) = serde_json::from_str(json).unwrap() else { panic!("an object") };
+        Arguments::check(FIELDS, given)
+    }
+
+    #[test]
+    fn arguments_are_read_by_their_kinds() {
+        let arguments = check(r#"{"jid":"a@b.example","admin":true,"limit":3,"role":"user"}"#).unwrap();
+        assert_eq!(arguments.text("jid"), "a@b.example");
+        assert_eq!(arguments.text_if_given("password"), None);
+        assert!(arguments.flag("admin"));
+        assert_eq!(arguments.count("limit"), Some(3));
+    }
+
+    #[test]
+    fn text_stands_for_flags_and_numbers() {
+        let arguments = check(r#"{"jid":"a@b.example","admin":"true","limit":"3"}"#).unwrap();
+        assert!(arguments.flag("admin"));
+        assert_eq!(arguments.count("limit"), Some(3));
+    }
+
+    #[test]
+    fn mistakes_are_wrong_use_and_named() {
+        for (json, message) in [
+            (r#"{}"#, "`jid` is missing: the account"),
+            (r#"{"jid":7}"#, "`jid` must be text"),
+            (r#"{"jid":"alice"}"#, "`jid` must be an address like alice@example.org, and `alice` is not"),
+            (r#"{"jid":"a@b","who":"x"}"#, "there is no argument `who`"),
+            (r#"{"jid":"a@b","admin":"perhaps"}"#, "`admin` must be true or false"),
+            (r#"{"jid":"a@b","limit":-1}"#, "`limit` must be a whole number"),
+            (r#"{"jid":"a@b","role":"king"}"#, "`role` must be one of user, admin, and `king` is not"),
+            (r#"{"jid":"a@b","password":""}"#, "`password` is empty"),
+            ("{\"jid\":\"a\\u0007@b\"}", "`jid` contains control characters"),
+        ] {
+            assert_eq!(check(json).unwrap_err(), Failed::usage(message), "{json}");
+        }
+    }
+
+    #[test]
+    fn long_text_is_refused() {
+        let json = format!(r#"{{"jid":"{}@b"}}"#, "a".repeat(TEXT_BYTES_MAX));
+        assert_eq!(check(&json).unwrap_err().message, "`jid` is longer than 2048 bytes");
+    }
+
+    #[test]
+    fn debug_output_has_names_only() {
+        let arguments = check(r#"{"jid":"a@b","password":"hunter2"}"#).unwrap();
+        assert_eq!(format!("{arguments:?}"), r#"["jid", "password"]"#);
+    }
+
+    #[test]
+    #[should_panic(expected = "declared with the kind")]
+    fn reading_an_undeclared_field_is_a_mistake_of_the_command() {
+        check(r#"{"jid":"a@b"}"#).unwrap().flag("jid");
+    }
+}
