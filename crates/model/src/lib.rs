@@ -1,1 +1,20 @@
-//! To be written.
+//! What storage speaks of: row types, the changes a record asks for, and what became of it.
+//!
+//! Every crate from `store` upwards uses these values. They hold their own invariants and nothing else: no I/O, no
+//! clock, no randomness; ids and times are given by the caller.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod account;
+mod archive;
+mod keys;
+mod outcome;
+mod record;
+#[doc(hidden)]
+pub mod stub;
+
+pub use account::{Account, AccountId, AccountState, Role};
+pub use archive::{ArchivedRow, Direction, Keep};
+pub use keys::{KeyHash, StoredKeys};
+pub use outcome::{Outcome, Unavailable};
+pub use record::{Op, Record};

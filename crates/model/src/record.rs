@@ -1,0 +1,117 @@
+//! What must become durable together: a record is a list of changes that happen all or not at all.
+//! Filled while a stanza is admitted, applied by the store's writer.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::stub::Stanza;
+use crate::{Account, AccountId, AccountState, Direction, Keep, Role, StoredKeys};
+
+/// The changes of one record, in order. All become durable in one commit, or none does.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// The changes. A message between two local accounts has two: one row for each side.
+    pub ops: SmallVec<[Op; 2]>,
+}
+
+impl Record {
+    /// A record with one change.
+    pub fn of(op: Op) -> Record {
+        let mut record = Record::default();
+        record.push(op);
+        record
+    }
+
+    /// Adds a change behind the others.
+    pub fn push(&mut self, op: Op) {
+        self.ops.push(op);
+    }
+
+    /// Whether there is nothing to make durable; such a record need not see the writer.
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+}
+
+/// One change. Unless said otherwise an account that does not exist makes the whole record
+/// [`Gone`](crate::Outcome::Gone).
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// A new account with its keys. [`Conflict`](crate::Outcome::Conflict) if its name or id is in use.
+    AddAccount {
+        /// The account; its id must be random and new.
+        account: Box<Account>,
+        /// At most one set per hash function.
+        keys: Vec<StoredKeys>,
+    },
+    /// Replaces all keys of an account and raises its `auth_epoch`.
+    SetKeys {
+        /// The account.
+        id: AccountId,
+        /// At most one set per hash function; none at all means that nobody can log in with a password.
+        keys: Vec<StoredKeys>,
+    },
+    /// Gives an account another role.
+    SetRole {
+        /// The account.
+        id: AccountId,
+        /// Its new role.
+        role: Role,
+    },
+    /// Enables or disables an account; disabling raises its `auth_epoch`.
+    SetState {
+        /// The account.
+        id: AccountId,
+        /// Its new state.
+        state: AccountState,
+    },
+    /// Removes an account. With the commit it does not exist any more and its name is free; its rows are removed in
+    /// pieces afterwards, also after a restart.
+    ForgetAccount {
+        /// The account.
+        id: AccountId,
+    },
+    /// A new row at the end of an archive; its id is the owner's last id plus one.
+    /// [`Full`](crate::Outcome::Full) if it is unseen and the owner has too many unseen rows already.
+    Append {
+        /// Whose archive.
+        owner: AccountId,
+        /// When, Unix time in milliseconds.
+        at_ms: u64,
+        /// Sent or received by the owner.
+        direction: Direction,
+        /// How long the row stays.
+        keep: Keep,
+        /// Whether a client of the owner still has to prove receipt.
+        unseen: bool,
+        /// The message. Rows of one record that share one `Arc` share its bytes on disk.
+        stanza: Arc<Stanza>,
+    },
+    /// A client of the owner has proved receipt: the rows are not unseen any more, and those kept only until then are
+    /// removed. Ids that do not exist are passed over, so saying it twice does no harm.
+    Seen {
+        /// Whose archive.
+        owner: AccountId,
+        /// Ranges of ids, both ends included.
+        ids: Vec<(u64, u64)>,
+    },
+    /// A value of the server itself, such as the secret behind the salts of unknown users. Replaces an earlier one.
+    SetMeta {
+        /// Its name, in our own code; never taken from input.
+        key: &'static str,
+        /// Its bytes.
+        value: Box<[u8]>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_stays_small_because_every_waiting_message_has_one() {
+        assert!(size_of::<Op>() <= 48, "{}", size_of::<Op>());
+        assert!(size_of::<Record>() <= 112, "{}", size_of::<Record>());
+    }
+}
