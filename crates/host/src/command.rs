@@ -16,7 +16,7 @@ use crate::server::Server;
 
 /// One verb, declared as a constant beside the code that runs it and listed in that part's table.
 ///
-/// ```ignore
+/// ```text
 /// pub const COMMANDS: &[Command] = &[Command {
 ///     name: "user delete",
 ///     about: "Delete an account and everything it stored",
@@ -93,10 +93,12 @@ impl Field {
 /// What an argument may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldKind {
-    /// Any text without control characters, at most 1 KiB.
+    /// Any text without control characters, at most 3071 bytes.
     Text,
-    /// The address of an account, `local@domain`.
+    /// The address of an account, `local@domain`; read by [`Arguments::jid`].
     Jid,
+    /// The address of a session, `local@domain/resource`, or of an account for all its sessions; read by [`Arguments::jid`].
+    Session,
     /// A secret: asked for on the terminal or read from standard input, never shown and never logged.
     Password,
     /// On or off.

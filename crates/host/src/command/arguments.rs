@@ -1,12 +1,13 @@
 //! The arguments of one call, checked against the command's fields before its function runs.
 //! So a command reads what it declared and need not check again; passwords are wiped when the call ends.
 
+use metronome_proto::jid::Jid;
 use serde_json::{Map, Value};
 
 use super::{Failed, Field, FieldKind};
 
-/// Longest text of one argument in bytes; RFC 7622 allows 3071 for a full address, but no argument is one.
-const TEXT_BYTES_MAX: usize = 2048;
+/// Longest text of one argument in bytes: a full address, whose parts may have 1023 bytes each (RFC 7622 section 3.1).
+const TEXT_BYTES_MAX: usize = 3071;
 
 /// Checked arguments. The getters panic when a command reads a field that it did not declare with that kind.
 #[derive(Clone)]
@@ -47,6 +48,18 @@ impl Arguments {
     pub fn text_if_given(&self, name: &str) -> Option<&str> {
         self.declared(name, |kind| !matches!(kind, FieldKind::Flag | FieldKind::Count));
         self.given.get(name).and_then(Value::as_str)
+    }
+
+    /// The address of an account or of one of its sessions, prepared; the field is declared as required.
+    pub fn jid(&self, name: &str) -> Jid {
+        self.jid_if_given(name).unwrap_or_else(|| panic!("the field {name} is declared as required"))
+    }
+
+    /// The address of an account or of one of its sessions, prepared; may be left out.
+    pub fn jid_if_given(&self, name: &str) -> Option<Jid> {
+        self.declared(name, |kind| matches!(kind, FieldKind::Jid | FieldKind::Session));
+        let text = self.given.get(name).and_then(Value::as_str)?;
+        Some(Jid::parse(text).expect("an address that was checked is one"))
     }
 
     /// A flag; off if it was left out.
@@ -102,20 +115,25 @@ fn check_text(kind: FieldKind, text: &str) -> Result<(), String> {
         return Err("contains control characters".to_owned());
     }
     match kind {
-        FieldKind::Jid if !is_account_shaped(text) => {
-            Err(format!("must be an address like alice@example.org, and `{text}` is not"))
-        }
+        FieldKind::Jid => check_account(text),
+        // A session is named by its full address, all sessions of an account by the bare one.
+        FieldKind::Session => check_account(text.split_once('/').map_or(text, |(bare, _)| bare))
+            .and_then(|_| Jid::parse(text).map_err(|why| format!("must be an address, and `{text}` is not: {why}"))),
         FieldKind::Choice(choices) if !choices.contains(&text) => {
-            Err(format!("must be one of {}, and `{text}` is not", choices.join(", ")))
+            return Err(format!("must be one of {}, and `{text}` is not", choices.join(", ")));
         }
-        _ => Ok(()),
+        _ => return Ok(()),
     }
+    .map(|_| ())
 }
 
-/// The shape only; the string preparation of RFC 7622 happens where the address is used.
-fn is_account_shaped(text: &str) -> bool {
-    let parts = text.split_once('@');
-    parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains(['@', '/', ' ']))
+fn check_account(text: &str) -> Result<Jid, String> {
+    let why = match Jid::parse(text) {
+        Ok(jid) if jid.is_bare() && !jid.is_domain() => return Ok(jid),
+        Ok(_) => String::new(),
+        Err(why) => format!(": {why}"),
+    };
+    Err(format!("must be an address like alice@example.org, and `{text}` is not{why}"))
 }
 
 #[cfg(test)]
@@ -128,6 +146,7 @@ mod tests {
         Field::optional("admin", FieldKind::Flag, "make it an admin"),
         Field::optional("limit", FieldKind::Count, "how many"),
         Field::optional("role", FieldKind::Choice(&["user", "admin"]), "the role"),
+        Field::optional("session", FieldKind::Session, "the session"),
     ];
 
     fn check(json: &str) -> Result<Arguments, Failed> {
@@ -157,6 +176,8 @@ mod tests {
             (r#"{}"#, "`jid` is missing: the account"),
             (r#"{"jid":7}"#, "`jid` must be text"),
             (r#"{"jid":"alice"}"#, "`jid` must be an address like alice@example.org, and `alice` is not"),
+            (r#"{"jid":"a@b/c"}"#, "`jid` must be an address like alice@example.org, and `a@b/c` is not"),
+            (r#"{"jid":"a@b","session":"b/c"}"#, "`session` must be an address like alice@example.org, and `b` is not"),
             (r#"{"jid":"a@b","who":"x"}"#, "there is no argument `who`"),
             (r#"{"jid":"a@b","admin":"perhaps"}"#, "`admin` must be true or false"),
             (r#"{"jid":"a@b","limit":-1}"#, "`limit` must be a whole number"),
@@ -169,9 +190,16 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_prepared() {
+        let arguments = check(r#"{"jid":"Alice@Example.ORG","session":"alice@example.org/Phone"}"#).unwrap();
+        assert_eq!(arguments.jid("jid").as_str(), "alice@example.org");
+        assert_eq!(arguments.jid("session").resource(), Some("Phone"));
+    }
+
+    #[test]
     fn long_text_is_refused() {
         let json = format!(r#"{{"jid":"{}@b"}}"#, "a".repeat(TEXT_BYTES_MAX));
-        assert_eq!(check(&json).unwrap_err().message, "`jid` is longer than 2048 bytes");
+        assert_eq!(check(&json).unwrap_err().message, "`jid` is longer than 3071 bytes");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use metronome_proto::jid::prepare_domain;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -190,7 +191,7 @@ fn read_string(setting: &Setting, text: &str) -> Result<Value, Unplaced> {
         |wrong: UnitError| (format!("`{text}` is not {}: {}", measured(setting.kind), wrong.problem), wrong.hint);
     match setting.kind {
         Kind::Choice(choices) => read_choice(text, choices).map(|()| Value::Text(text.into())),
-        Kind::Domain => read_domain(text).map(|()| Value::Text(text.into())),
+        Kind::Domain => read_domain(text).map(|domain| Value::Text(domain.into())),
         Kind::Bytes => {
             let bytes = units::read_bytes(text).map_err(unit)?;
             refuse_out_of_range(setting, bytes, text, write_bytes)?;
@@ -251,16 +252,11 @@ fn likely_choice<'a>(text: &str, choices: &[&'a str]) -> Option<&'a str> {
     choices.iter().find(|choice| choice.eq_ignore_ascii_case(&text)).or_else(|| choices.iter().find(alike)).copied()
 }
 
-/// The plain mistakes only: whether a name is a valid domain of a JID is decided where the host is made.
-fn read_domain(text: &str) -> Result<(), Unplaced> {
-    let hint = || "write a domain name like \"example.org\"".to_owned();
-    if text.is_empty() {
-        return Err(("the domain is empty".to_owned(), hint()));
-    }
-    match text.chars().find(|c| c.is_whitespace() || matches!(c, '@' | '/' | ':' | '*' | '"' | '<' | '>' | '&' | '\''))
-    {
-        Some(c) => Err((format!("`{text}` is not a domain name: it contains `{c}`"), hint())),
-        None => Ok(()),
+/// The domain as it is compared: prepared as the domain part of a JID (RFC 7622 section 3.2).
+fn read_domain(text: &str) -> Result<String, Unplaced> {
+    match prepare_domain(text) {
+        Ok(domain) => Ok(domain.into_owned()),
+        Err(why) => Err((format!("`{text}` is not a domain name: {why}"), "write one like \"example.org\"".to_owned())),
     }
 }
 
@@ -276,19 +272,21 @@ fn read_entry(setting: &Setting, entry: &Spanned<DeValue<'_>>) -> Result<(String
 }
 
 fn read_list(setting: &Setting, entries: &[(String, Range<usize>)]) -> Result<Value, Wrong> {
-    for (index, (entry, span)) in entries.iter().enumerate() {
+    let mut read = Vec::with_capacity(entries.len());
+    for (entry, span) in entries {
         let wrong = |(message, hint)| Wrong { message, hint, span: span.clone() };
-        match setting.kind {
-            Kind::Choices(choices) => read_choice(entry, choices).map_err(wrong)?,
+        let entry = match setting.kind {
+            Kind::Choices(choices) => read_choice(entry, choices).map(|()| entry.clone()).map_err(wrong)?,
             Kind::Domains => read_domain(entry).map_err(wrong)?,
-            _ => {}
-        }
-        if entries[..index].iter().any(|(earlier, _)| earlier == entry) {
+            _ => entry.clone(),
+        };
+        if read.contains(&entry) {
             return Err(wrong((format!("`{entry}` is in the list twice"), "remove one of them".to_owned())));
         }
+        read.push(entry);
     }
     if setting.kind != Kind::Addresses {
-        return Ok(Value::List(entries.iter().map(|(entry, _)| entry.clone()).collect()));
+        return Ok(Value::List(read.into()));
     }
     let addresses: Result<Vec<_>, Wrong> = entries.iter().map(|(entry, span)| read_address(entry, span)).collect();
     Ok(Value::Addresses(addresses?.into()))
@@ -300,4 +298,105 @@ fn read_address(entry: &str, span: &Range<usize>) -> Result<SocketAddr, Wrong> {
         hint: "write it like \"127.0.0.1:5222\", or \"[::]:5222\" for every address".to_owned(),
         span: span.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(kind: Kind) -> Setting {
+        Setting::new("part.key", kind, "", "A test.")
+    }
+
+    fn read(kind: Kind, literal: &str) -> Result<Value, Wrong> {
+        Value::read(&setting(kind), &DeValue::parse(literal).unwrap())
+    }
+
+    /// Reads a wrong value and returns its message, its hint and what the span covers.
+    fn wrong(setting: &Setting, literal: &str) -> (String, String, String) {
+        let wrong = Value::read(setting, &DeValue::parse(literal).unwrap()).unwrap_err();
+        (wrong.message, wrong.hint, literal[wrong.span].to_owned())
+    }
+
+    #[test]
+    fn every_kind_is_written_as_it_is_read() {
+        for (kind, literal) in [
+            (Kind::Flag, "true"),
+            (Kind::Count { min: 0, max: 9 }, "7"),
+            (Kind::Text, r#""a \"quoted\" word""#),
+            (Kind::Choice(&["one", "two"]), r#""two""#),
+            (Kind::Choices(&["one", "two"]), r#"["two", "one"]"#),
+            (Kind::List, r#"["a", "b"]"#),
+            (Kind::Domain, r#""example.org""#),
+            (Kind::Domains, r#"["example.org", "example.net"]"#),
+            (Kind::Bytes, r#""256 KiB""#),
+            (Kind::Rate, r#""64 KiB/s""#),
+            (Kind::Frequency, r#""10/min""#),
+            (Kind::Duration, r#""30 s""#),
+            (Kind::Addresses, r#"["127.0.0.1:5222", "[::1]:5222"]"#),
+            (Kind::Path, r#""/var/lib/metronome""#),
+        ] {
+            let written = read(kind, literal).unwrap().to_toml();
+            let again = read(kind, &written).unwrap();
+            assert_eq!(read(kind, literal).unwrap(), again, "{literal} was written as {written}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_names_what_was_found_and_shows_the_right_form() {
+        let bytes = Setting::new("limits.c2s.stanza", Kind::Bytes, "\"256 KiB\"", "");
+        let expected = ("expected a size in quotes, found a number", "write it like stanza = \"256 KiB\"", "262144");
+        let (message, hint, span) = wrong(&bytes, "262144");
+        assert_eq!((message.as_str(), hint.as_str(), span.as_str()), expected);
+    }
+
+    #[test]
+    fn an_entry_of_a_list_is_marked_alone() {
+        let (message, _, span) = wrong(&setting(Kind::Addresses), r#"["127.0.0.1:5222", "5222"]"#);
+        assert_eq!((message.as_str(), span.as_str()), ("`5222` is not an address with a port", r#""5222""#));
+        let (message, _, span) = wrong(&setting(Kind::List), r#"["a", 7]"#);
+        assert_eq!((message.as_str(), span.as_str()), ("expected a string in the list, found a number", "7"));
+        let (message, _, span) = wrong(&setting(Kind::Choices(&["a", "b"])), r#"["a", "c"]"#);
+        assert_eq!((message.as_str(), span.as_str()), ("`c` is not one of the choices", r#""c""#));
+    }
+
+    #[test]
+    fn a_domain_twice_is_refused_whatever_its_case() {
+        let (message, _, span) = wrong(&setting(Kind::Domains), r#"["example.org", "Example.ORG"]"#);
+        assert_eq!((message.as_str(), span.as_str()), ("`example.org` is in the list twice", r#""Example.ORG""#));
+    }
+
+    #[test]
+    fn values_out_of_range_name_the_range() {
+        let stanza = setting(Kind::Bytes).within(10_240, 1 << 20);
+        assert_eq!(wrong(&stanza, r#""1 KiB""#).1, "write a value from 10 KiB to 1 MiB");
+        let idle = setting(Kind::Duration).within(1000, 60_000);
+        assert_eq!(wrong(&idle, r#""2 min""#).1, "write a value from 1 s to 1 min");
+        let count = setting(Kind::Count { min: 1, max: 10 });
+        assert_eq!(
+            wrong(&count, "11"),
+            ("11 is out of range".into(), "write a whole number from 1 to 10".into(), "11".into())
+        );
+        assert_eq!(wrong(&count, "-1").0, "-1 is out of range");
+    }
+
+    #[test]
+    fn plain_words_need_no_quotes() {
+        for (kind, words, literal) in [
+            (Kind::Flag, "yes", "true"),
+            (Kind::Count { min: 0, max: 9 }, "7", "7"),
+            (Kind::Text, "some words", r#""some words""#),
+            (Kind::List, "a, b", r#"["a", "b"]"#),
+            (Kind::List, "", "[]"),
+            (Kind::Addresses, "127.0.0.1:1", r#"["127.0.0.1:1"]"#),
+            (Kind::Addresses, r#"["127.0.0.1:1"]"#, r#"["127.0.0.1:1"]"#),
+            (Kind::Bytes, "8 KiB", r#""8 KiB""#),
+        ] {
+            assert_eq!(Value::read_plain(&setting(kind), words).unwrap(), read(kind, literal).unwrap(), "{words}");
+        }
+        assert_eq!(
+            Value::read_plain(&setting(Kind::Flag), "on").unwrap_err().message,
+            "expected `true` or `false`, found `on`"
+        );
+    }
 }

@@ -167,3 +167,48 @@ fn read_literal(setting: &Setting, literal: &str) -> Value {
     let source = DeValue::parse(literal).unwrap_or_else(|error| panic!("{} is valid TOML: {error}", setting.key));
     Value::read(setting, &source).unwrap_or_else(|wrong| panic!("{} fits its kind: {}", setting.key, wrong.message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kind;
+    use super::*;
+
+    const DOMAIN: Setting = Setting::new("domain", Kind::Domain, "", "The domain.");
+    const SESSIONS: Setting = Setting::new("limits.sessions", Kind::Count { min: 1, max: 100 }, "10", "Sessions.");
+    const KEY: Setting = Setting::new("tls.key", Kind::Path, "\"\"", "The key.");
+    const SETTINGS: &[Setting] = &[DOMAIN, SESSIONS, KEY];
+
+    #[test]
+    fn defaults_hold_until_something_else_is_given() {
+        let values = Values::defaults(&[SETTINGS]);
+        assert_eq!(values.count(&SESSIONS), 10);
+        let changed = values.with("limits.sessions", "20");
+        assert_eq!((values.count(&SESSIONS), changed.count(&SESSIONS)), (10, 20));
+    }
+
+    #[test]
+    fn a_required_setting_has_no_value_until_it_is_given() {
+        let values = Values::defaults(&[SETTINGS]);
+        assert_eq!(values.get(&DOMAIN), None);
+        assert_eq!(values.with("domain", "\"example.org\"").text(&DOMAIN), "example.org");
+    }
+
+    #[test]
+    fn an_empty_path_is_none() {
+        let values = Values::defaults(&[SETTINGS]);
+        assert_eq!(values.path(&KEY), None);
+        assert_eq!(values.with("tls.key", "\"/k\"").path(&KEY), Some(Path::new("/k")));
+    }
+
+    #[test]
+    #[should_panic(expected = "the setting domain is registered and has a value")]
+    fn reading_what_was_not_given_is_a_mistake_of_the_program() {
+        Values::defaults(&[SETTINGS]).text(&DOMAIN);
+    }
+
+    #[test]
+    #[should_panic(expected = "the setting tls.key is declared once")]
+    fn a_key_declared_twice_is_a_mistake_of_the_tables() {
+        Values::defaults(&[SETTINGS, &[KEY]]);
+    }
+}
