@@ -47,7 +47,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("lock files", locks::check),
     ("dead files", dead_files::check),
     ("doc links", doc_links::check),
-    ("FEATURES.md", features_md::check),
+    ("features", features_md::check),
     ("words", words::check),
     ("generated pages", generate::check),
 ];

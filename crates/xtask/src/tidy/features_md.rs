@@ -77,7 +77,12 @@ fn at(line: usize, what: impl std::fmt::Display) -> Problem {
 fn parse(text: &str) -> (Vec<Row>, Vec<Problem>) {
     let mut rows = Vec::new();
     let mut problems = Vec::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with("- [")) {
+    let mut in_example = false;
+    for (number, line) in text.lines().enumerate() {
+        in_example ^= line.starts_with("```");
+        if in_example || !line.starts_with("- [") {
+            continue;
+        }
         match row(number + 1, line) {
             Some(row) => rows.push(row),
             None => {
@@ -218,7 +223,7 @@ mod tests {
 
     #[test]
     fn rows_are_read_with_their_proofs() {
-        let text = "- [ ] A001 one\n- [x] A002 two — proto::xml::tests::works, interop/10-x\nprose\n- [y] A003 odd\n- [x] B1 short\n";
+        let text = "- [ ] A001 one\n- [x] A002 two — proto::xml::tests::works, interop/10-x\nprose\n```\n- [x] A001 shown\n```\n- [y] A003 odd\n- [x] B1 short\n";
         let (rows, problems) = parse(text);
         assert_eq!(rows[0], Row { line: 1, id: "A001".into(), state: State::Open });
         let path = ["proto", "xml", "tests", "works"].map(str::to_owned).to_vec();
