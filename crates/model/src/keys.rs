@@ -58,7 +58,10 @@ pub struct StoredKeys {
 
 impl fmt::Debug for StoredKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredKeys").field("hash", &self.hash).field("iterations", &self.iterations).finish_non_exhaustive()
+        f.debug_struct("StoredKeys")
+            .field("hash", &self.hash)
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,1 +1,43 @@
-//! To be written.
+//! What must survive a restart: accounts with their keys, and the message archive.
+//!
+//! Reading goes through the traits of [`accounts`], [`archive`] and [`meta`], together [`Store`]; every change is a
+//! `Record` given to the one [`Writer`], which commits many at once. Backends live in [`backend`].
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod accounts;
+pub mod archive;
+pub mod backend;
+mod error;
+pub mod meta;
+mod writer;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+pub use accounts::{Accounts, Credentials};
+pub use archive::{Archive, Counts};
+pub use error::StoreError;
+pub use meta::Meta;
+pub use writer::{Committed, Permit, Writer, WriterLimits};
+
+/// A read under way. It owns what it needs, so it may outlive the call and be dropped at any time.
+pub type Reading<T> = BoxFuture<'static, Result<T, StoreError>>;
+
+/// Everything that can be read. Each call sees one committed state: all of every record whose outcome was handed out
+/// before the call, and never a part of a record.
+pub trait Reads: Accounts + Archive + Meta {}
+
+impl<T: Accounts + Archive + Meta> Reads for T {}
+
+/// The reading side of a store, shared by everyone.
+pub type Store = Arc<dyn Reads>;
+
+/// A store as it was opened: the side for readers, and the side that its [`Writer`] takes over.
+pub struct Opened {
+    /// For everyone who reads.
+    pub store: Store,
+    /// For [`Writer::start`]; nothing else may change the store.
+    pub backend: Box<dyn backend::Backend>,
+}

@@ -1,0 +1,144 @@
+//! Accounts in memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use metronome_model::{Account, AccountId, AccountState, KeyHash, Role, StoredKeys};
+
+use super::{MemoryBackend, MemoryStore};
+use crate::accounts::{AccountWrites, Accounts, Credentials};
+use crate::{Reading, StoreError};
+
+/// Accounts by id, their addresses, and the ids whose rows are still to be removed.
+#[derive(Clone, Default)]
+pub(super) struct Table {
+    by_id: HashMap<AccountId, Credentials>,
+    by_address: BTreeMap<(Box<str>, Box<str>), AccountId>,
+    forgotten: BTreeSet<AccountId>,
+}
+
+/// A change of the accounts.
+pub(super) enum Change {
+    Add { account: Account, keys: Vec<StoredKeys> },
+    SetKeys { id: AccountId, keys: Vec<StoredKeys> },
+    SetRole { id: AccountId, role: Role },
+    SetState { id: AccountId, state: AccountState },
+    Forget { id: AccountId },
+    Buried { id: AccountId },
+}
+
+impl Table {
+    pub(super) fn contains(&self, id: AccountId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// A forgotten account that still has rows.
+    pub(super) fn forgotten(&self) -> Option<AccountId> {
+        self.forgotten.first().copied()
+    }
+
+    fn at(&self, host: &str, name: &str) -> Option<&Credentials> {
+        self.by_id.get(self.by_address.get(&(host.into(), name.into()))?)
+    }
+
+    pub(super) fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Add { account, keys } => self.add(account.clone(), sorted(keys)),
+            Change::Forget { id } => self.forget(*id),
+            Change::Buried { id } => {
+                self.forgotten.remove(id);
+            }
+            Change::SetKeys { id, keys } => self.with(*id, |known| {
+                known.keys = sorted(keys);
+                known.account.auth_epoch += 1;
+            }),
+            Change::SetRole { id, role } => self.with(*id, |known| known.account.role = *role),
+            Change::SetState { id, state } => self.with(*id, |known| {
+                known.account.state = *state;
+                known.account.auth_epoch += u32::from(*state == AccountState::Disabled);
+            }),
+        }
+    }
+
+    fn with(&mut self, id: AccountId, change: impl FnOnce(&mut Credentials)) {
+        if let Some(known) = self.by_id.get_mut(&id) {
+            change(known);
+        }
+    }
+
+    fn add(&mut self, account: Account, keys: Vec<StoredKeys>) {
+        self.by_address.insert((account.host.clone(), account.name.clone()), account.id);
+        self.by_id.insert(account.id, Credentials { account, keys });
+    }
+
+    fn forget(&mut self, id: AccountId) {
+        if let Some(Credentials { account, .. }) = self.by_id.remove(&id) {
+            self.by_address.remove(&(account.host, account.name));
+            self.forgotten.insert(id);
+        }
+    }
+}
+
+/// Weakest hash first; the last set wins where there are two for one hash.
+fn sorted(keys: &[StoredKeys]) -> Vec<StoredKeys> {
+    let by_hash: BTreeMap<KeyHash, &StoredKeys> = keys.iter().map(|keys| (keys.hash, keys)).collect();
+    by_hash.into_values().cloned().collect()
+}
+
+impl Accounts for MemoryStore {
+    fn account(&self, host: &str, name: &str) -> Reading<Option<Account>> {
+        self.read(|tables| tables.accounts.at(host, name).map(|known| known.account.clone()))
+    }
+
+    fn account_by_id(&self, id: AccountId) -> Reading<Option<Account>> {
+        self.read(|tables| tables.accounts.by_id.get(&id).map(|known| known.account.clone()))
+    }
+
+    fn credentials(&self, host: &str, name: &str) -> Reading<Option<Credentials>> {
+        self.read(|tables| tables.accounts.at(host, name).cloned())
+    }
+
+    fn keys(&self, id: AccountId, hash: KeyHash) -> Reading<Option<StoredKeys>> {
+        self.read(|tables| {
+            let known = tables.accounts.by_id.get(&id)?;
+            known.keys.iter().find(|keys| keys.hash == hash).cloned()
+        })
+    }
+
+    fn list(&self, host: &str, after: Option<&str>, limit: usize) -> Reading<Vec<Account>> {
+        self.read(|tables| {
+            let table = &tables.accounts;
+            let first = (Box::from(host), Box::from(after.unwrap_or_default()));
+            let of_host = table.by_address.range(first..).take_while(|((known, _), _)| &**known == host);
+            let behind = of_host.filter(|((_, name), _)| Some(&**name) != after);
+            behind.take(limit).filter_map(|(_, id)| Some(table.by_id.get(id)?.account.clone())).collect()
+        })
+    }
+}
+
+impl AccountWrites for MemoryBackend {
+    fn in_use(&mut self, account: &Account) -> Result<bool, StoreError> {
+        let table = &self.working.accounts;
+        let id_known = table.contains(account.id) || table.forgotten.contains(&account.id);
+        Ok(id_known || table.at(&account.host, &account.name).is_some())
+    }
+
+    fn add_account(&mut self, account: &Account, keys: &[StoredKeys]) -> Result<(), StoreError> {
+        self.change(super::Change::Account(Change::Add { account: account.clone(), keys: keys.to_vec() }))
+    }
+
+    fn set_keys(&mut self, id: AccountId, keys: &[StoredKeys]) -> Result<(), StoreError> {
+        self.change(super::Change::Account(Change::SetKeys { id, keys: keys.to_vec() }))
+    }
+
+    fn set_role(&mut self, id: AccountId, role: Role) -> Result<(), StoreError> {
+        self.change(super::Change::Account(Change::SetRole { id, role }))
+    }
+
+    fn set_state(&mut self, id: AccountId, state: AccountState) -> Result<(), StoreError> {
+        self.change(super::Change::Account(Change::SetState { id, state }))
+    }
+
+    fn forget(&mut self, id: AccountId) -> Result<(), StoreError> {
+        self.change(super::Change::Account(Change::Forget { id }))
+    }
+}

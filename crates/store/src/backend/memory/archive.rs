@@ -1,0 +1,179 @@
+//! Message archives in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use metronome_model::{AccountId, ArchivedRow, Keep};
+
+use super::{MemoryBackend, MemoryStore};
+use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX, Stanza};
+use crate::{Reading, StoreError};
+
+/// Every owner's archive.
+#[derive(Clone, Default)]
+pub(super) struct Table {
+    owners: HashMap<AccountId, Rows>,
+}
+
+#[derive(Clone, Default)]
+struct Rows {
+    rows: BTreeMap<u64, Row>,
+    last_id: u64,
+    seen_to: u64,
+    unseen: u64,
+}
+
+#[derive(Clone)]
+struct Row {
+    row: NewRow,
+    stanza: Arc<Stanza>,
+    /// What the stanza counts for in a page.
+    bytes: usize,
+}
+
+/// A change of the archives.
+pub(super) enum Change {
+    Append { row: NewRow, stanza: Arc<Stanza>, bytes: usize },
+    Seen { owner: AccountId, first: u64, last: u64 },
+    Purge { owner: AccountId, rows_max: usize },
+}
+
+impl Table {
+    pub(super) fn is_empty(&self, owner: AccountId) -> bool {
+        !self.owners.contains_key(&owner)
+    }
+
+    pub(super) fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Append { row, stanza, bytes } => {
+                let rows = self.owners.entry(row.owner).or_default();
+                rows.append(Row { row: *row, stanza: Arc::clone(stanza), bytes: *bytes });
+            }
+            Change::Seen { owner, first, last } => {
+                if let Some(rows) = self.owners.get_mut(owner) {
+                    rows.mark_seen(*first, *last);
+                }
+            }
+            Change::Purge { owner, rows_max } => {
+                let Some(rows) = self.owners.get_mut(owner) else { return };
+                for _ in 0..*rows_max {
+                    rows.rows.pop_first();
+                }
+                if rows.rows.is_empty() {
+                    self.owners.remove(owner);
+                }
+            }
+        }
+    }
+
+    fn head(&self, owner: AccountId) -> Head {
+        match self.owners.get(&owner) {
+            Some(rows) => Head { slot: 0, last_id: rows.last_id, seen_to: rows.seen_to, unseen: rows.unseen },
+            None => Head { slot: 0, last_id: 0, seen_to: 0, unseen: 0 },
+        }
+    }
+}
+
+impl Rows {
+    fn append(&mut self, row: Row) {
+        self.last_id = row.row.id;
+        self.unseen += u64::from(row.row.unseen);
+        self.rows.insert(row.row.id, row);
+    }
+
+    fn mark_seen(&mut self, first: u64, last: u64) {
+        let mut gone = Vec::new();
+        for (id, Row { row, .. }) in self.rows.range_mut(first..=last).filter(|(_, row)| row.row.unseen) {
+            row.unseen = false;
+            self.unseen -= 1;
+            if row.keep == Keep::UntilSeen {
+                gone.push(*id);
+            }
+        }
+        gone.iter().for_each(|id| drop(self.rows.remove(id)));
+        let first_unseen = self.rows.range(self.seen_to + 1..).find(|(_, row)| row.row.unseen);
+        self.seen_to = first_unseen.map_or(self.last_id, |(id, _)| id - 1);
+    }
+}
+
+/// Copies rows up to the bounds of a page.
+fn page<'a>(rows: impl Iterator<Item = &'a Row>, limit: usize) -> Vec<ArchivedRow> {
+    let mut bytes = 0;
+    let fits = |row: &&Row| {
+        let full = bytes >= PAGE_BYTES_MAX;
+        bytes += row.bytes;
+        !full
+    };
+    rows.take(limit).take_while(fits).map(Row::to_archived).collect()
+}
+
+impl Row {
+    fn to_archived(&self) -> ArchivedRow {
+        let NewRow { owner, id, at_ms, direction, keep, unseen, .. } = self.row;
+        ArchivedRow { owner, id, at_ms, direction, unseen, keep, stanza: Stanza::clone(&self.stanza) }
+    }
+}
+
+impl MemoryStore {
+    /// Reads an archive, or answers with `R`'s empty value if the account does not exist.
+    fn read_rows<R: Default + Send + 'static>(&self, owner: AccountId, read: impl FnOnce(&Rows) -> R) -> Reading<R> {
+        self.read(|tables| match tables.archive.owners.get(&owner) {
+            Some(rows) if tables.accounts.contains(owner) => read(rows),
+            _ => R::default(),
+        })
+    }
+}
+
+impl Archive for MemoryStore {
+    fn unseen(&self, owner: AccountId, after_id: u64, limit: usize) -> Reading<Vec<ArchivedRow>> {
+        self.read_rows(owner, |rows| {
+            let after = after_id.max(rows.seen_to).saturating_add(1);
+            page(rows.rows.range(after..).map(|(_, row)| row).filter(|row| row.row.unseen), limit)
+        })
+    }
+
+    fn rows(&self, owner: AccountId, ids: Vec<(u64, u64)>, limit: usize) -> Reading<Vec<ArchivedRow>> {
+        self.read_rows(owner, |rows| {
+            let ranges = ids.iter().filter(|(first, last)| first <= last);
+            page(ranges.flat_map(|&(first, last)| rows.rows.range(first..=last)).map(|(_, row)| row), limit)
+        })
+    }
+
+    fn last_id(&self, owner: AccountId) -> Reading<u64> {
+        self.read_rows(owner, |rows| rows.last_id)
+    }
+
+    fn counts(&self, owner: AccountId) -> Reading<Counts> {
+        self.read_rows(owner, |rows| Counts {
+            last_id: rows.last_id,
+            rows: rows.rows.len() as u64,
+            unseen: rows.unseen,
+        })
+    }
+}
+
+impl ArchiveWrites for MemoryBackend {
+    fn head(&mut self, owner: AccountId) -> Result<Option<Head>, StoreError> {
+        Ok(self.working.accounts.contains(owner).then(|| self.working.archive.head(owner)))
+    }
+
+    fn append(&mut self, rows: &[NewRow], stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        let mut xml = Vec::new();
+        stanza.write(&mut xml);
+        for row in rows {
+            let change = Change::Append { row: *row, stanza: Arc::clone(stanza), bytes: xml.len() };
+            self.change(super::Change::Archive(change))?;
+        }
+        Ok(())
+    }
+
+    fn mark_seen(&mut self, owner: AccountId, head: &mut Head, first: u64, last: u64) -> Result<(), StoreError> {
+        self.change(super::Change::Archive(Change::Seen { owner, first, last }))?;
+        *head = self.working.archive.head(owner);
+        Ok(())
+    }
+
+    fn id_max(&self) -> u64 {
+        u64::MAX - 1
+    }
+}

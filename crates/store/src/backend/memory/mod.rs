@@ -1,0 +1,115 @@
+//! A store in memory: for hosts whose data need not survive, and for tests.
+//! Means exactly what the others mean; only a restart finds nothing.
+
+mod accounts;
+mod archive;
+mod meta;
+
+use std::sync::Arc;
+
+use futures_util::future::FutureExt;
+use parking_lot::RwLock;
+
+use super::{Backend, LastCommit, Purge, Upkeep, Wrote};
+use crate::{Opened, Reading, StoreError};
+
+/// Makes an empty store.
+pub fn open() -> Opened {
+    let published = Arc::new(RwLock::new(Tables::default()));
+    let store = Arc::new(MemoryStore { tables: Arc::clone(&published) });
+    let backend = MemoryBackend { published, working: Tables::default(), changes: Vec::new() };
+    Opened { store, backend: Box::new(backend) }
+}
+
+/// All data of a store.
+#[derive(Clone, Default)]
+struct Tables {
+    accounts: accounts::Table,
+    archive: archive::Table,
+    meta: meta::Table,
+}
+
+impl Tables {
+    fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Account(change) => self.accounts.apply(change),
+            Change::Archive(change) => self.archive.apply(change),
+            Change::Meta(change) => self.meta.apply(change),
+        }
+    }
+}
+
+/// One change of one table; changes the same tables in the same way each time.
+enum Change {
+    Account(accounts::Change),
+    Archive(archive::Change),
+    Meta(meta::Change),
+}
+
+/// The reading side.
+struct MemoryStore {
+    tables: Arc<RwLock<Tables>>,
+}
+
+impl MemoryStore {
+    /// Answers from what is committed now.
+    fn read<R: Send + 'static>(&self, read: impl FnOnce(&Tables) -> R) -> Reading<R> {
+        let answer = read(&self.tables.read());
+        std::future::ready(Ok(answer)).boxed()
+    }
+}
+
+/// The writing side. It changes tables of its own and repeats the changes in the published ones at commit, so that
+/// nobody reads half of a transaction and no lock is held while one is open.
+struct MemoryBackend {
+    published: Arc<RwLock<Tables>>,
+    working: Tables,
+    changes: Vec<Change>,
+}
+
+impl MemoryBackend {
+    fn change(&mut self, change: Change) -> Result<(), StoreError> {
+        self.working.apply(&change);
+        self.changes.push(change);
+        Ok(())
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<Wrote, StoreError> {
+        if self.changes.is_empty() {
+            return Ok(Wrote::Nothing);
+        }
+        let mut published = self.published.write();
+        self.changes.drain(..).for_each(|change| published.apply(&change));
+        Ok(Wrote::Changes)
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        if !self.changes.is_empty() {
+            self.changes.clear();
+            self.working = self.published.read().clone();
+        }
+        Ok(())
+    }
+
+    fn recover(&mut self) -> Result<LastCommit, StoreError> {
+        self.rollback()?;
+        Ok(LastCommit::NotApplied)
+    }
+
+    fn purge(&mut self, rows_max: usize) -> Result<Purge, StoreError> {
+        let Some(owner) = self.working.accounts.forgotten() else { return Ok(Purge::Finished) };
+        self.change(Change::Archive(archive::Change::Purge { owner, rows_max }))?;
+        if self.working.archive.is_empty(owner) {
+            self.change(Change::Account(accounts::Change::Buried { id: owner }))?;
+        }
+        Ok(Purge::More)
+    }
+
+    fn upkeep(&mut self, _when: Upkeep) {}
+}

@@ -1,0 +1,70 @@
+//! Places to keep a store. Each backend has the same file names: `mod`, `accounts`, `archive`, `meta`.
+//! The writer does all checks and gives all ids, so that backends only read and change rows.
+
+pub mod faults;
+pub mod memory;
+// SQLITE
+
+use crate::StoreError;
+use crate::accounts::AccountWrites;
+use crate::archive::ArchiveWrites;
+use crate::meta::MetaWrites;
+
+/// The writing side of a backend. Only its `Writer` calls it, from one thread, one transaction at a time.
+pub trait Backend: AccountWrites + ArchiveWrites + MetaWrites + Send {
+    /// Opens a transaction.
+    fn begin(&mut self) -> Result<(), StoreError>;
+
+    /// Makes the transaction durable; does not touch the disk if it changed nothing. After an error nobody knows
+    /// whether it is durable until [`Backend::recover`] says so.
+    fn commit(&mut self) -> Result<Wrote, StoreError>;
+
+    /// Undoes the open transaction. After an error the backend must be recovered.
+    fn rollback(&mut self) -> Result<(), StoreError>;
+
+    /// Builds everything up anew after an error and says what became of the last commit. Whatever is there afterwards
+    /// is durable.
+    fn recover(&mut self) -> Result<LastCommit, StoreError>;
+
+    /// Removes up to about `rows_max` rows of forgotten accounts, inside the open transaction.
+    fn purge(&mut self, rows_max: usize) -> Result<Purge, StoreError>;
+
+    /// Called after each commit, for work that may run beside it, and once when nothing has come for a while.
+    fn upkeep(&mut self, when: Upkeep);
+}
+
+/// Whether a commit had anything to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrote {
+    /// Changes, now durable.
+    Changes,
+    /// Nothing: the disk was not touched.
+    Nothing,
+}
+
+/// What recovery found out about the commit before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastCommit {
+    /// It is durable, all of it.
+    Applied,
+    /// Nothing of it is there.
+    NotApplied,
+}
+
+/// Whether forgotten accounts still have rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purge {
+    /// Call again.
+    More,
+    /// All of them are gone.
+    Finished,
+}
+
+/// When upkeep is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Between two batches: must be quick.
+    Busy,
+    /// Nothing waits: may take longer.
+    Idle,
+}

@@ -1,0 +1,239 @@
+//! One record: first every check, then its changes. A refused record has changed nothing, so the rest of its batch
+//! need not know of it; any number of checks costs only reads, mostly of the cache.
+
+use std::sync::Arc;
+
+use metronome_model::{AccountId, Op, Outcome, Record};
+use smallvec::SmallVec;
+
+use super::WriterLimits;
+use super::heads::Heads;
+use crate::StoreError;
+use crate::archive::{Head, NewRow, Stanza};
+use crate::backend::Backend;
+
+/// The ids of a record's appends.
+type Ids = SmallVec<[u64; 2]>;
+
+/// Why a record ends before its changes.
+enum Refused {
+    For(Outcome),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Refused {
+        Refused::Failed(error)
+    }
+}
+
+/// An account as the record sees it: the end of its archive before the record, and after it.
+#[derive(Clone, Copy)]
+enum Owner {
+    Known {
+        before: Head,
+        after: Head,
+    },
+    /// Added by this record; its slot is known once that is done.
+    New {
+        after: Head,
+    },
+    Forgotten,
+}
+
+/// The owners a record touches, with the state they will have after it.
+#[derive(Default)]
+struct Touched(SmallVec<[(AccountId, Owner); 2]>);
+
+impl Touched {
+    fn get(&self, id: AccountId) -> Option<Owner> {
+        self.0.iter().find(|(known, _)| *known == id).map(|(_, owner)| *owner)
+    }
+
+    fn set(&mut self, id: AccountId, owner: Owner) {
+        match self.0.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, known)) => *known = owner,
+            None => self.0.push((id, owner)),
+        }
+    }
+}
+
+/// Checks a record and applies it inside the open transaction. An error means that the transaction must be undone.
+pub(super) fn run(
+    backend: &mut dyn Backend,
+    heads: &mut Heads,
+    limits: &WriterLimits,
+    record: &Record,
+) -> Result<Outcome, StoreError> {
+    let mut run = Run { backend, heads, limits, touched: Touched::default() };
+    match run.check(record) {
+        Ok(ids) => {
+            run.apply(record, &ids)?;
+            Ok(Outcome::Done { ids })
+        }
+        Err(Refused::For(outcome)) => Ok(outcome),
+        Err(Refused::Failed(error)) => Err(error),
+    }
+}
+
+struct Run<'a> {
+    backend: &'a mut dyn Backend,
+    heads: &'a mut Heads,
+    limits: &'a WriterLimits,
+    touched: Touched,
+}
+
+impl Run<'_> {
+    /// All checks of a record; gives the ids of its appends.
+    fn check(&mut self, record: &Record) -> Result<Ids, Refused> {
+        let mut ids = Ids::new();
+        for op in &record.ops {
+            match op {
+                Op::AddAccount { account, .. } => {
+                    if self.touched.get(account.id).is_some() || self.backend.in_use(account)? {
+                        return Err(Refused::For(Outcome::Conflict));
+                    }
+                    let after = Head { slot: 0, last_id: 0, seen_to: 0, unseen: 0 };
+                    self.touched.set(account.id, Owner::New { after });
+                }
+                Op::SetKeys { id, .. } | Op::SetRole { id, .. } | Op::SetState { id, .. } => {
+                    self.owner(*id)?;
+                }
+                Op::ForgetAccount { id } => {
+                    self.owner(*id)?;
+                    self.touched.set(*id, Owner::Forgotten);
+                }
+                Op::Append { owner, unseen, .. } => ids.push(self.next_id(*owner, *unseen)?),
+                Op::Seen { owner, .. } => {
+                    self.owner(*owner)?;
+                }
+                Op::SetMeta { .. } => {}
+            }
+        }
+        Ok(ids)
+    }
+
+    fn owner(&mut self, id: AccountId) -> Result<Owner, Refused> {
+        if let Some(owner) = self.touched.get(id) {
+            return match owner {
+                Owner::Forgotten => Err(Refused::For(Outcome::Gone)),
+                owner => Ok(owner),
+            };
+        }
+        let head = match self.heads.get(id) {
+            Some(head) => head,
+            None => {
+                let head = self.backend.head(id)?.ok_or(Refused::For(Outcome::Gone))?;
+                self.heads.put(id, head);
+                head
+            }
+        };
+        let owner = Owner::Known { before: head, after: head };
+        self.touched.set(id, owner);
+        Ok(owner)
+    }
+
+    fn next_id(&mut self, id: AccountId, unseen: bool) -> Result<u64, Refused> {
+        let mut owner = self.owner(id)?;
+        let (Owner::Known { after: head, .. } | Owner::New { after: head }) = &mut owner else {
+            return Err(Refused::For(Outcome::Gone));
+        };
+        if (unseen && head.unseen >= self.limits.unseen_max) || head.last_id >= self.backend.id_max() {
+            return Err(Refused::For(Outcome::Full));
+        }
+        head.last_id += 1;
+        head.unseen += u64::from(unseen);
+        let next = head.last_id;
+        self.touched.set(id, owner);
+        Ok(next)
+    }
+
+    /// The changes: accounts first, then what clients have seen of the rows before this record, then its new rows.
+    fn apply(&mut self, record: &Record, ids: &[u64]) -> Result<(), StoreError> {
+        for op in &record.ops {
+            match op {
+                Op::Append { .. } | Op::Seen { .. } => {}
+                op => self.apply_account(op)?,
+            }
+        }
+        for op in &record.ops {
+            if let Op::Seen { owner, ids } = op {
+                self.apply_seen(*owner, ids)?;
+            }
+        }
+        if !ids.is_empty() {
+            self.apply_appends(record, ids)?;
+        }
+        for (id, owner) in &self.touched.0 {
+            match owner {
+                Owner::Known { after, .. } => self.heads.put(*id, *after),
+                Owner::New { .. } => {}
+                Owner::Forgotten => self.heads.remove(*id),
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_account(&mut self, op: &Op) -> Result<(), StoreError> {
+        match op {
+            Op::AddAccount { account, keys } => self.backend.add_account(account, keys),
+            Op::SetKeys { id, keys } => self.backend.set_keys(*id, keys),
+            Op::SetRole { id, role } => self.backend.set_role(*id, *role),
+            Op::SetState { id, state } => self.backend.set_state(*id, *state),
+            Op::ForgetAccount { id } => self.backend.forget(*id),
+            Op::SetMeta { key, value } => self.backend.set_meta(key, value),
+            Op::Append { .. } | Op::Seen { .. } => Ok(()),
+        }
+    }
+
+    /// Works on the head from before the record, and carries what it changed over to the one after it.
+    fn apply_seen(&mut self, owner: AccountId, ids: &[(u64, u64)]) -> Result<(), StoreError> {
+        // A new account has no rows to be seen, and a forgotten one loses them anyway.
+        let Some(Owner::Known { before, mut after }) = self.touched.get(owner) else { return Ok(()) };
+        let mut head = before;
+        for &(first, last) in ids {
+            let (first, last) = (first.max(head.seen_to + 1), last.min(head.last_id));
+            if first <= last && head.unseen > 0 {
+                self.backend.mark_seen(owner, &mut head, first, last)?;
+            }
+        }
+        after.seen_to = head.seen_to;
+        after.unseen -= before.unseen - head.unseen;
+        self.touched.set(owner, Owner::Known { before: head, after });
+        Ok(())
+    }
+
+    fn apply_appends(&mut self, record: &Record, ids: &[u64]) -> Result<(), StoreError> {
+        let mut ids = ids.iter().copied();
+        let mut waiting: SmallVec<[(NewRow, &Arc<Stanza>); 2]> = SmallVec::new();
+        for op in &record.ops {
+            let Op::Append { owner, at_ms, direction, keep, unseen, stanza } = op else { continue };
+            let id = ids.next().expect("check gives one id to each append");
+            let Some(slot) = self.slot(*owner)? else { continue };
+            let (at_ms, direction, keep, unseen) = (*at_ms, *direction, *keep, *unseen);
+            waiting.push((NewRow { owner: *owner, slot, id, at_ms, direction, keep, unseen }, stanza));
+        }
+        // Rows that share a stanza go together; almost always that is all of them.
+        while let Some((_, stanza)) = waiting.first().copied() {
+            let mut rows: SmallVec<[NewRow; 2]> = SmallVec::new();
+            waiting.retain(|(row, other)| {
+                let same = Arc::ptr_eq(stanza, other);
+                if same {
+                    rows.push(*row);
+                }
+                !same
+            });
+            self.backend.append(&rows, stanza)?;
+        }
+        Ok(())
+    }
+
+    /// `None` for an account that this record forgets after appending to it.
+    fn slot(&mut self, owner: AccountId) -> Result<Option<u64>, StoreError> {
+        match self.touched.get(owner) {
+            Some(Owner::Known { before, .. }) => Ok(Some(before.slot)),
+            Some(Owner::New { .. }) => Ok(self.backend.head(owner)?.map(|head| head.slot)),
+            Some(Owner::Forgotten) | None => Ok(None),
+        }
+    }
+}

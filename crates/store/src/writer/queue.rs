@@ -1,0 +1,169 @@
+//! What waits for the writer: interactive records, and bulk work behind them.
+//! Bounded by the writer's permits, without which nothing can be pushed.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use metronome_model::Record;
+use parking_lot::{Condvar, Mutex};
+
+use super::{Permit, WriterLimits};
+
+/// Records of bulk work in one batch, so that a long list of them neither delays the others nor waits for ever.
+const BULK_RECORDS_MAX: usize = 16;
+
+/// An emptied queue keeps room for this many records.
+const CAPACITY_KEPT: usize = 1024;
+
+/// A record on its way, with what travels beside it.
+pub(super) struct Job<T> {
+    pub(super) permit: Permit,
+    pub(super) record: Record,
+    pub(super) load: T,
+}
+
+/// Which of the two orders a record belongs to.
+#[derive(Clone, Copy)]
+pub(super) enum Lane {
+    Interactive,
+    Bulk,
+}
+
+/// How long the thread waits for records.
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    None,
+    For(Duration),
+    Forever,
+}
+
+/// What the thread got.
+pub(super) enum Taken<T> {
+    Batch(Vec<Job<T>>),
+    Nothing,
+    Closed,
+}
+
+/// The queue between submitters and the writer's thread.
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    filled: Condvar,
+}
+
+struct State<T> {
+    interactive: VecDeque<Job<T>>,
+    bulk: VecDeque<Job<T>>,
+    closed: bool,
+    /// Whether the thread sleeps: spares the submitters a system call while it works.
+    asleep: bool,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new() -> Queue<T> {
+        let state = State { interactive: VecDeque::new(), bulk: VecDeque::new(), closed: false, asleep: false };
+        Queue { state: Mutex::new(state), filled: Condvar::new() }
+    }
+
+    /// Adds a job, or drops it if the queue is closed.
+    pub(super) fn push(&self, lane: Lane, job: Job<T>) {
+        let mut state = self.state.lock();
+        if state.closed {
+            drop(state);
+            drop(job);
+            return;
+        }
+        match lane {
+            Lane::Interactive => state.interactive.push_back(job),
+            Lane::Bulk => state.bulk.push_back(job),
+        }
+        if std::mem::take(&mut state.asleep) {
+            drop(state);
+            self.filled.notify_one();
+        }
+    }
+
+    /// Nothing can be pushed any more; what is queued still comes out.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.asleep = false;
+        drop(state);
+        self.filled.notify_one();
+    }
+
+    /// Closes the queue and drops what is in it, so that nobody waits for a thread that is gone.
+    pub(super) fn abandon(&self) {
+        self.close();
+        let mut state = self.state.lock();
+        let dropped = (std::mem::take(&mut state.interactive), std::mem::take(&mut state.bulk));
+        drop(state);
+        drop(dropped);
+    }
+
+    /// The next batch, within the limits.
+    pub(super) fn take(&self, limits: &WriterLimits, patience: Patience) -> Taken<T> {
+        let mut state = self.state.lock();
+        while state.is_empty() {
+            if state.closed {
+                return Taken::Closed;
+            }
+            state.asleep = true;
+            match patience {
+                Patience::None => {
+                    state.asleep = false;
+                    return Taken::Nothing;
+                }
+                Patience::Forever => self.filled.wait(&mut state),
+                Patience::For(time) => {
+                    if self.filled.wait_for(&mut state, time).timed_out() && state.is_empty() {
+                        state.asleep = false;
+                        return Taken::Nothing;
+                    }
+                }
+            }
+        }
+        Taken::Batch(state.cut(limits))
+    }
+}
+
+impl<T> State<T> {
+    fn is_empty(&self) -> bool {
+        self.interactive.is_empty() && self.bulk.is_empty()
+    }
+
+    fn cut(&mut self, limits: &WriterLimits) -> Vec<Job<T>> {
+        let mut room = Room { records: limits.batch_records_max, bytes: limits.batch_bytes_max };
+        let mut batch = Vec::with_capacity(room.records.min(self.interactive.len() + BULK_RECORDS_MAX));
+        room.fill(&mut batch, &mut self.interactive);
+        room.records = room.records.min(BULK_RECORDS_MAX);
+        room.fill(&mut batch, &mut self.bulk);
+        for queue in [&mut self.interactive, &mut self.bulk] {
+            if queue.is_empty() && queue.capacity() > CAPACITY_KEPT {
+                queue.shrink_to(CAPACITY_KEPT);
+            }
+        }
+        batch
+    }
+}
+
+/// What still fits into a batch.
+struct Room {
+    records: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn fill<T>(&mut self, batch: &mut Vec<Job<T>>, queue: &mut VecDeque<Job<T>>) {
+        while let Some(job) = queue.front() {
+            let bytes = job.permit.bytes();
+            if !batch.is_empty() && (self.records == 0 || bytes > self.bytes) {
+                // A batch that is full for one lane is full for the other too.
+                *self = Room { records: 0, bytes: 0 };
+                return;
+            }
+            self.records = self.records.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(bytes);
+            batch.extend(queue.pop_front());
+        }
+    }
+}
