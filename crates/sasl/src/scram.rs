@@ -2,6 +2,8 @@
 //! the client proves that it could compute the key whose hash is stored, and the server proves that it has the account.
 
 mod message;
+#[cfg(test)]
+mod tests;
 
 use subtle::ConstantTimeEq;
 
