@@ -55,7 +55,7 @@ impl Value {
     pub fn read(setting: &Setting, source: &Spanned<DeValue<'_>>) -> Result<Self, Wrong> {
         let wrong = |message: String, hint: String| Wrong { message, hint, span: source.span() };
         let mistyped =
-            || wrong(format!("expected {}, found {}", expected(setting.kind), found(source)), example(setting));
+            || wrong(format!("expected {}, found {}", expected(setting.kind), found(source)), setting.example());
         match (setting.kind, source.get_ref()) {
             (Kind::Flag, DeValue::Boolean(flag)) => Ok(Self::Flag(*flag)),
             (Kind::Count { min, max }, DeValue::Integer(number)) => {
@@ -82,12 +82,12 @@ impl Value {
             Kind::Flag => match words {
                 "true" | "yes" | "1" => Ok(Self::Flag(true)),
                 "false" | "no" | "0" => Ok(Self::Flag(false)),
-                _ => Err(wrong((format!("expected `true` or `false`, found `{words}`"), example(setting)))),
+                _ => Err(wrong((format!("expected `true` or `false`, found `{words}`"), setting.example()))),
             },
             Kind::Count { min, max } => read_count(words, 10, min, max).map_err(wrong),
             Kind::Choices(_) | Kind::List | Kind::Domains | Kind::Addresses if words.trim_start().starts_with('[') => {
                 let source =
-                    DeValue::parse(words).map_err(|error| wrong((error.message().to_owned(), example(setting))))?;
+                    DeValue::parse(words).map_err(|error| wrong((error.message().to_owned(), setting.example())))?;
                 Self::read(setting, &source)
             }
             Kind::Choices(_) | Kind::List | Kind::Domains | Kind::Addresses => {
@@ -138,24 +138,32 @@ fn expected(kind: Kind) -> &'static str {
     }
 }
 
-/// A hint that shows the right form, with the default where there is one.
-fn example(setting: &Setting) -> String {
-    let form = match setting.kind {
-        Kind::Flag => "true",
-        Kind::Count { .. } => "10",
-        Kind::Text | Kind::Choice(_) => "\"text\"",
-        Kind::Choices(_) | Kind::List => "[\"one\", \"two\"]",
-        Kind::Domain => "\"example.org\"",
-        Kind::Domains => "[\"example.org\"]",
-        Kind::Bytes => "\"256 KiB\"",
-        Kind::Rate => "\"64 KiB/s\"",
-        Kind::Frequency => "\"10/min\"",
-        Kind::Duration => "\"30 s\"",
-        Kind::Addresses => "[\"127.0.0.1:5222\", \"[::1]:5222\"]",
-        Kind::Path => "\"/path/to/file\"",
-    };
-    let shown = if matches!(setting.default, "" | "[]" | "\"\"") { form } else { setting.default };
-    format!("write it like {} = {shown}", setting.key.rsplit('.').next().unwrap_or(setting.key))
+impl Setting {
+    /// A hint that shows the right form: "write it like stanza = "256 KiB"".
+    pub fn example(&self) -> String {
+        format!("write it like {} = {}", self.key.rsplit('.').next().unwrap_or(self.key), self.form())
+    }
+
+    /// A value that could be written: the default where that tells anything.
+    pub fn form(&self) -> &'static str {
+        if !matches!(self.default, "" | "[]" | "\"\"") {
+            return self.default;
+        }
+        match self.kind {
+            Kind::Flag => "true",
+            Kind::Count { .. } => "10",
+            Kind::Text | Kind::Choice(_) => "\"text\"",
+            Kind::Choices(_) | Kind::List => "[\"one\", \"two\"]",
+            Kind::Domain => "\"example.org\"",
+            Kind::Domains => "[\"example.org\"]",
+            Kind::Bytes => "\"256 KiB\"",
+            Kind::Rate => "\"64 KiB/s\"",
+            Kind::Frequency => "\"10/min\"",
+            Kind::Duration => "\"30 s\"",
+            Kind::Addresses => "[\"127.0.0.1:5222\", \"[::1]:5222\"]",
+            Kind::Path => "\"/path/to/file\"",
+        }
+    }
 }
 
 /// What was written, in "expected ..., found ...".
@@ -265,7 +273,7 @@ fn read_entry(setting: &Setting, entry: &Spanned<DeValue<'_>>) -> Result<(String
         DeValue::String(text) => Ok((text.to_string(), entry.span())),
         _ => Err(Wrong {
             message: format!("expected a string in the list, found {}", found(entry)),
-            hint: example(setting),
+            hint: setting.example(),
             span: entry.span(),
         }),
     }
