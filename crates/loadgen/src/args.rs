@@ -1,0 +1,168 @@
+//! The command line. Every scenario shares the options of `Target`; each has a bounded running time.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::process::Server;
+use crate::scram::Mechanism;
+use crate::tls::Suite;
+
+/// Load generator for XMPP servers. The accounts are PREFIX1, PREFIX2, ... and share one password.
+///
+/// It accepts any certificate: use it only against servers of your own on a test machine.
+/// The last line of its output is one JSON object.
+#[derive(Debug, Parser)]
+#[command(name = "metronome-bench", version)]
+pub(crate) struct Command {
+    #[command(subcommand)]
+    pub(crate) scenario: Scenario,
+}
+
+/// What to do to the server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Scenario {
+    /// Full logins, one after another on each of several connections
+    Login(Login),
+    /// Memory of sessions that do nothing
+    Idle(Idle),
+    /// One-to-one messages between pairs of accounts
+    Chat(Chat),
+    /// Numbered messages while the server is killed and started again
+    Crash(Crash),
+}
+
+/// Where the server is and how to log in.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Target {
+    /// Address and port
+    #[arg(long, default_value = "127.0.0.1:5222")]
+    pub(crate) address: SocketAddr,
+    /// The served domain
+    #[arg(long, default_value = "localhost")]
+    pub(crate) domain: String,
+    #[arg(long, value_enum, default_value = "starttls")]
+    pub(crate) tls: Tls,
+    /// The one TLS 1.3 suite that is offered
+    #[arg(long, value_enum, default_value = "TLS_AES_256_GCM_SHA384")]
+    pub(crate) suite: Suite,
+    #[arg(long, value_enum, default_value = "SCRAM-SHA-1")]
+    pub(crate) mechanism: Mechanism,
+    /// Accounts are PREFIX1, PREFIX2, ...
+    #[arg(long, default_value = "u")]
+    pub(crate) user_prefix: String,
+    #[arg(long, default_value = "secret")]
+    pub(crate) password: String,
+    /// Connections come from this many addresses of 127/8 in turn (only if the server is on 127/8)
+    #[arg(long, default_value_t = 256)]
+    pub(crate) source_addresses: u32,
+    /// What the report calls the server; its address if not given
+    #[arg(long)]
+    pub(crate) server_name: Option<String>,
+    /// Processes of the server, each measured with its descendants
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) server_pid: Vec<u32>,
+    /// A file with the process id of the server
+    #[arg(long)]
+    pub(crate) server_pid_file: Option<PathBuf>,
+    /// Threads of the generator
+    #[arg(long, default_value_t = 2)]
+    pub(crate) threads: usize,
+}
+
+impl Target {
+    /// The processes to measure, if any were named.
+    pub(crate) fn server(&self) -> Result<Option<Server>> {
+        let mut pids = self.server_pid.clone();
+        if let Some(path) = &self.server_pid_file {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            pids.push(text.trim().parse().with_context(|| format!("{} has no process id", path.display()))?);
+        }
+        Ok((!pids.is_empty()).then(|| Server::new(pids)))
+    }
+
+    /// The server's name in the report.
+    pub(crate) fn name(&self) -> String {
+        self.server_name.clone().unwrap_or_else(|| self.address.to_string())
+    }
+}
+
+/// How a connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tls {
+    /// RFC 6120 section 5
+    Starttls,
+    /// XEP-0368
+    Direct,
+    /// Not at all
+    None,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Accounts that log in in turn
+    #[arg(long, default_value_t = 100)]
+    pub(crate) accounts: usize,
+    /// Connections at a time
+    #[arg(long, default_value_t = 16)]
+    pub(crate) concurrent: usize,
+    #[arg(long, default_value_t = 15)]
+    pub(crate) seconds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Idle {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Sessions, one per account
+    #[arg(long, default_value_t = 5000)]
+    pub(crate) accounts: usize,
+    /// How long the sessions stay idle before the memory is read
+    #[arg(long, default_value_t = 30)]
+    pub(crate) seconds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[arg(long, default_value_t = 100)]
+    pub(crate) pairs: usize,
+    /// Messages of one sender that have not arrived yet
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) window: u32,
+    /// Length of a body in bytes
+    #[arg(long, default_value_t = 100)]
+    pub(crate) body: usize,
+    /// Both of a pair write, not only the first
+    #[arg(long)]
+    pub(crate) both_ways: bool,
+    /// Seconds of traffic before the measurement
+    #[arg(long, default_value_t = 3)]
+    pub(crate) warm_up: u64,
+    #[arg(long, default_value_t = 15)]
+    pub(crate) seconds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Crash {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[arg(long, default_value_t = 10)]
+    pub(crate) kills: u32,
+    /// Shell command that runs the server in the foreground as one process
+    #[arg(long)]
+    pub(crate) server_command: String,
+    /// Shell command that is run once when the server first accepts connections, to make the accounts
+    #[arg(long)]
+    pub(crate) prepare: Option<String>,
+    #[arg(long, default_value_t = 10)]
+    pub(crate) pairs: usize,
+    /// Makes the moments of the kills and the sizes of the batches repeatable; random if not given
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}

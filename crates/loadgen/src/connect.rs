@@ -1,0 +1,327 @@
+//! From nothing to a bound session: TCP, TLS, SASL, resource binding (RFC 6120 sections 4 to 7).
+//! Called by every scenario; a `Session` then moves bytes and answers the server's own requests.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::args::{Target, Tls};
+use crate::frames::{Frame, Frames, attribute, between, contains};
+use crate::scram::{Exchange, Secrets};
+use crate::socket::Socket;
+use crate::tls::connector;
+
+/// A login that takes longer has failed.
+const LOGIN_SECONDS_MAX: u64 = 60;
+/// How many stanzas a server may send before the one that is waited for, while settling in.
+const UNRELATED_STANZAS_MAX: usize = 1000;
+
+/// Logs accounts in; shared by all tasks of a run.
+pub(crate) struct Door {
+    target: Target,
+    secrets: Secrets,
+    tls: TlsConnector,
+    tls_name: ServerName<'static>,
+    connections: AtomicU32,
+}
+
+impl Door {
+    /// Fails if the domain is not a name that TLS can ask for.
+    pub(crate) fn new(target: &Target) -> Result<Arc<Door>> {
+        let alpn: &[u8] = if target.tls == Tls::Direct { b"xmpp-client" } else { b"" };
+        Ok(Arc::new(Door {
+            secrets: Secrets::new(target.mechanism, &target.password),
+            tls: connector(target.suite, alpn)?,
+            tls_name: ServerName::try_from(target.domain.clone()).context("the domain is not a DNS name")?,
+            target: target.clone(),
+            connections: AtomicU32::new(0),
+        }))
+    }
+
+    /// The bare address of account `number`, counted from 1.
+    pub(crate) fn account(&self, number: usize) -> String {
+        format!("{}{number}@{}", self.target.user_prefix, self.target.domain)
+    }
+
+    /// The domain of the run.
+    pub(crate) fn domain(&self) -> &str {
+        &self.target.domain
+    }
+
+    /// Logs account `number` in and binds a resource of the server's choice. No presence is sent.
+    pub(crate) async fn login(&self, number: usize) -> Result<Session> {
+        let user = format!("{}{number}", self.target.user_prefix);
+        timeout(Duration::from_secs(LOGIN_SECONDS_MAX), self.login_steps(&user))
+            .await
+            .context("login takes too long")?
+    }
+
+    /// As `login`, with presence, and returns when the server has taken note of it.
+    pub(crate) async fn come_online(&self, number: usize) -> Result<Session> {
+        let mut session = self.login(number).await?;
+        timeout(Duration::from_secs(LOGIN_SECONDS_MAX), session.settle(self.domain()))
+            .await
+            .context("the server does not answer a ping")??;
+        Ok(session)
+    }
+
+    async fn login_steps(&self, user: &str) -> Result<Session> {
+        let tcp = self.connect().await?;
+        let socket = match self.target.tls {
+            Tls::Direct => self.encrypt(tcp).await?,
+            Tls::None => Socket::Plain(tcp),
+            Tls::Starttls => {
+                let mut session = Session::new(Socket::Plain(tcp));
+                session.open(self.domain()).await?;
+                session.write(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>").await?;
+                session.expect("<proceed").await?;
+                let Socket::Plain(tcp) = session.socket else { bail!("encrypted twice") };
+                self.encrypt(tcp).await?
+            }
+        };
+        let mut session = Session::new(socket);
+        session.open(self.domain()).await?;
+        session.authenticate(user, &self.secrets).await?;
+        session.frames = Frames::default();
+        let features = session.open(self.domain()).await?;
+        session.bind(&features).await?;
+        Ok(session)
+    }
+
+    async fn connect(&self) -> Result<TcpStream> {
+        let address = self.target.address;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(source) = self.next_source() {
+            socket.bind(SocketAddr::new(source, 0)).context("cannot bind a source address")?;
+        }
+        let stream = socket.connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Servers limit the connections of one address: ours come from many.
+    fn next_source(&self) -> Option<IpAddr> {
+        let IpAddr::V4(address) = self.target.address.ip() else { return None };
+        if !address.is_loopback() || self.target.source_addresses < 2 {
+            return None;
+        }
+        let number = self.connections.fetch_add(1, Ordering::Relaxed) % self.target.source_addresses;
+        Some(source_address(number))
+    }
+
+    async fn encrypt(&self, tcp: TcpStream) -> Result<Socket> {
+        let stream = self.tls.connect(self.tls_name.clone(), tcp).await.context("TLS handshake")?;
+        Ok(Socket::Tls(Box::new(stream)))
+    }
+}
+
+/// Address `number` of 127.1.0.0 and what follows, without .0 and .255 at the end.
+fn source_address(number: u32) -> IpAddr {
+    let (block, host) = (number / 250 % (250 * 256), number % 250);
+    IpAddr::V4(Ipv4Addr::from(Ipv4Addr::new(127, 1, 0, 2).to_bits() + block * 256 + host))
+}
+
+/// A connection with a stream on it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    socket: Socket,
+    frames: Frames,
+    answers: Vec<u8>,
+}
+
+/// What `stanzas` saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// The stream goes on.
+    Open,
+    /// The server closed it.
+    Closed,
+}
+
+impl Session {
+    fn new(socket: Socket) -> Session {
+        Session { socket, frames: Frames::default(), answers: Vec::new() }
+    }
+
+    /// Waits for bytes from the server. Nothing is lost if the future is dropped. Fails at the end of the connection.
+    pub(crate) async fn read(&mut self) -> Result<()> {
+        let count = self.socket.read_buf(self.frames.space()).await?;
+        ensure!(count > 0, "the server closed the connection");
+        Ok(())
+    }
+
+    /// Writes `bytes` and sends them off.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.socket.write_all(bytes).await?;
+        Ok(self.socket.flush().await?)
+    }
+
+    /// Gives every whole stanza received so far to `see`. Requests of the server are noted for `answer`.
+    pub(crate) fn stanzas(&mut self, mut see: impl FnMut(&[u8])) -> Stream {
+        while let Some(frame) = self.frames.next() {
+            match frame {
+                Frame::Header => {}
+                Frame::Close => return Stream::Closed,
+                Frame::Stanza(stanza) => {
+                    answer_to(stanza, &mut self.answers);
+                    see(stanza);
+                }
+            }
+        }
+        Stream::Open
+    }
+
+    /// Sends what `stanzas` noted: real clients answer pings and roster pushes.
+    pub(crate) async fn answer(&mut self) -> Result<()> {
+        if !self.answers.is_empty() {
+            let answers = std::mem::take(&mut self.answers);
+            self.write(&answers).await?;
+        }
+        Ok(())
+    }
+
+    /// Frees what an idle session does not need.
+    pub(crate) fn shrink(&mut self) {
+        self.frames.shrink();
+    }
+
+    /// Closes the stream and reads until the connection ends; every stanza on the way goes to `see`.
+    /// Tells whether the server closed the stream too, or only the connection.
+    pub(crate) async fn close(&mut self, mut see: impl FnMut(&[u8])) -> Result<Stream> {
+        self.write(b"</stream:stream>").await?;
+        let mut stream = self.stanzas(&mut see);
+        while stream == Stream::Open && self.read().await.is_ok() {
+            stream = self.stanzas(&mut see);
+        }
+        // The server may have closed the socket already.
+        let _ = self.socket.shutdown().await;
+        Ok(stream)
+    }
+
+    async fn settle(&mut self, domain: &str) -> Result<()> {
+        let ping = format!("<presence/><iq type='get' id='settled' to='{domain}'><ping xmlns='urn:xmpp:ping'/></iq>");
+        self.write(ping.as_bytes()).await?;
+        for _ in 0..UNRELATED_STANZAS_MAX {
+            if attribute(&self.next().await?, "id") == Some("settled") {
+                return Ok(());
+            }
+        }
+        bail!("the server does not answer a ping")
+    }
+
+    async fn open(&mut self, domain: &str) -> Result<Vec<u8>> {
+        let header = format!(
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+             xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='{domain}'>"
+        );
+        self.write(header.as_bytes()).await?;
+        self.expect("<stream:features").await
+    }
+
+    async fn authenticate(&mut self, user: &str, secrets: &Secrets) -> Result<()> {
+        let mut exchange = Exchange::new(secrets.mechanism(), user)?;
+        let auth = format!(
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{}'>{}</auth>",
+            secrets.mechanism().name(),
+            exchange.first()
+        );
+        self.write(auth.as_bytes()).await?;
+        let challenge = self.expect("<challenge").await?;
+        let answer = exchange.answer(between(&challenge, ">", b'<').context("empty challenge")?, secrets)?;
+        self.write(format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{answer}</response>").as_bytes())
+            .await?;
+        let success = self.expect("<success").await?;
+        exchange.verify(between(&success, ">", b'<').context("the server proves nothing")?)
+    }
+
+    async fn bind(&mut self, features: &[u8]) -> Result<()> {
+        self.write(b"<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>").await?;
+        let bound = self.expect("<iq").await?;
+        ensure!(attribute(&bound, "type") == Some("result"), "not bound: {}", String::from_utf8_lossy(&bound));
+        let session = between(features, "<session", b'>').is_some() && !contains(features, "<optional");
+        if session {
+            self.write(b"<iq type='set' id='sess'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>").await?;
+            self.expect("<iq").await?;
+        }
+        Ok(())
+    }
+
+    async fn expect(&mut self, start: &str) -> Result<Vec<u8>> {
+        let stanza = self.next().await?;
+        ensure!(stanza.starts_with(start.as_bytes()), "wanted {start}, got {}", String::from_utf8_lossy(&stanza));
+        Ok(stanza)
+    }
+
+    /// The next whole stanza, copied. For the few that begin a session.
+    async fn next(&mut self) -> Result<Vec<u8>> {
+        loop {
+            match self.frames.next() {
+                Some(Frame::Stanza(stanza)) => {
+                    answer_to(stanza, &mut self.answers);
+                    return Ok(stanza.to_vec());
+                }
+                Some(Frame::Header) => {}
+                Some(Frame::Close) => bail!("the server closed the stream"),
+                None => self.read().await?,
+            }
+        }
+    }
+}
+
+/// Appends the answer to `stanza` if it is a request: a result to pings and pushes, else an error.
+fn answer_to(stanza: &[u8], answers: &mut Vec<u8>) {
+    let kind = attribute(stanza, "type");
+    if !stanza.starts_with(b"<iq") || !matches!(kind, Some("get" | "set")) {
+        return;
+    }
+    let Some(id) = attribute(stanza, "id") else { return };
+    let to = attribute(stanza, "from").map(|from| format!(" to='{from}'")).unwrap_or_default();
+    let answer = if kind == Some("set") || contains(stanza, "urn:xmpp:ping") {
+        format!("<iq type='result' id='{id}'{to}/>")
+    } else {
+        format!(
+            "<iq type='error' id='{id}'{to}><error type='cancel'>\
+             <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+        )
+    };
+    answers.extend_from_slice(answer.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(stanza: &str) -> String {
+        let mut answers = Vec::new();
+        answer_to(stanza.as_bytes(), &mut answers);
+        String::from_utf8(answers).unwrap()
+    }
+
+    #[test]
+    fn pings_are_answered_and_other_requests_refused() {
+        let ping = "<iq type='get' id='1' from='localhost'><ping xmlns='urn:xmpp:ping'/></iq>";
+        assert_eq!(answer(ping), "<iq type='result' id='1' to='localhost'/>");
+        assert_eq!(
+            answer("<iq type='set' id='2'><query xmlns='jabber:iq:roster'/></iq>"),
+            "<iq type='result' id='2'/>"
+        );
+        assert!(answer("<iq type='get' id='3'><query xmlns='x'/></iq>").contains("service-unavailable"));
+        assert_eq!(answer("<iq type='result' id='4'/>"), "");
+        assert_eq!(answer("<message type='get' id='5'/>"), "");
+    }
+
+    #[test]
+    fn source_addresses_are_distinct_and_on_loopback() {
+        let addresses: std::collections::HashSet<IpAddr> = (0..20_000).map(source_address).collect();
+        assert_eq!(addresses.len(), 20_000);
+        assert!(addresses.iter().all(IpAddr::is_loopback));
+    }
+}

@@ -1,0 +1,83 @@
+//! Scenario `login`: TCP, full TLS handshake, SASL, binding, first presence, graceful close, again and again.
+//! The server's CPU time is taken from the first to the last of these logins.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::task::JoinSet;
+
+use crate::args::Login;
+use crate::connect::Door;
+use crate::report::{Latencies, Report, rounded};
+
+/// Runs the scenario for `args.seconds`.
+pub(crate) async fn run(args: &Login) -> Result<Report> {
+    crate::raise_descriptor_limit(args.concurrent)?;
+    let door = Door::new(&args.target)?;
+    let server = args.target.server()?;
+    let next = Arc::new(AtomicUsize::new(0));
+    // Each account once before: key derivation is then behind us, and the server has seen everyone.
+    round(&door, &next, args, Until::Count(args.accounts)).await.context("warm-up")?;
+
+    let before = server.as_ref().map(|server| server.usage()).transpose()?;
+    let begin = Instant::now();
+    let (latencies, count) = round(&door, &next, args, Until::Time(begin + Duration::from_secs(args.seconds))).await?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let after = server.as_ref().map(|server| server.usage()).transpose()?;
+    let cpu = before.zip(after).map(|(before, after)| after.cpu_seconds - before.cpu_seconds);
+    Ok(Report {
+        scenario: "login",
+        server: args.target.name(),
+        clients: args.concurrent,
+        seconds: rounded(seconds),
+        messages: Some(count),
+        cpu_seconds: cpu.map(rounded),
+        per_cpu_second: cpu.map(|cpu| rounded(count as f64 / cpu)),
+        rss_bytes: after.map(|after| after.rss_bytes),
+        rss_bytes_per_session: None,
+        latency_ms: latencies.summary(),
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Until {
+    Count(usize),
+    Time(Instant),
+}
+
+/// `args.concurrent` tasks log in until the end is reached. The first failed login ends the run.
+async fn round(door: &Arc<Door>, next: &Arc<AtomicUsize>, args: &Login, until: Until) -> Result<(Latencies, u64)> {
+    let mut tasks = JoinSet::new();
+    let first = next.load(Ordering::Relaxed);
+    for _ in 0..args.concurrent {
+        let (door, next, accounts) = (door.clone(), next.clone(), args.accounts);
+        tasks.spawn(async move {
+            let (mut latencies, mut count) = (Latencies::new(), 0);
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let over = match until {
+                    Until::Count(count) => number >= first + count,
+                    Until::Time(end) => Instant::now() >= end,
+                };
+                if over {
+                    return anyhow::Ok((latencies, count));
+                }
+                let begin = Instant::now();
+                let mut session = door.login(1 + number % accounts).await?;
+                session.write(b"<presence/>").await?;
+                session.close(|_| {}).await?;
+                latencies.record(begin.elapsed());
+                count += 1;
+            }
+        });
+    }
+    let (mut latencies, mut count) = (Latencies::new(), 0);
+    while let Some(done) = tasks.join_next().await {
+        let (theirs, number) = done??;
+        latencies.add(&theirs);
+        count += number;
+    }
+    Ok((latencies, count))
+}
