@@ -34,7 +34,7 @@ pub fn derive(hash: Hash, password: &Password, salt: &[u8], iterations: u32) -> 
     Keys { hash, salt: salt.into(), iterations, stored_key: hash.digest(client_key.bytes()), server_key }
 }
 
-/// Whether this is the password that the keys were made of. As slow as [`derive`]; the comparison takes constant time.
+/// Whether this is the password that the keys were made of. As slow as [`derive()`]; the comparison takes constant time.
 ///
 /// For an unknown user call it with [`fake_keys`], so that the answer takes as long.
 pub fn verify_password(keys: &Keys, password: &Password) -> bool {
