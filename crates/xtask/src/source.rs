@@ -168,7 +168,10 @@ pub(crate) enum Body {
     Here,
 }
 
-/// The `mod` items of `code` (already without comments and literals), in order.
+/// The macro whose arguments are modules: the list of features.
+const MODULE_LIST: &str = "features";
+
+/// The `mod` items of `code` (already without comments and literals), in order, and the names in `features! { .. }`.
 pub(crate) fn modules(code: &str) -> Vec<Module> {
     let mut found = Vec::new();
     let mut open: Vec<Option<String>> = Vec::new();
@@ -192,6 +195,14 @@ pub(crate) fn modules(code: &str) -> Vec<Module> {
                     _ => {}
                 }
                 at += 2;
+            }
+            MODULE_LIST if words.get(at + 1) == Some(&"!") && words.get(at + 2) == Some(&"{") => {
+                let listed = words[at + 3..].iter().take_while(|word| **word != "}").filter(|word| is_name(word));
+                found.extend(listed.map(|name| Module {
+                    name: (*name).to_owned(),
+                    inside: vec![],
+                    body: Body::Elsewhere,
+                }));
             }
             _ => {}
         }
@@ -279,6 +290,14 @@ mod tests {
             names,
             [("a".into(), vec![]), ("b".into(), vec![]), ("c".into(), vec!["b".to_owned()]), ("d".into(), vec![])]
         );
+    }
+
+    #[test]
+    fn the_list_of_features_declares_modules() {
+        let code =
+            "macro_rules! features { ($($name:ident),*) => { $(pub mod $name;)* }; } features! { ping, version }";
+        let names: Vec<String> = modules(code).into_iter().map(|module| module.name).collect();
+        assert_eq!(names, ["ping", "version"]);
     }
 
     #[test]
