@@ -1,0 +1,81 @@
+//! Every namespace that this server reads or writes, once, with the document that defines it.
+//! Constants only; they are compared as bytes, so they are spelt here and nowhere else.
+
+/// Namespaces in XML 1.0: bound to the prefix `xml` without a declaration.
+pub const XML: &str = "http://www.w3.org/XML/1998/namespace";
+/// Namespaces in XML 1.0: bound to the prefix `xmlns`, and to nothing else.
+pub const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+
+/// RFC 6120: XMPP Core, section 4.8.1: the stream element itself, its features and its errors.
+pub const STREAMS: &str = "http://etherx.jabber.org/streams";
+/// RFC 6120, section 4.8.2: the content of a stream between a client and a server.
+pub const CLIENT: &str = "jabber:client";
+/// RFC 6120, section 4.8.2: the content of a stream between two servers.
+pub const SERVER: &str = "jabber:server";
+/// RFC 6120, section 4.9: the defined conditions of stream errors.
+pub const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
+/// RFC 6120, section 5: STARTTLS.
+pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
+/// RFC 6120, section 6: SASL.
+pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
+/// RFC 6120, section 7: resource binding.
+pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
+/// RFC 6120, section 8.3: the defined conditions of stanza errors.
+pub const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+/// RFC 6121, section 2: the roster.
+pub const ROSTER: &str = "jabber:iq:roster";
+/// RFC 6121, section 3.4: pre-approved subscriptions, as a stream feature.
+pub const PRE_APPROVAL: &str = "urn:xmpp:features:pre-approval";
+/// RFC 6121, section 2.6: roster versions, as a stream feature.
+pub const ROSTER_VERSIONS: &str = "urn:xmpp:features:rosterver";
+/// RFC 3921, section 3: the session element that older clients send after binding.
+pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
+/// RFC 7395: XMPP over WebSocket.
+pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
+
+/// XEP-0004: Data Forms.
+pub const DATA_FORMS: &str = "jabber:x:data";
+/// XEP-0030: Service Discovery, identities and features.
+pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
+/// XEP-0030: Service Discovery, associated items.
+pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
+/// XEP-0045: Multi-User Chat.
+pub const MUC: &str = "http://jabber.org/protocol/muc";
+/// XEP-0045: Multi-User Chat, what rooms tell their occupants.
+pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+/// XEP-0059: Result Set Management.
+pub const RSM: &str = "http://jabber.org/protocol/rsm";
+/// XEP-0078: Non-SASL Authentication; read only to refuse it.
+pub const IQ_AUTH: &str = "jabber:iq:auth";
+/// XEP-0085: Chat State Notifications.
+pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
+/// XEP-0092: Software Version.
+pub const VERSION: &str = "jabber:iq:version";
+/// XEP-0115: Entity Capabilities.
+pub const CAPS: &str = "http://jabber.org/protocol/caps";
+/// XEP-0160: Best Practices for Handling Offline Messages, as a feature of a host.
+pub const OFFLINE: &str = "msgoffline";
+/// XEP-0184: Message Delivery Receipts.
+pub const RECEIPTS: &str = "urn:xmpp:receipts";
+/// XEP-0198: Stream Management.
+pub const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
+/// XEP-0199: XMPP Ping.
+pub const PING: &str = "urn:xmpp:ping";
+/// XEP-0203: Delayed Delivery.
+pub const DELAY: &str = "urn:xmpp:delay";
+/// XEP-0220: Server Dialback.
+pub const DIALBACK: &str = "jabber:server:dialback";
+/// XEP-0280: Message Carbons.
+pub const CARBONS: &str = "urn:xmpp:carbons:2";
+/// XEP-0297: Stanza Forwarding.
+pub const FORWARD: &str = "urn:xmpp:forward:0";
+/// XEP-0313: Message Archive Management.
+pub const MAM: &str = "urn:xmpp:mam:2";
+/// XEP-0333: Displayed Markers.
+pub const CHAT_MARKERS: &str = "urn:xmpp:chat-markers:0";
+/// XEP-0334: Message Processing Hints.
+pub const HINTS: &str = "urn:xmpp:hints";
+/// XEP-0359: Unique and Stable Stanza IDs.
+pub const STANZA_ID: &str = "urn:xmpp:sid:0";
+/// XEP-0440: SASL Channel-Binding Type Capability.
+pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";

@@ -1,0 +1,27 @@
+//! Payloads, one file per document: what this server reads from a child of a stanza, and what it writes. Each type is a
+//! plain value with `read` and `tree`; unknown attributes and children are ignored, as the documents ask.
+
+pub mod bind;
+pub mod delay;
+pub mod disco;
+pub mod hints;
+pub mod ping;
+pub mod sasl;
+pub mod session;
+pub mod stanza_id;
+pub mod starttls;
+pub mod version;
+
+use crate::stanza::StanzaError;
+use crate::stanza::error::Condition;
+
+/// A payload is not as its document says; the answer is `bad-request`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed payload: {0}")]
+pub struct Malformed(pub &'static str);
+
+impl From<Malformed> for StanzaError {
+    fn from(malformed: Malformed) -> StanzaError {
+        StanzaError::new(Condition::BadRequest).with_text(malformed.0)
+    }
+}

@@ -1,0 +1,191 @@
+//! What is inside a stanza: the bytes of its children, shared by everyone who gets a copy, and the index of their names.
+//! Every child stands alone: put under a fresh `<message>` in any stream, it means what it meant.
+
+use bytes::{Buf, Bytes};
+
+use super::child::{Child, text_between};
+use super::index::{ChildBytes, Index};
+use super::limits::Limits;
+use super::scan::{Item, Scanner};
+use super::scope::{Namespace, Scope};
+use super::tree::Tree;
+use crate::ns;
+
+/// The content of a stanza. A clone costs a reference count.
+///
+/// Children that inherit their namespace are in [`Content::inherited`]: `jabber:client` for stanzas, whatever stream
+/// they came on, so that the same bytes serve clients and servers.
+#[derive(Clone, Debug)]
+pub struct Content {
+    bytes: Bytes,
+    index: Index,
+    inherited: Namespace,
+}
+
+/// The bytes given to [`Content::parse`] are not the inside of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the content of an element")]
+pub struct NotContent;
+
+impl Content {
+    /// No content.
+    pub fn empty() -> Content {
+        Content { bytes: Bytes::new(), index: Index::default(), inherited: Namespace::Static(ns::CLIENT) }
+    }
+
+    pub(super) fn new(bytes: Bytes, index: Index, inherited: Namespace) -> Content {
+        Content { bytes, index, inherited }
+    }
+
+    /// The content of a stanza that consists of this one element.
+    pub fn from_tree(tree: &Tree) -> Content {
+        Content::from_trees(std::slice::from_ref(tree))
+    }
+
+    /// The content of a stanza that consists of these elements.
+    pub fn from_trees(trees: &[Tree]) -> Content {
+        let mut bytes = Vec::new();
+        for tree in trees {
+            tree.write(&mut bytes, ns::CLIENT);
+        }
+        Content::parse(&bytes).unwrap_or_default()
+    }
+
+    /// Reads the bytes of another content back, as a store keeps them. They are judged like a stranger's.
+    pub fn parse(bytes: &[u8]) -> Result<Content, NotContent> {
+        const HEAD: &[u8] = b"<x xmlns='jabber:client'>";
+        if bytes.is_empty() {
+            return Ok(Content::empty());
+        }
+        let wrapped = [HEAD, bytes, b"</x>"].concat();
+        let limits = Limits { stanza_bytes: wrapped.len(), ..Limits::RELAXED };
+        let mut input = &wrapped[..];
+        match Scanner::elements(limits).next(&mut input) {
+            Ok(Some(Item::Element(element))) if input.is_empty() => Ok(element.into_content()),
+            _ => Err(NotContent),
+        }
+    }
+
+    /// The bytes of the children, to be written between a start tag and an end tag.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// How many bytes there are.
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The namespace of children that declare none.
+    pub fn inherited(&self) -> &str {
+        self.inherited.as_str()
+    }
+
+    /// The same bytes, with what inherits its namespace now in `jabber:client`: for stanzas of other streams.
+    pub(crate) fn in_client_namespace(self) -> Content {
+        Content { inherited: Namespace::Static(ns::CLIENT), ..self }
+    }
+
+    /// Whether there is a child with this namespace and name. Parses nothing.
+    pub fn has(&self, ns: &str, name: &str) -> bool {
+        self.child(ns, name).is_some()
+    }
+
+    /// The first child with this namespace and name.
+    pub fn child(&self, ns: &str, name: &str) -> Option<Child<'_>> {
+        if let Some(entry) = self.index.find(&self.bytes, self.inherited(), ns, name) {
+            return Child::new(entry.bytes(&self.bytes), &self.scope());
+        }
+        if self.index.more_from == 0 { None } else { self.iter().find(|child| child.is(ns, name)) }
+    }
+
+    /// The children, in order; text between them is not seen.
+    pub fn iter(&self) -> impl Iterator<Item = Child<'_>> {
+        let scope = self.scope();
+        ChildBytes::new(&self.index, &self.bytes).filter_map(move |bytes| Child::new(bytes, &scope))
+    }
+
+    /// How many children there are.
+    pub fn count(&self) -> usize {
+        match self.index.more_from {
+            0 => self.index.entries.len(),
+            _ => ChildBytes::new(&self.index, &self.bytes).count(),
+        }
+    }
+
+    /// The text between the children.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        text_between(&self.bytes, 0)
+    }
+
+    /// The content without the children that `drop` names; text stays. Copies nothing if none is dropped.
+    #[must_use]
+    pub fn without(self, drop: impl Fn(&Child<'_>) -> bool) -> Content {
+        let scope = self.scope();
+        let mut children = ChildBytes::new(&self.index, &self.bytes);
+        let mut kept = None::<Vec<u8>>;
+        let mut copied = 0;
+        while let Some(bytes) = children.next() {
+            if !Child::new(bytes, &scope).is_some_and(|child| drop(&child)) {
+                continue;
+            }
+            let at = children.offset_of(bytes);
+            kept.get_or_insert_default().extend_from_slice(&self.bytes[copied..at]);
+            copied = at + bytes.len();
+        }
+        let Some(mut kept) = kept else { return self };
+        kept.extend_from_slice(&self.bytes[copied..]);
+        let inherited = self.inherited.clone();
+        Content { inherited, ..Content::parse(&kept).unwrap_or_default() }
+    }
+
+    /// The content with one more child at its end.
+    #[must_use]
+    pub fn with(&self, tree: &Tree) -> Content {
+        let mut bytes = Vec::with_capacity(self.bytes.len() + 128);
+        bytes.extend_from_slice(&self.bytes);
+        tree.write(&mut bytes, self.inherited());
+        let inherited = self.inherited.clone();
+        Content { inherited, ..Content::parse(&bytes).unwrap_or_default() }
+    }
+
+    /// Bytes on the heap, the shared ones included.
+    pub fn memory_usage(&self) -> usize {
+        self.bytes.len() + self.index.memory_usage()
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::of_default(self.inherited())
+    }
+}
+
+impl Default for Content {
+    fn default() -> Content {
+        Content::empty()
+    }
+}
+
+/// Content is equal if its bytes are.
+impl PartialEq for Content {
+    fn eq(&self, other: &Content) -> bool {
+        self.bytes == other.bytes && self.inherited == other.inherited
+    }
+}
+
+impl Eq for Content {}
+
+/// Cuts the children out of an element's bytes without copying them.
+pub(super) fn cut(mut bytes: Bytes, mut index: Index, from: usize, to: usize) -> (Bytes, Index) {
+    if from == to {
+        return (Bytes::new(), Index::default());
+    }
+    bytes.truncate(to);
+    bytes.advance(from);
+    index.shift(from as u32);
+    (bytes, index)
+}

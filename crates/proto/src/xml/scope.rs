@@ -1,0 +1,142 @@
+//! Namespaces (Namespaces in XML 1.0): a name that costs nothing when it is a known one, and the scope of declarations
+//! that surrounds an element. Used by the scanner for the stream header and by [`Child`](super::Child) while it is read.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::raw::{self, StartTag};
+use crate::ns;
+
+/// The namespaces that streams and their top-level elements are usually in: held without an allocation.
+const KNOWN: [&str; 9] = [
+    ns::CLIENT,
+    ns::SERVER,
+    ns::STREAMS,
+    ns::SASL,
+    ns::TLS,
+    ns::STREAM_MANAGEMENT,
+    ns::STANZA_ERRORS,
+    ns::DIALBACK,
+    ns::XML,
+];
+
+/// A namespace name. Never kept in a table, so a peer cannot fill one by inventing names.
+#[derive(Clone)]
+pub enum Namespace {
+    /// One that this server knows.
+    Static(&'static str),
+    /// Any other.
+    Shared(Arc<str>),
+}
+
+impl Namespace {
+    /// The namespace with this name; allocates only for names that are not common at the top of a stream.
+    pub fn of(name: &str) -> Namespace {
+        match KNOWN.iter().find(|known| **known == name) {
+            Some(known) => Namespace::Static(known),
+            None if name.is_empty() => Namespace::Static(""),
+            None => Namespace::Shared(Arc::from(name)),
+        }
+    }
+
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Namespace::Static(name) => name,
+            Namespace::Shared(name) => name,
+        }
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl PartialEq for Namespace {
+    fn eq(&self, other: &Namespace) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Namespace {}
+
+/// The declarations of the stream header, by prefix; the empty prefix is the default namespace.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outer(Vec<(Box<str>, Namespace)>);
+
+impl Outer {
+    /// A stream without prefixes, whose content is in this namespace.
+    pub(super) fn default_only(name: &'static str) -> Outer {
+        Outer(vec![("".into(), Namespace::Static(name))])
+    }
+
+    /// The declarations of a start tag.
+    pub(super) fn of_tag(tag: StartTag<'_>) -> Outer {
+        let declare = |(prefix, raw)| (Box::from(prefix), Namespace::of(&raw::attribute_value(raw)));
+        Outer(tag.declarations().map(declare).collect())
+    }
+
+    pub(super) fn find(&self, prefix: &[u8]) -> Option<usize> {
+        self.0.iter().position(|(known, _)| known.as_bytes() == prefix)
+    }
+
+    pub(super) fn get(&self, at: usize) -> &Namespace {
+        &self.0[at].1
+    }
+
+    pub(super) fn default_ns(&self) -> Namespace {
+        self.find(b"").map_or(Namespace::Static(""), |at| self.get(at).clone())
+    }
+
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(prefix, name)| (&**prefix, name.as_str()))
+    }
+
+    pub(super) fn memory_usage(&self) -> usize {
+        let text = |(prefix, name): &(Box<str>, Namespace)| match name {
+            Namespace::Static(_) => prefix.len(),
+            Namespace::Shared(name) => prefix.len() + name.len() + 16,
+        };
+        self.0.capacity() * size_of::<(Box<str>, Namespace)>() + self.0.iter().map(text).sum::<usize>()
+    }
+}
+
+/// What is declared around and on an element that has already been scanned.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope<'a> {
+    default: Cow<'a, str>,
+    /// Innermost last; without an allocation as long as nobody uses prefixes.
+    prefixes: Vec<(&'a str, Cow<'a, str>)>,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of a self-contained element: only the namespace that it inherits.
+    pub(crate) fn of_default(default: &'a str) -> Scope<'a> {
+        Scope { default: Cow::Borrowed(default), prefixes: Vec::new() }
+    }
+
+    /// The scope inside `tag`.
+    pub(crate) fn enter(&self, tag: StartTag<'a>) -> Scope<'a> {
+        let mut inside = self.clone();
+        for (prefix, raw) in tag.declarations() {
+            let name = raw::attribute_value(raw);
+            match prefix {
+                "" => inside.default = name,
+                _ => inside.prefixes.push((prefix, name)),
+            }
+        }
+        inside
+    }
+
+    /// The namespace of an element with this prefix, seen from inside it.
+    pub(crate) fn namespace(&self, prefix: &str) -> &str {
+        match prefix {
+            "" => &self.default,
+            "xml" => ns::XML,
+            _ => self.prefixes.iter().rev().find(|(known, _)| *known == prefix).map_or("", |(_, name)| name),
+        }
+    }
+}
