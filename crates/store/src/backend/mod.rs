@@ -3,7 +3,7 @@
 
 pub mod faults;
 pub mod memory;
-// SQLITE
+pub mod sqlite;
 
 use crate::StoreError;
 use crate::accounts::AccountWrites;

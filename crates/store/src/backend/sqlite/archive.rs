@@ -1,0 +1,305 @@
+//! Message archives in SQLite: one thin row per owner and message, pointing at the stanza, which is stored once for
+//! the sender's and the recipient's row together. Measured against fat rows with an index of their own this saves one
+//! of four insertions and half of the bytes.
+//!
+//! Appending writes no head: the end of an archive is its highest key. A head is written when rows are seen, because
+//! then rows below it may go; it also makes everything up to `seen_to` seen without touching those rows.
+
+use std::sync::Arc;
+
+use metronome_model::{AccountId, ArchivedRow, Direction, Keep};
+use rusqlite::Row;
+
+use super::accounts::slot;
+use super::db::Db;
+use super::{SqliteBackend, SqliteStore};
+use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX, Stanza};
+use crate::backend::Purge;
+use crate::{Reading, StoreError};
+
+/// The low bits of a key are the id (34 thousand million rows per owner), the others the slot.
+const ID_BITS: u32 = 35;
+
+/// The highest id an archive can have.
+const ID_MAX: u64 = (1 << ID_BITS) - 1;
+
+/// The highest slot: 268 million accounts over the life of a database.
+pub(super) const SLOT_MAX: i64 = (1 << (63 - ID_BITS)) - 1;
+
+/// When reading a head has counted this many rows above it, it is written anew.
+const COUNTED_MAX: i64 = 1024;
+
+const RECEIVED: i64 = 1;
+const UNSEEN: i64 = 2;
+const UNTIL_SEEN: i64 = 4;
+
+fn key(slot: i64, id: u64) -> i64 {
+    slot << ID_BITS | id.min(ID_MAX) as i64
+}
+
+fn id_of(key: i64) -> u64 {
+    key as u64 & ID_MAX
+}
+
+fn flags(row: &NewRow) -> i64 {
+    let received = if row.direction == Direction::Received { RECEIVED } else { 0 };
+    let unseen = if row.unseen { UNSEEN } else { 0 };
+    let until_seen = if row.keep == Keep::UntilSeen { UNTIL_SEEN } else { 0 };
+    received | unseen | until_seen
+}
+
+/// Reads the end of an archive: its head and what came after it; with the number of rows counted for that.
+fn read_head(db: &Db, slot: i64) -> Result<(Head, i64), StoreError> {
+    let sql = "SELECT last_id, seen_to, unseen FROM archive_heads WHERE slot = ?1";
+    let written =
+        db.first(sql, (slot,), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
+    let (last_id, seen_to, unseen) = written.unwrap_or((0, 0, 0));
+    let sql = "SELECT max(key), count(*), total(flags & 2) / 2 FROM archive WHERE key > ?1 AND key <= ?2";
+    let above = db.first(sql, (key(slot, last_id as u64), key(slot, ID_MAX)), |row| {
+        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?, row.get::<_, f64>(2)?))
+    })?;
+    let (highest, counted, unseen_above) = above.unwrap_or((None, 0, 0.0));
+    let head = Head {
+        slot: slot as u64,
+        last_id: highest.map_or(last_id as u64, id_of),
+        seen_to: seen_to as u64,
+        unseen: unseen as u64 + unseen_above as u64,
+    };
+    Ok((head, counted))
+}
+
+/// Reads an archive as one committed state, or answers with `R`'s empty value if the account does not exist.
+fn read_owner<R: Default>(
+    db: &Db,
+    owner: AccountId,
+    read: impl FnOnce(&Db, i64) -> Result<R, StoreError>,
+) -> Result<R, StoreError> {
+    db.at_once(|db| match slot(db, owner)? {
+        Some(slot) => read(db, slot),
+        None => Ok(R::default()),
+    })
+}
+
+fn seen_to(db: &Db, slot: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT seen_to FROM archive_heads WHERE slot = ?1";
+    Ok(db.first(sql, (slot,), |row| row.get::<_, i64>(0))?.unwrap_or(0) as u64)
+}
+
+/// Rows being collected, up to the bounds of a page.
+struct Page {
+    owner: AccountId,
+    seen_to: u64,
+    limit: usize,
+    bytes: usize,
+    rows: Vec<ArchivedRow>,
+}
+
+impl Page {
+    fn new(owner: AccountId, seen_to: u64, limit: usize) -> Page {
+        Page { owner, seen_to, limit, bytes: 0, rows: Vec::new() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() >= self.limit || self.bytes >= PAGE_BYTES_MAX
+    }
+
+    /// Adds the rows from one key to another; with `flags`, only those that have all of them.
+    fn fill(&mut self, db: &Db, first: i64, last: i64, flags: i64) -> Result<(), StoreError> {
+        let sql = "SELECT a.key, a.at_ms, a.flags, s.xml FROM archive a CROSS JOIN stanzas s ON s.number = a.stanza
+                   WHERE a.key BETWEEN ?1 AND ?2 AND a.flags & ?3 = ?3 ORDER BY a.key";
+        db.with(|conn| {
+            let mut statement = conn.prepare_cached(sql)?;
+            let mut rows = statement.query((first, last, flags))?;
+            while !self.is_full() {
+                let Some(row) = rows.next()? else { break };
+                self.add(row)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn add(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        let (id, flags, xml) = (id_of(row.get(0)?), row.get::<_, i64>(2)?, row.get_ref(3)?.as_blob()?);
+        self.bytes += xml.len();
+        let Some(stanza) = read_stanza(xml) else {
+            // It must not keep its owner from the rows behind it.
+            tracing::error!(owner = %self.owner, id, "a stored stanza cannot be read and is passed over");
+            return Ok(());
+        };
+        self.rows.push(ArchivedRow {
+            owner: self.owner,
+            id,
+            at_ms: row.get::<_, i64>(1)? as u64,
+            direction: if flags & RECEIVED != 0 { Direction::Received } else { Direction::Sent },
+            unseen: flags & UNSEEN != 0 && id > self.seen_to,
+            keep: if flags & UNTIL_SEEN != 0 { Keep::UntilSeen } else { Keep::Archive },
+            stanza,
+        });
+        Ok(())
+    }
+}
+
+fn read_stanza(xml: &[u8]) -> Option<Stanza> {
+    Stanza::read(std::str::from_utf8(xml).ok()?)
+}
+
+impl Archive for SqliteStore {
+    fn unseen(&self, owner: AccountId, after_id: u64, limit: usize) -> Reading<Vec<ArchivedRow>> {
+        self.read(move |db| {
+            read_owner(db, owner, |db, slot| {
+                let mut page = Page::new(owner, seen_to(db, slot)?, limit);
+                let first = after_id.max(page.seen_to).saturating_add(1);
+                if first <= ID_MAX {
+                    page.fill(db, key(slot, first), key(slot, ID_MAX), UNSEEN)?;
+                }
+                Ok(page.rows)
+            })
+        })
+    }
+
+    fn rows(&self, owner: AccountId, ids: Vec<(u64, u64)>, limit: usize) -> Reading<Vec<ArchivedRow>> {
+        self.read(move |db| {
+            read_owner(db, owner, |db, slot| {
+                let mut page = Page::new(owner, seen_to(db, slot)?, limit);
+                for (first, last) in ids.into_iter().filter(|(first, last)| first <= last && *first <= ID_MAX) {
+                    if !page.is_full() {
+                        page.fill(db, key(slot, first), key(slot, last), 0)?;
+                    }
+                }
+                Ok(page.rows)
+            })
+        })
+    }
+
+    fn last_id(&self, owner: AccountId) -> Reading<u64> {
+        self.read(move |db| read_owner(db, owner, |db, slot| Ok(read_head(db, slot)?.0.last_id)))
+    }
+
+    fn counts(&self, owner: AccountId) -> Reading<Counts> {
+        self.read(move |db| {
+            read_owner(db, owner, |db, slot| {
+                let (head, _) = read_head(db, slot)?;
+                let sql = "SELECT count(*) FROM archive WHERE key BETWEEN ?1 AND ?2";
+                let rows = db.first(sql, (key(slot, 0), key(slot, ID_MAX)), |row| row.get::<_, i64>(0))?;
+                Ok(Counts { last_id: head.last_id, rows: rows.unwrap_or(0) as u64, unseen: head.unseen })
+            })
+        })
+    }
+}
+
+impl ArchiveWrites for SqliteBackend {
+    fn head(&mut self, owner: AccountId) -> Result<Option<Head>, StoreError> {
+        let db = self.db()?;
+        let Some(slot) = slot(db, owner)? else { return Ok(None) };
+        let (head, counted) = read_head(db, slot)?;
+        if counted > COUNTED_MAX {
+            write_head(db, &head)?;
+        }
+        Ok(Some(head))
+    }
+
+    fn append(&mut self, rows: &[NewRow], stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        let mut xml = std::mem::take(&mut self.xml);
+        xml.clear();
+        stanza.write(&mut xml);
+        let db = self.db()?;
+        db.run("INSERT INTO stanzas VALUES (NULL, ?1, ?2)", (rows.len() as i64, &xml[..]))?;
+        let number = db.with(|conn| Ok(conn.last_insert_rowid()))?;
+        for row in rows {
+            let (key, at_ms) = (key(row.slot as i64, row.id), row.at_ms as i64);
+            db.run("INSERT INTO archive VALUES (?1, ?2, ?3, ?4)", (key, at_ms, flags(row), number))?;
+        }
+        self.xml = xml;
+        Ok(())
+    }
+
+    fn mark_seen(&mut self, _owner: AccountId, head: &mut Head, first: u64, last: u64) -> Result<(), StoreError> {
+        let db = self.db()?;
+        let slot = head.slot as i64;
+        let cleared = clear(db, slot, first, last)?;
+        if cleared == 0 {
+            return Ok(());
+        }
+        head.unseen -= cleared.min(head.unseen);
+        head.seen_to = if head.unseen == 0 {
+            head.last_id
+        } else {
+            match first_unseen(db, slot, head.seen_to + 1, first)? {
+                None => last,
+                Some(earlier) => {
+                    // The mark cannot pass it, so these rows must say for themselves that they are seen.
+                    let sql = "UPDATE archive SET flags = flags & ~2 WHERE key BETWEEN ?1 AND ?2 AND flags & 2";
+                    db.run(sql, (key(slot, first), key(slot, last)))?;
+                    earlier - 1
+                }
+            }
+        };
+        write_head(db, head)
+    }
+
+    fn id_max(&self) -> u64 {
+        ID_MAX
+    }
+}
+
+/// Removes the unseen rows of a range that were kept only until now, and says how many were unseen.
+fn clear(db: &Db, slot: i64, first: u64, last: u64) -> Result<u64, StoreError> {
+    let sql = "SELECT key, flags, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 AND flags & 2";
+    let mut cleared = 0;
+    let mut gone = Vec::new();
+    db.with(|conn| {
+        let mut statement = conn.prepare_cached(sql)?;
+        let mut rows = statement.query((key(slot, first), key(slot, last)))?;
+        while let Some(row) = rows.next()? {
+            cleared += 1;
+            if row.get::<_, i64>(1)? & UNTIL_SEEN != 0 {
+                gone.push((row.get(0)?, row.get(2)?));
+            }
+        }
+        Ok(())
+    })?;
+    gone.into_iter().try_for_each(|(key, stanza)| remove(db, key, stanza))?;
+    Ok(cleared)
+}
+
+/// The first unseen row from `first` up to but not including `end`.
+fn first_unseen(db: &Db, slot: i64, first: u64, end: u64) -> Result<Option<u64>, StoreError> {
+    let sql = "SELECT key FROM archive WHERE key >= ?1 AND key < ?2 AND flags & 2 ORDER BY key LIMIT 1";
+    Ok(db.first(sql, (key(slot, first), key(slot, end)), |row| row.get(0))?.map(id_of))
+}
+
+fn write_head(db: &Db, head: &Head) -> Result<(), StoreError> {
+    let sql = "INSERT INTO archive_heads VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE
+               SET last_id = excluded.last_id, seen_to = excluded.seen_to, unseen = excluded.unseen";
+    let params = (head.slot as i64, head.last_id as i64, head.seen_to as i64, head.unseen as i64);
+    db.run(sql, params).map(drop)
+}
+
+/// Removes a row, and its stanza with the last row that points there.
+fn remove(db: &Db, key: i64, stanza: i64) -> Result<(), StoreError> {
+    db.run("DELETE FROM archive WHERE key = ?1", (key,))?;
+    if db.run("DELETE FROM stanzas WHERE number = ?1 AND refs <= 1", (stanza,))? == 0 {
+        db.run("UPDATE stanzas SET refs = refs - 1 WHERE number = ?1", (stanza,))?;
+    }
+    Ok(())
+}
+
+impl SqliteBackend {
+    /// Removes rows of one forgotten account, and its tombstone with the last of them.
+    pub(super) fn purge_rows(&mut self, rows_max: usize) -> Result<Purge, StoreError> {
+        let db = self.db()?;
+        let Some(slot) = db.first("SELECT slot FROM tombstones LIMIT 1", (), |row| row.get::<_, i64>(0))? else {
+            return Ok(Purge::Finished);
+        };
+        let sql = "SELECT key, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 LIMIT ?3";
+        let range = (key(slot, 0), key(slot, ID_MAX), rows_max as i64);
+        let rows = db.all(sql, range, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let emptied = rows.len() < rows_max;
+        rows.into_iter().try_for_each(|(key, stanza)| remove(db, key, stanza))?;
+        if emptied {
+            db.run("DELETE FROM archive_heads WHERE slot = ?1", (slot,))?;
+            db.run("DELETE FROM tombstones WHERE slot = ?1", (slot,))?;
+        }
+        Ok(Purge::More)
+    }
+}
