@@ -94,13 +94,14 @@ pub(super) fn of_exit(output: &Output) -> Counts {
     if output.is_success() { Counts::ONE_PASSED } else { Counts::ONE_FAILED }
 }
 
-/// One test: passed when the last line is the load generator's JSON object with `lost` and `duplicated` 0
-/// and something acknowledged.
+/// One test: passed when the load generator's JSON object has `lost` and `duplicated` 0 and something was
+/// acknowledged. It is its last line of output; the server's own messages may come after it in the log.
 pub(super) fn of_crash(output: &Output) -> Counts {
-    let last = output.text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let Ok(report) = serde_json::from_str::<serde_json::Value>(last) else { return Counts::ONE_FAILED };
+    let is_report = |line: &&str| line.starts_with('{') && line.contains("\"kills\"");
+    let Some(report) = output.text.lines().rev().find(is_report) else { return Counts::ONE_FAILED };
+    println!("  crash: {report}");
+    let Ok(report) = serde_json::from_str::<serde_json::Value>(report) else { return Counts::ONE_FAILED };
     let figure = |name: &str| report.get(name).and_then(serde_json::Value::as_u64);
-    println!("  crash: {last}");
     let clean = figure("lost") == Some(0) && figure("duplicated") == Some(0);
     let real = figure("acked").is_some_and(|acked| acked > 0) && figure("kills").is_some_and(|kills| kills > 0);
     if output.is_success() && clean && real { Counts::ONE_PASSED } else { Counts::ONE_FAILED }
@@ -157,7 +158,9 @@ mod tests {
             format!("{{\"kills\":10,\"sent\":9,\"acked\":9,\"received\":9,\"duplicated\":0,\"lost\":{lost}}}\n")
         };
         assert_eq!(of_crash(&output(&report(0), End::Success)), Counts::ONE_PASSED);
+        assert_eq!(of_crash(&output(&format!("{}stopped\n", report(0)), End::Success)), Counts::ONE_PASSED);
         assert_eq!(of_crash(&output(&report(1), End::Success)), Counts::ONE_FAILED);
+        assert_eq!(of_crash(&output(&report(0), End::Failure)), Counts::ONE_FAILED);
         assert_eq!(of_crash(&output("{}", End::Success)), Counts::ONE_FAILED);
         assert_eq!(of_crash(&output("text", End::Success)), Counts::ONE_FAILED);
     }

@@ -86,11 +86,7 @@ const SHORT: &[Stage] = &[
         name: "crash",
         about: "10 times SIGKILL while messages are sent: none lost, none doubled",
         budget: Duration::from_secs(120),
-        run: Run::Script {
-            program: "target/debug/metronome-bench",
-            arguments: &["crash", "--kills", "10"],
-            judge: counts::of_crash,
-        },
+        run: Run::Script { program: "scripts/crash", arguments: &["10"], judge: counts::of_crash },
     },
 ];
 
@@ -110,11 +106,7 @@ const LONG: &[Stage] = &[
         name: "crash-200",
         about: "200 times SIGKILL",
         budget: Duration::from_secs(1200),
-        run: Run::Script {
-            program: "target/debug/metronome-bench",
-            arguments: &["crash", "--kills", "200"],
-            judge: counts::of_crash,
-        },
+        run: Run::Script { program: "scripts/crash", arguments: &["200"], judge: counts::of_crash },
     },
     Stage {
         name: "fuzz",
