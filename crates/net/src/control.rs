@@ -1,0 +1,218 @@
+//! The control socket: a Unix socket that `metronomectl` asks, one JSON object on a line for each command and each answer.
+//! Only root and the user the server runs as are heard (`SO_PEERCRED`); commands come from the tables of `host::command`.
+//! Keeps nothing but the socket's file.
+
+mod connection;
+mod wire;
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metronome_host::command::{self, Role, Tables};
+use metronome_host::options::{Kind, Setting};
+use metronome_host::server::Server;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+
+pub use wire::{LINE_BYTES_MAX, Reply, Request};
+
+/// Most connections at once; the next is told so and closed.
+const CONNECTIONS_MAX: usize = 64;
+/// How long connections may take to finish their command when the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait after a failed accept, such as one without free file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where the socket is.
+pub const SOCKET: Setting = Setting::new(
+    "control.socket",
+    Kind::Path,
+    "\"/run/metronome/control.sock\"",
+    "The Unix socket for `metronomectl`. Root and the user the server runs as may use it.",
+)
+.at_restart();
+
+/// The table of the settings above.
+pub const SETTINGS: &[Setting] = &[SOCKET];
+
+/// Why there is no control socket.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Another server answers on it.
+    #[error("another server is running: it answers on {}", .0.display())]
+    InUse(PathBuf),
+    /// Something else has the path.
+    #[error("{} exists and is not a socket", .0.display())]
+    NotASocket(PathBuf),
+    /// The folder or the socket cannot be made.
+    #[error("cannot make the control socket {}: {why}", path.display())]
+    Make {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        why: io::Error,
+    },
+}
+
+/// The bound socket. Its file is removed when this is dropped.
+pub struct ControlSocket {
+    listener: UnixListener,
+    file: SocketFile,
+}
+
+impl ControlSocket {
+    /// Binds the socket, mode 0660, and makes its folder, mode 0750, if it is not there.
+    ///
+    /// A socket that nobody answers on is left from a crash and replaced. Needs a running tokio; blocks for a moment.
+    pub fn open(path: &Path) -> Result<Self, ControlError> {
+        let failed = |why| ControlError::Make { path: path.to_owned(), why };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(failed)?;
+        }
+        remove_stale(path)?;
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        let file = SocketFile::of(path).map_err(failed)?;
+        fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(failed)?;
+        Ok(Self { listener, file })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.file.path
+    }
+
+    /// Answers until `stop` completes; then each connection finishes the command it is at, for two seconds at most.
+    pub async fn serve(self, server: Arc<Server>, tables: Tables, stop: impl Future<Output = ()>) {
+        let run = move |request: Request| {
+            let server = server.clone();
+            async move {
+                let name = request.command;
+                let result = command::call(&server, tables, Role::Operator, &name, request.arguments).await;
+                let reply = Reply::from(result);
+                info!(command = name, exit = reply.exit, "control command");
+                reply
+            }
+        };
+        self.serve_with(run, stop).await;
+    }
+
+    async fn serve_with<F>(
+        self,
+        run: impl Fn(Request) -> F + Clone + Send + Sync + 'static,
+        stop: impl Future<Output = ()>,
+    ) where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let (stopping, _) = watch::channel(());
+        let mut connections = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                Some(_) = connections.join_next() => continue,
+                () = &mut stop => break,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(why) => {
+                    warn!(%why, "control socket cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            if let Err(refusal) = check_peer(&stream) {
+                connections.spawn(connection::refuse(stream, refusal));
+                continue;
+            }
+            match places.clone().try_acquire_owned() {
+                Ok(place) => {
+                    let serve = connection::serve(stream, run.clone(), stopping.subscribe());
+                    connections.spawn(async move {
+                        serve.await;
+                        drop(place);
+                    });
+                }
+                Err(_) => drop(connections.spawn(connection::refuse(stream, "too many control connections"))),
+            }
+        }
+        drop(stopping);
+        let all_done = async { while connections.join_next().await.is_some() {} };
+        if timeout(STOP_TIMEOUT, all_done).await.is_err() {
+            warn!("control commands were cut off by the stop");
+        }
+    }
+}
+
+/// Root and our own user may ask; anybody else is refused, whatever the file's mode became.
+fn check_peer(stream: &UnixStream) -> Result<(), &'static str> {
+    let uid = stream.peer_cred().map(|peer| peer.uid());
+    match uid {
+        Ok(uid) if may_ask(uid, rustix::process::geteuid().as_raw()) => {
+            debug!(uid, "control connection");
+            Ok(())
+        }
+        Ok(uid) => {
+            warn!(uid, "control connection refused");
+            Err("only root and the user the server runs as may use the control socket")
+        }
+        Err(_) => Err("the system does not say who is asking"),
+    }
+}
+
+fn may_ask(uid: u32, own: u32) -> bool {
+    uid == 0 || uid == own
+}
+
+fn remove_stale(path: &Path) -> Result<(), ControlError> {
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
+    if !found.file_type().is_socket() {
+        return Err(ControlError::NotASocket(path.to_owned()));
+    }
+    match BlockingStream::connect(path) {
+        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(|why| ControlError::Make { path: path.to_owned(), why })
+        }
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        // It accepts, its queue is full, or we may not ask: somebody has it.
+        _ => Err(ControlError::InUse(path.to_owned())),
+    }
+}
+
+/// The file of the socket, known by its inode so that another server's is never removed.
+struct SocketFile {
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), inode: inode(path)? })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if inode(&self.path).is_ok_and(|inode| inode == self.inode) {
+            // If it stays it is stale, and the next start removes it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn inode(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+#[cfg(test)]
+mod tests;
