@@ -79,3 +79,17 @@ pub const HINTS: &str = "urn:xmpp:hints";
 pub const STANZA_ID: &str = "urn:xmpp:sid:0";
 /// XEP-0440: SASL Channel-Binding Type Capability.
 pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
+/// XEP-0249: Direct MUC Invitations.
+pub const CONFERENCE: &str = "jabber:x:conference";
+/// XEP-0353: Jingle Message Initiation.
+pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
+/// XEP-0373: OpenPGP for XMPP.
+pub const OPENPGP: &str = "urn:xmpp:openpgp:0";
+/// XEP-0384: OMEMO Encryption.
+pub const OMEMO: &str = "urn:xmpp:omemo:2";
+/// XEP-0384: OMEMO Encryption, in the version that most clients still use.
+pub const OMEMO_LEGACY: &str = "eu.siacs.conversations.axolotl";
+/// XEP-0424: Message Retraction.
+pub const RETRACT: &str = "urn:xmpp:message-retract:1";
+/// XEP-0444: Message Reactions.
+pub const REACTIONS: &str = "urn:xmpp:reactions:0";

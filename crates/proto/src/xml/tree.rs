@@ -95,6 +95,11 @@ impl Tree {
         self.attributes.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
     }
 
+    /// All attributes, name and value.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// The first element with this namespace and name.
     pub fn get_child(&self, ns: &str, name: &str) -> Option<&Tree> {
         self.elements().find(|tree| tree.is(ns, name))

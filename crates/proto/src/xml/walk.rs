@@ -14,7 +14,7 @@ use super::raw;
 use super::scope::{Namespace, Outer};
 use crate::ns;
 
-use XmlError::{Limit, NotWellFormed, Restricted};
+use XmlError::{BadFormat, Limit, NotWellFormed, Restricted};
 
 /// Digits of a character reference: more would only be leading zeros.
 const REFERENCE_BYTES_MAX: usize = 16;
@@ -260,7 +260,11 @@ impl Walk {
             None => Ok(Step::More),
             Some(b'/') => self.end_name(buf),
             Some(b'?') => Err(Restricted("processing instruction")),
-            Some(b'!') if self.stack.is_empty() => Err(Restricted("comment or DTD")),
+            Some(b'!') if self.stack.is_empty() => match rest.get(2) {
+                None => Ok(Step::More),
+                Some(b'[') => Err(BadFormat("text between stanzas")),
+                Some(_) => Err(Restricted("comment or DTD")),
+            },
             Some(b'!') => {
                 let seen = rest.len().min(CDATA.len());
                 if rest[..seen] != CDATA[..seen] {
@@ -596,7 +600,8 @@ impl Walk {
                 return Err(NotWellFormed("an attribute given twice"));
             }
             seen.push((name, resolved));
-            if !self.stack.is_empty() {
+            // The outermost element's own declarations are around its children, but not around itself.
+            if !self.stack.is_empty() || matches!(resolved, Resolved::Outer(_)) {
                 self.note_use(prefix, resolved);
             }
         }
