@@ -2,7 +2,7 @@
 //! offline messages (XEP-0160): there is no second table for them.
 
 use crate::AccountId;
-use crate::stub::Stanza;
+use metronome_proto::stanza::Stanza;
 
 /// Whether the owner of a row wrote the message or got it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

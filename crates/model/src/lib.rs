@@ -10,8 +10,6 @@ mod archive;
 mod keys;
 mod outcome;
 mod record;
-#[doc(hidden)]
-pub mod stub;
 
 pub use account::{Account, AccountId, AccountState, Role};
 pub use archive::{ArchivedRow, Direction, Keep};

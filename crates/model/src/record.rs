@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::stub::Stanza;
 use crate::{Account, AccountId, AccountState, Direction, Keep, Role, StoredKeys};
+use metronome_proto::stanza::Stanza;
 
 /// The changes of one record, in order. All become durable in one commit, or none does.
 #[derive(Clone, Debug, Default)]

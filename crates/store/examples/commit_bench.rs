@@ -8,7 +8,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use metronome_model::{Account, AccountId, AccountState, Direction, Keep, Op, Outcome, Record, Role};
-use metronome_store::archive::Stanza;
+use metronome_proto::stanza::{Received, Stanza};
+use metronome_proto::xml::{Item, Limits, Scanner};
 use metronome_store::backend::sqlite;
 use metronome_store::{Writer, WriterLimits};
 
@@ -59,7 +60,7 @@ impl Bench {
         let bench = Bench {
             writer: writer.unwrap(),
             done,
-            stanza: Arc::new(Stanza::read(&xml).unwrap()),
+            stanza: Arc::new(stanza(&xml)),
             random: fastrand::Rng::with_seed(7),
         };
         (0..OWNERS).for_each(|n| bench.submit(add(n)));
@@ -112,6 +113,16 @@ impl Bench {
         }
         record
     }
+}
+
+fn stanza(xml: &str) -> Stanza {
+    let mut input = xml.as_bytes();
+    let Ok(Some(Item::Element(element))) = Scanner::elements(Limits::CLIENT).next(&mut input) else {
+        panic!("bad XML")
+    };
+    let received = Received::read(element, "jabber:client").unwrap();
+    let from = received.from.clone().unwrap();
+    received.stamp(from)
 }
 
 fn owner(n: u32) -> AccountId {

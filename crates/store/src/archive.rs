@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use metronome_model::{AccountId, ArchivedRow, Direction, Keep};
+use metronome_proto::stanza::Stanza;
 
 use crate::{Reading, StoreError};
-pub use metronome_model::stub::Stanza;
 
 /// A page of rows ends after this many bytes of stanzas, however many rows were asked for; it has at least one row.
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;

@@ -10,6 +10,7 @@ pub mod archive;
 pub mod backend;
 mod error;
 pub mod meta;
+mod stored;
 mod writer;
 
 use std::sync::Arc;

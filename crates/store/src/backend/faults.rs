@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use metronome_model::{Account, AccountId, AccountState, Role, StoredKeys, Unavailable};
+use metronome_proto::stanza::Stanza;
 use parking_lot::{Condvar, Mutex};
 
 use super::{Backend, LastCommit, Purge, Upkeep, Wrote};
 use crate::accounts::AccountWrites;
-use crate::archive::{ArchiveWrites, Head, NewRow, Stanza};
+use crate::archive::{ArchiveWrites, Head, NewRow};
 use crate::meta::MetaWrites;
 use crate::{Opened, StoreError};
 
@@ -84,6 +85,12 @@ impl Faults {
     /// The next `times` attempts to recover fail.
     pub fn fail_recoveries(&self, times: usize, why: Unavailable) {
         self.shared.state.lock().recoveries = Failing((times > 0).then_some((times, why)));
+    }
+
+    /// Takes back whatever was to fail.
+    pub fn stop_failing(&self) {
+        let mut state = self.shared.state.lock();
+        (state.commits, state.appends, state.recoveries) = Default::default();
     }
 
     /// From now on commits wait until [`Faults::release`], as on a disk that hangs.

@@ -154,7 +154,7 @@ impl<T> Batches<T> {
             let outcome = check::run(&mut *self.backend, &mut self.heads, &self.limits, &job.record)?;
             outcomes.push(outcome);
         }
-        if self.purging == Purging::Running && jobs.len() > 1 {
+        if self.purging == Purging::Running {
             self.purging = still(self.backend.purge(PURGE_ROWS_BESIDE)?);
         }
         self.commit()?;
@@ -225,8 +225,13 @@ impl<T> Batches<T> {
         }
         let purged = self.backend.begin().and_then(|()| self.backend.purge(PURGE_ROWS_ALONE));
         match purged {
-            Ok(purge) if self.commit().is_ok() => self.purging = still(purge),
-            Ok(_) => {}
+            // Nothing was to be removed.
+            Ok(Purge::Finished) => match self.backend.rollback() {
+                Ok(()) => self.purging = Purging::Finished,
+                Err(error) => self.undo(&error),
+            },
+            Ok(Purge::More) if self.commit().is_ok() => self.purging = Purging::Running,
+            Ok(Purge::More) => {}
             Err(error) => self.undo(&error),
         }
     }

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use metronome_model::{AccountId, Op, Outcome, Record};
+use metronome_proto::stanza::Stanza;
 use smallvec::SmallVec;
 
 use super::WriterLimits;
 use super::heads::Heads;
 use crate::StoreError;
-use crate::archive::{Head, NewRow, Stanza};
+use crate::archive::{Head, NewRow};
 use crate::backend::Backend;
 
 /// The ids of a record's appends.

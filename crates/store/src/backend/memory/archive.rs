@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use metronome_model::{AccountId, ArchivedRow, Keep};
 
+use metronome_proto::stanza::Stanza;
+
 use super::{MemoryBackend, MemoryStore};
-use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX, Stanza};
+use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX};
 use crate::{Reading, StoreError};
 
 /// Every owner's archive.
@@ -64,6 +66,11 @@ impl Table {
                 }
             }
         }
+    }
+
+    fn has_unseen(&self, owner: AccountId, first: u64, last: u64) -> bool {
+        let rows = self.owners.get(&owner).map(|rows| rows.rows.range(first..=last));
+        rows.is_some_and(|mut rows| rows.any(|(_, row)| row.row.unseen))
     }
 
     fn head(&self, owner: AccountId) -> Head {
@@ -168,8 +175,10 @@ impl ArchiveWrites for MemoryBackend {
     }
 
     fn mark_seen(&mut self, owner: AccountId, head: &mut Head, first: u64, last: u64) -> Result<(), StoreError> {
-        self.change(super::Change::Archive(Change::Seen { owner, first, last }))?;
-        *head = self.working.archive.head(owner);
+        if self.working.archive.has_unseen(owner, first, last) {
+            self.change(super::Change::Archive(Change::Seen { owner, first, last }))?;
+            *head = self.working.archive.head(owner);
+        }
         Ok(())
     }
 

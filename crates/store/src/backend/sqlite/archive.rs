@@ -8,14 +8,15 @@
 use std::sync::Arc;
 
 use metronome_model::{AccountId, ArchivedRow, Direction, Keep};
+use metronome_proto::stanza::Stanza;
 use rusqlite::Row;
 
 use super::accounts::slot;
 use super::db::Db;
 use super::{SqliteBackend, SqliteStore};
-use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX, Stanza};
+use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX};
 use crate::backend::Purge;
-use crate::{Reading, StoreError};
+use crate::{Reading, StoreError, stored};
 
 /// The low bits of a key are the id (34 thousand million rows per owner), the others the slot.
 const ID_BITS: u32 = 35;
@@ -121,7 +122,7 @@ impl Page {
     fn add(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         let (id, flags, xml) = (id_of(row.get(0)?), row.get::<_, i64>(2)?, row.get_ref(3)?.as_blob()?);
         self.bytes += xml.len();
-        let Some(stanza) = read_stanza(xml) else {
+        let Some(stanza) = stored::read(xml) else {
             // It must not keep its owner from the rows behind it.
             tracing::error!(owner = %self.owner, id, "a stored stanza cannot be read and is passed over");
             return Ok(());
@@ -137,10 +138,6 @@ impl Page {
         });
         Ok(())
     }
-}
-
-fn read_stanza(xml: &[u8]) -> Option<Stanza> {
-    Stanza::read(std::str::from_utf8(xml).ok()?)
 }
 
 impl Archive for SqliteStore {

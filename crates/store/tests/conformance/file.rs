@@ -1,0 +1,166 @@
+//! What can happen to a file: a crash, a full disk, damage, another program, another version, another server.
+
+use metronome_model::{Op, Outcome, Record, Unavailable};
+use metronome_store::StoreError;
+use metronome_store::backend::sqlite;
+
+use crate::world::{World, done, ids, read, received, seen, sent, try_read};
+
+#[test]
+fn what_was_confirmed_survives_a_crash() {
+    let mut world = World::sqlite();
+    let (alice, bob) = (world.add("alice", 1), world.add("bob", 2));
+    world.batch((0..10).map(|_| sent(alice, bob, "hello")).collect());
+    world.one(seen(bob, &[(1, 4)]));
+    world.faults.stall();
+    world.submit(sent(alice, bob, "not confirmed"));
+    world.faults.wait_until_stalled();
+    let mut after = World::sqlite_in(world.files_as_after_a_crash());
+    world.faults.release();
+    assert_eq!(after.unseen(bob), [5, 6, 7, 8, 9, 10]);
+    assert_eq!(after.commit(sent(alice, bob, "again")), done(&[11, 11]));
+}
+
+#[test]
+fn a_crash_at_any_moment_leaves_whole_records_and_all_that_were_confirmed() {
+    let mut world = World::sqlite();
+    let (alice, bob) = (world.add("alice", 1), world.add("bob", 2));
+    for _ in 0..15 {
+        for _ in 0..40 {
+            world.submit(sent(alice, bob, "hello"));
+        }
+        // Some are confirmed when the files are copied, others just being written.
+        let mut confirmed = (0..10).filter(|_| world.decided().1.is_done()).count() as u64;
+        confirmed += read(world.store.last_id(bob)).saturating_sub(40);
+        let after = World::sqlite_in(world.files_as_after_a_crash());
+        (10..40).for_each(|_| drop(world.decided()));
+        let (at_alice, at_bob) = (read(after.store.last_id(alice)), read(after.store.last_id(bob)));
+        assert_eq!(at_alice, at_bob);
+        assert!(at_bob >= confirmed.min(20), "{at_bob} of {confirmed}");
+        assert_eq!(after.archive(bob).len() as u64, at_bob);
+        world.one(seen(bob, &[(1, u64::MAX)]));
+    }
+}
+
+#[test]
+fn a_database_that_may_not_grow_refuses_and_goes_on_when_there_is_room() {
+    let options = sqlite::Options { pages_max: Some(60), ..sqlite::Options::default() };
+    let mut world = World::sqlite_with(options);
+    let bob = world.add("bob", 2);
+    let long = "x".repeat(20_000);
+    let full = Outcome::Unavailable(Unavailable::DiskFull);
+    let mut stored = 0;
+    let refused = loop {
+        match world.one(crate::world::kept_until_seen(bob, &long)) {
+            Outcome::Done { .. } => stored += 1,
+            outcome => break outcome,
+        }
+    };
+    assert_eq!(refused, full);
+    assert_eq!(world.unseen(bob).len(), stored);
+    // A batch with records that fit and records that do not.
+    let mixed = vec![Record::of(Op::SetMeta { key: "small", value: [1].into() }), Record::of(received(bob, &long))];
+    assert_eq!(world.batch(mixed), [done(&[]), full]);
+    world.one(seen(bob, &[(1, 3)]));
+    assert_eq!(world.one(received(bob, &long)), done(&[stored as u64 + 1]));
+    world.reopen();
+    assert_eq!(world.unseen(bob).len(), stored - 2);
+}
+
+#[test]
+fn a_damaged_file_is_refused_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.sqlite");
+    for content in [&b"this is no database, but it is long enough to be one; ".repeat(100)[..], &[0xFF; 8192]] {
+        std::fs::write(&file, content).unwrap();
+        let error = sqlite::open(&file, sqlite::Options::default()).err().unwrap();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("store.sqlite") && text.contains("restore a backup"), "{text}");
+    }
+}
+
+#[test]
+fn damage_inside_a_small_file_is_found_when_it_is_opened() {
+    let mut world = World::sqlite();
+    let bob = world.add("bob", 2);
+    world.batch((0..15).map(|_| Record::of(received(bob, &"x".repeat(1000)))).collect());
+    world.reopen();
+    let file = world.file().unwrap();
+    world.writer = None;
+    world.store = metronome_store::backend::memory::open().store;
+    let mut bytes = std::fs::read(&file).unwrap();
+    let pages = bytes.len() / 4096;
+    assert!(pages > 4);
+    bytes[4096..].fill(0x5A);
+    std::fs::write(&file, bytes).unwrap();
+    let error = sqlite::open(&file, sqlite::Options::default()).err().unwrap();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_database_of_another_program_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.sqlite");
+    rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    let error = sqlite::open(&file, sqlite::Options::default()).err().unwrap();
+    assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let world = World::sqlite();
+    let file = world.file().unwrap();
+    rusqlite::Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let copy = world.files_as_after_a_crash();
+    let error = sqlite::open(&copy.path().join("store.sqlite"), sqlite::Options::default()).err().unwrap();
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+}
+
+#[test]
+fn a_second_server_is_kept_off_the_file() {
+    let world = World::sqlite();
+    let error = sqlite::open(&world.file().unwrap(), sqlite::Options::default()).err().unwrap();
+    assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_named() {
+    let error = sqlite::open("/nowhere/store.sqlite".as_ref(), sqlite::Options::default()).err().unwrap();
+    assert!(error.to_string().contains("/nowhere/store.sqlite"), "{error}");
+}
+
+#[test]
+fn only_the_owner_of_the_file_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut world = World::sqlite();
+    world.add("bob", 2);
+    let file = world.file().unwrap();
+    for path in [file.clone(), file.with_extension("sqlite-wal"), file.with_extension("sqlite-shm")] {
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_message_is_stored_once_for_both_sides() {
+    let mut world = World::sqlite();
+    let (alice, bob) = (world.add("alice", 1), world.add("bob", 2));
+    world.commit(sent(alice, bob, "hello"));
+    let sizes = crate::world::table_sizes(&world.file().unwrap());
+    assert_eq!((sizes["archive"], sizes["stanzas"]), (2, 1));
+}
+
+#[test]
+fn a_dropped_read_harms_nobody_and_a_closed_store_says_so() {
+    let mut world = World::sqlite();
+    let bob = world.add("bob", 2);
+    world.one(received(bob, "hello"));
+    drop(world.store.unseen(bob, 0, 9));
+    let reading = world.store.unseen(bob, 0, 9);
+    world.writer = None;
+    world.store = metronome_store::backend::memory::open().store;
+    match try_read(reading) {
+        Ok(rows) => assert_eq!(ids(&rows), [1]),
+        Err(error) => assert!(matches!(error, StoreError::Refused { .. }), "{error}"),
+    }
+}

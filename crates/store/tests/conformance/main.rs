@@ -1,0 +1,24 @@
+//! What every backend must do, told once and run over each of them; then what only a file can do wrong.
+#![allow(clippy::unwrap_used)]
+
+/// Makes a test per backend from each function.
+macro_rules! over_each_backend {
+    ($($name:ident),* $(,)?) => {
+        mod memory {
+            $(#[test] fn $name() { super::$name(&mut crate::world::World::memory()); })*
+        }
+        mod sqlite {
+            $(#[test] fn $name() { super::$name(&mut crate::world::World::sqlite()); })*
+        }
+    };
+}
+
+mod accounts;
+mod archive;
+mod faults;
+mod file;
+mod forget;
+mod random;
+mod seen;
+mod world;
+mod writer;
