@@ -26,7 +26,7 @@ use crate::server::Server;
 /// }];
 /// async fn delete(server: &Arc<Server>, arguments: Arguments) -> Result<Answer, Failed> { ... }
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Command {
     /// One or more words, such as `user add`. Unique over all tables.
     pub name: &'static str,

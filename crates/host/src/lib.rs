@@ -1,1 +1,28 @@
-//! To be written.
+//! A served domain while it runs: hosts, sessions, outboxes and the values that travel through admission and delivery.
+//! Everything here is state and small verbs on it; the order of steps is written in `route`, sockets are in `net`.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+/// The synchronisation types of the parts that are model-checked; `tests/model.rs` gives them other ones.
+pub mod sync {
+    pub use parking_lot::{Mutex, MutexGuard};
+}
+
+pub mod authn;
+pub mod clock;
+pub mod command;
+pub mod counters;
+pub mod effect;
+pub mod envelope;
+pub mod facts;
+pub mod feature;
+pub mod hosts;
+pub mod options;
+pub mod outbox;
+pub mod proof;
+pub mod refuse;
+pub mod registry;
+pub mod rng;
+pub mod server;
+pub mod session;
+pub mod sessions;
+pub mod tickets;

@@ -1,1 +1,16 @@
-//! To be written.
+//! Sockets and framing: listeners, TLS, client streams, the control socket. What is read becomes a call to `route`;
+//! what is written comes out of an outbox. Deadlines and byte budgets before authentication are kept here.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod admission;
+pub mod c2s;
+pub mod control;
+pub mod listen;
+mod socket;
+pub mod tls;
+
+use metronome_host::options::Setting;
+
+/// The settings that this crate reads.
+pub const SETTINGS: [&[Setting]; 5] =
+    [listen::SETTINGS, tls::SETTINGS, admission::SETTINGS, c2s::SETTINGS, control::SETTINGS];

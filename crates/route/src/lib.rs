@@ -1,1 +1,46 @@
-//! To be written.
+//! The life of a stanza: admit, commit, deliver, each step one line in one function, in order.
+//! What clients send enters by `from_client`; what leaves goes into an outbox. Nothing here owns a socket.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod admit;
+mod audience;
+pub mod catch_up;
+mod deliver;
+mod destination;
+mod finish;
+pub mod inflight;
+mod iq;
+mod message;
+mod order;
+pub mod presence;
+pub mod timers;
+pub mod workers;
+
+use std::sync::Arc;
+
+use metronome_host::envelope::Envelope;
+use metronome_host::hosts::Host;
+use metronome_host::server::Server;
+use metronome_host::session::Session;
+use metronome_proto::stanza::{Kind, Received};
+
+use crate::inflight::InFlight;
+
+/// Takes one stanza of a client into its in-flight list: stamps `from` and fixes the rules it is handled under.
+///
+/// The caller has made sure that the list has room ([`InFlight::has_room`]) and polls it afterwards.
+pub fn from_client(
+    server: &Arc<Server>,
+    session: &Arc<Session>,
+    host: &Arc<Host>,
+    read: Received,
+    list: &mut InFlight,
+) {
+    server.counters.stanzas_in.add();
+    let stanza = read.stamp(session.jid.clone());
+    if matches!(stanza.kind, Kind::Iq(_)) && iq::is_answer(server, session, &stanza) {
+        return;
+    }
+    let order = order::of(server, &stanza);
+    list.push(order, Envelope::new(host.clone(), session.clone(), stanza, None));
+}

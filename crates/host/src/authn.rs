@@ -1,0 +1,45 @@
+//! An authenticated account, as a value that only this module can make.
+//! `net` gets one after SASL and moves it into the binding of a resource; no other code path gives a session its JID.
+
+use metronome_model::{Account, AccountId, AccountState};
+use metronome_proto::jid::Jid;
+use metronome_sasl::{Failure, Identity};
+
+/// Proof that a stream belongs to an account.
+#[derive(Debug)]
+pub struct Authn {
+    account: AccountId,
+    jid: Jid,
+    mechanism: &'static str,
+}
+
+impl Authn {
+    /// The one place where a proved identity becomes an account: it must be the account that was asked for and be active.
+    ///
+    /// `identity` was made by the mechanism after its authorization identity was checked against the authentication identity.
+    pub fn authorize(identity: &Identity, account: &Account) -> Result<Authn, Failure> {
+        if identity.authcid() != &*account.name || identity.host() != &*account.host {
+            return Err(Failure::NotAuthorized);
+        }
+        if account.state != AccountState::Active {
+            return Err(Failure::AccountDisabled);
+        }
+        let jid = Jid::from_parts(Some(&account.name), &account.host, None).map_err(|_| Failure::NotAuthorized)?;
+        Ok(Authn { account: account.id, jid, mechanism: identity.mechanism().as_str() })
+    }
+
+    /// The account.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// Its bare JID.
+    pub fn jid(&self) -> &Jid {
+        &self.jid
+    }
+
+    /// The SASL mechanism that proved it.
+    pub fn mechanism(&self) -> &'static str {
+        self.mechanism
+    }
+}

@@ -1,0 +1,120 @@
+//! What admission must know of an account, read once and kept for online and offline accounts alike.
+//! A cache bounded in bytes; whoever changes an account forgets its entry after the commit.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use metronome_model::{Account, AccountState};
+use metronome_proto::jid::Jid;
+use metronome_store::{Reads, StoreError};
+
+use crate::sync::Mutex;
+
+/// Most bytes that the cache holds.
+pub const BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// One account as admission sees it.
+#[derive(Debug, Clone)]
+pub struct AccountFacts {
+    /// The account's row.
+    pub account: Account,
+}
+
+impl AccountFacts {
+    /// Whether the account may log in and be written to.
+    pub fn is_active(&self) -> bool {
+        self.account.state == AccountState::Active
+    }
+}
+
+/// An answer of [`Facts::of`]: none is an account that does not exist.
+pub type Known = Option<Arc<AccountFacts>>;
+
+/// The cache of account facts.
+#[derive(Debug, Default)]
+pub struct Facts {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// By bare JID; accounts that do not exist are remembered too.
+    known: HashMap<Box<str>, Entry>,
+    /// Names in the order of their entry, for eviction with a second chance.
+    order: VecDeque<Box<str>>,
+    bytes: usize,
+    /// Raised by every change; a read that began before is not kept.
+    generation: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    known: Known,
+    used: bool,
+}
+
+impl Facts {
+    /// The facts of a bare JID of ours, if they are in memory.
+    pub fn peek(&self, bare: &str) -> Option<Known> {
+        let mut state = self.state.lock();
+        let entry = state.known.get_mut(bare)?;
+        entry.used = true;
+        Some(entry.known.clone())
+    }
+
+    /// The facts of the account that `jid` belongs to, from memory or from the store.
+    pub async fn of(&self, store: &dyn Reads, jid: &Jid) -> Result<Known, StoreError> {
+        if let Some(known) = self.peek(jid.bare_str()) {
+            return Ok(known);
+        }
+        let Some(name) = jid.local() else { return Ok(None) };
+        let generation = self.state.lock().generation;
+        let known = store.account(jid.domain(), name).await?.map(|account| Arc::new(AccountFacts { account }));
+        self.state.lock().keep(jid.bare_str(), known.clone(), generation);
+        Ok(known)
+    }
+
+    /// Forgets an account after it was added, changed or deleted.
+    pub fn forget(&self, bare: &str) {
+        let mut state = self.state.lock();
+        state.generation += 1;
+        if state.known.remove(bare).is_some() {
+            state.bytes -= cost(bare);
+            state.order.retain(|name| &**name != bare);
+        }
+    }
+
+    /// Bytes held.
+    pub fn memory_usage(&self) -> usize {
+        self.state.lock().bytes
+    }
+}
+
+/// About what an entry takes: its name twice, its row and the tables' slots.
+fn cost(bare: &str) -> usize {
+    bare.len() * 3 + size_of::<Entry>() + size_of::<AccountFacts>() + 128
+}
+
+impl State {
+    fn keep(&mut self, bare: &str, known: Known, generation: u64) {
+        if self.generation != generation || self.known.contains_key(bare) {
+            return;
+        }
+        self.bytes += cost(bare);
+        self.known.insert(bare.into(), Entry { known, used: false });
+        self.order.push_back(bare.into());
+        while self.bytes > BYTES_MAX {
+            let Some(name) = self.order.pop_front() else { break };
+            match self.known.get_mut(&name) {
+                Some(entry) if entry.used => {
+                    entry.used = false;
+                    self.order.push_back(name);
+                }
+                _ => {
+                    self.known.remove(&name);
+                    self.bytes -= cost(&name);
+                }
+            }
+        }
+    }
+}

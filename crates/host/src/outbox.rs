@@ -1,0 +1,243 @@
+//! The one way out of the server: what waits to be written to a stream, bounded in bytes and count.
+//! Filled by `route`, drained by the stream's task in `net`; allocated on first push and freed when drained.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use metronome_proto::stream::error::Condition;
+
+/// Most bytes that wait for one stream.
+pub const BYTES_MAX: usize = 1024 * 1024;
+/// Most frames that wait for one stream.
+pub const FRAMES_MAX: usize = 4096;
+/// Above this many bytes the stream's own requests are no longer read, so that answers always find room.
+pub const BYTES_HIGH: usize = BYTES_MAX / 2;
+
+/// One element to write: a start of its own and a body that recipients share.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The start tag, written for this recipient (or the whole element).
+    pub head: Bytes,
+    /// Everything behind it, shared by all recipients; empty if `head` is the whole element.
+    pub body: Bytes,
+}
+
+impl Frame {
+    /// A frame that nobody shares.
+    pub fn whole(bytes: Vec<u8>) -> Frame {
+        Frame { head: bytes.into(), body: Bytes::new() }
+    }
+
+    /// Bytes on the wire.
+    pub fn len(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+
+    /// Whether nothing would be written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What became of a pushed frame.
+#[must_use = "a frame that was not queued must be answered for"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It stands in the queue of a stream that is being written.
+    Queued,
+    /// The bounds are reached; the frame was not taken.
+    Full,
+    /// The stream is closed; the frame was not taken.
+    Gone,
+}
+
+/// Why the server ends a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// The stream error to send, none for a plain close.
+    pub condition: Option<Condition>,
+    /// For the peer's log, in words.
+    pub text: Option<&'static str>,
+}
+
+/// The queue of one stream. A plain value: it lives behind the mutex of the session or link that owns it,
+/// so that queueing a frame and noting what it was are one step.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    frames: VecDeque<Queued>,
+    bytes: usize,
+    closing: Option<Closing>,
+    gone: bool,
+    waker: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Queued {
+    frame: Frame,
+    /// Of several frames with one key only the latest matters (presence, chat states); 0 has no such key.
+    key: u64,
+}
+
+impl Outbox {
+    /// Queues a frame. The owner wakes [`Outbox::take_waker`] once its mutex is free again.
+    pub fn push(&mut self, frame: Frame) -> Pushed {
+        self.push_keyed(frame, 0)
+    }
+
+    /// Queues a frame of which only the latest with this `key` matters.
+    ///
+    /// While the queue is long, a waiting frame with the same key is replaced in its place.
+    pub fn push_latest(&mut self, frame: Frame, key: u64) -> Pushed {
+        self.push_keyed(frame, key.max(1))
+    }
+
+    fn push_keyed(&mut self, frame: Frame, key: u64) -> Pushed {
+        if self.gone || self.closing.is_some() {
+            return Pushed::Gone;
+        }
+        if key != 0 && self.replace(&frame, key) {
+            return Pushed::Queued;
+        }
+        if self.bytes + frame.len() > BYTES_MAX || self.frames.len() >= FRAMES_MAX {
+            return Pushed::Full;
+        }
+        self.bytes += frame.len();
+        self.frames.push_back(Queued { frame, key });
+        Pushed::Queued
+    }
+
+    /// The waker of the task that drains this queue, if it sleeps.
+    pub fn take_waker(&mut self) -> Option<Waker> {
+        self.waker.take()
+    }
+
+    /// Ends the stream after what is queued; the first reason stays.
+    pub fn close(&mut self, closing: Closing) {
+        self.closing.get_or_insert(closing);
+    }
+
+    /// Takes no more frames and forgets those that wait; the stream's task calls this at its end.
+    pub fn shut(&mut self) {
+        self.gone = true;
+        self.frames = VecDeque::new();
+        self.bytes = 0;
+    }
+
+    /// Appends queued frames to `out` until it holds `bytes_max` bytes; answers whether there was anything.
+    ///
+    /// With nothing queued the task is woken by the next push or close.
+    pub fn poll_drain(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<Drained> {
+        if self.frames.is_empty() {
+            if let Some(closing) = &self.closing {
+                return Poll::Ready(Drained::Closing(closing.clone()));
+            }
+            self.frames = VecDeque::new();
+            // The same task asks again and again: a waker that would wake it already need not be cloned.
+            if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                self.waker = Some(cx.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        while out.len() < bytes_max {
+            let Some(queued) = self.frames.pop_front() else { break };
+            self.bytes -= queued.frame.len();
+            out.extend_from_slice(&queued.frame.head);
+            out.extend_from_slice(&queued.frame.body);
+        }
+        Poll::Ready(Drained::Frames)
+    }
+
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Heap bytes that the queue itself holds.
+    pub fn memory_usage(&self) -> usize {
+        self.bytes + self.frames.capacity() * size_of::<Queued>()
+    }
+
+    /// Whether the server has decided to end this stream.
+    pub fn is_closing(&self) -> bool {
+        self.gone || self.closing.is_some()
+    }
+
+    /// Looked for only in a long queue: in a short one the earlier frame is about to be written anyway.
+    fn replace(&mut self, frame: &Frame, key: u64) -> bool {
+        const LONG: usize = 64;
+        if self.frames.len() < LONG {
+            return false;
+        }
+        let Some(waiting) = self.frames.iter_mut().rev().find(|queued| queued.key == key) else { return false };
+        if self.bytes - waiting.frame.len() + frame.len() > BYTES_MAX {
+            return false;
+        }
+        self.bytes = self.bytes - waiting.frame.len() + frame.len();
+        waiting.frame = frame.clone();
+        true
+    }
+}
+
+/// What [`Outbox::poll_drain`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Frames were appended.
+    Frames,
+    /// Nothing waits any more and the stream is to be closed.
+    Closing(Closing),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn drain(outbox: &mut Outbox) -> (Vec<u8>, Poll<Drained>) {
+        let mut out = Vec::new();
+        let poll = outbox.poll_drain(&mut Context::from_waker(Waker::noop()), &mut out, usize::MAX);
+        (out, poll)
+    }
+
+    #[test]
+    fn frames_leave_in_the_order_they_came() {
+        let mut outbox = Outbox::default();
+        assert_eq!(outbox.push(Frame::whole(b"<a/>".to_vec())), Pushed::Queued);
+        assert_eq!(outbox.push(Frame { head: "<b>".into(), body: "</b>".into() }), Pushed::Queued);
+        assert_eq!(drain(&mut outbox).0, b"<a/><b></b>");
+        assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn a_full_outbox_refuses_and_keeps_what_it_has() {
+        let mut outbox = Outbox::default();
+        assert_eq!(outbox.push(Frame::whole(vec![b'x'; BYTES_MAX])), Pushed::Queued);
+        assert_eq!(outbox.push(Frame::whole(b"y".to_vec())), Pushed::Full);
+        assert_eq!(drain(&mut outbox).0.len(), BYTES_MAX);
+        assert_eq!(outbox.push(Frame::whole(b"y".to_vec())), Pushed::Queued);
+    }
+
+    #[test]
+    fn only_the_latest_presence_waits_in_a_long_queue() {
+        let mut outbox = Outbox::default();
+        for number in 0..1000 {
+            assert_eq!(outbox.push_latest(Frame::whole(format!("<p{number}/>").into_bytes()), 9), Pushed::Queued);
+        }
+        let (out, _) = drain(&mut outbox);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.ends_with("<p999/>"), "{text}");
+        assert_eq!(text.matches('<').count(), 64);
+    }
+
+    #[test]
+    fn closing_comes_after_what_was_queued_and_nothing_follows_it() {
+        let mut outbox = Outbox::default();
+        assert_eq!(outbox.push(Frame::whole(b"<last/>".to_vec())), Pushed::Queued);
+        let closing = Closing { condition: Some(Condition::SystemShutdown), text: None };
+        outbox.close(closing.clone());
+        assert_eq!(outbox.push(Frame::whole(b"<late/>".to_vec())), Pushed::Gone);
+        assert_eq!(drain(&mut outbox), (b"<last/>".to_vec(), Poll::Ready(Drained::Frames)));
+        assert_eq!(drain(&mut outbox).1, Poll::Ready(Drained::Closing(closing)));
+    }
+}

@@ -1,0 +1,59 @@
+//! The features of a server as tables: built once at start, asked for every request.
+
+use std::collections::HashMap;
+
+use metronome_proto::stanza::iq::IqType;
+
+use crate::feature::{At, Feature, IqHandler};
+
+/// What all features together answer and announce.
+#[derive(Debug)]
+pub struct Registry {
+    features: &'static [&'static Feature],
+    iq: HashMap<(At, bool, &'static str, &'static str), &'static IqHandler>,
+    disco_host: Vec<&'static str>,
+    disco_account: Vec<&'static str>,
+}
+
+impl Registry {
+    /// Builds the tables.
+    ///
+    /// Panics if two features answer the same request: a server that starts has one answer to everything.
+    pub fn new(features: &'static [&'static Feature]) -> Registry {
+        let mut iq = HashMap::new();
+        for handler in features.iter().flat_map(|feature| feature.iq) {
+            let earlier = iq.insert((handler.at, handler.kind == IqType::Set, handler.ns, handler.name), handler);
+            assert!(earlier.is_none(), "{} {} is answered by one feature", handler.ns, handler.name);
+        }
+        let sorted = |announced: fn(&Feature) -> &'static [&'static str]| {
+            let mut all: Vec<_> = features.iter().flat_map(|feature| announced(feature)).copied().collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        Registry {
+            features,
+            iq,
+            disco_host: sorted(|feature| feature.disco),
+            disco_account: sorted(|feature| feature.disco_account),
+        }
+    }
+
+    /// Every feature, in the order of its list.
+    pub fn features(&self) -> &'static [&'static Feature] {
+        self.features
+    }
+
+    /// The handler of a request.
+    pub fn iq(&self, at: At, kind: IqType, ns: &str, name: &str) -> Option<&'static IqHandler> {
+        self.iq.get(&(at, kind == IqType::Set, ns, name)).copied()
+    }
+
+    /// What service discovery announces at this address, sorted.
+    pub fn disco(&self, at: At) -> &[&'static str] {
+        match at {
+            At::Host => &self.disco_host,
+            At::OwnAccount => &self.disco_account,
+        }
+    }
+}

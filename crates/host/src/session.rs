@@ -1,0 +1,403 @@
+//! One client session while it is bound: its presence, its outbox and where it stands between stored and live messages.
+//! Workers hand messages to it, its own task drains it; everything changes under one small mutex, never across an await.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use metronome_model::AccountId;
+use metronome_proto::jid::Jid;
+use metronome_proto::stream::error::Condition;
+
+use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
+use crate::proof::Proof;
+use crate::sync::Mutex;
+use crate::tickets::Tickets;
+
+/// A bound resource of an account (RFC 6120 section 7).
+#[derive(Debug)]
+pub struct Session {
+    /// The full JID, given at binding and never changed.
+    pub jid: Jid,
+    /// Whose session this is.
+    pub account: AccountId,
+    /// Tells this session from an earlier one with the same full JID.
+    pub serial: u64,
+    /// Unix time of the binding in milliseconds.
+    pub since_ms: u64,
+    /// Where the client connects from.
+    pub address: IpAddr,
+    /// The mechanism it logged in with.
+    pub mechanism: &'static str,
+    /// How its stanzas are settled.
+    pub tickets: Arc<Tickets>,
+    /// Steady time at which something was last read from it, in milliseconds.
+    heard_ms: AtomicU64,
+    state: Mutex<State>,
+}
+
+/// An available session's presence.
+#[derive(Debug, Clone)]
+pub struct Presence {
+    /// RFC 6121 section 4.7.2.3.
+    pub priority: i8,
+    /// The stanza as other sessions of the account get it.
+    pub frame: Frame,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    outbox: Outbox,
+    presence: Option<Presence>,
+    phase: Phase,
+    /// The highest archive id handed to this session, or passed over for it.
+    handed: u64,
+    /// While catching up: the highest id that was delivered meanwhile and is still to be read from the store.
+    noted: u64,
+    proof: Proof,
+}
+
+/// Where a session stands between the store and live delivery.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Not available, or with negative priority: gets only what is addressed to its full JID.
+    #[default]
+    Quiet,
+    /// Reads stored messages in id order; what is delivered meanwhile is noted and read as well.
+    CatchingUp(From),
+    /// Gets messages from the workers.
+    Live,
+    /// Unbound.
+    Ended,
+}
+
+/// Which stored messages a catching-up session reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// It has become available: the rows that nobody has proved to have seen.
+    Unseen,
+    /// Its outbox was full: every row since the last that it was handed.
+    Handed,
+}
+
+/// Where a session goes on reading stored messages.
+#[derive(Debug, Clone, Copy)]
+pub struct CatchUp {
+    /// Rows beyond this id.
+    pub after: u64,
+    /// Every row up to this id is in the store by now.
+    pub noted: u64,
+    /// Which rows.
+    pub from: From,
+}
+
+/// What became of a message that was offered to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a message that nobody took must be accounted for"]
+pub enum Offered {
+    /// In its outbox.
+    Queued,
+    /// It will read it from the store, in its order.
+    Deferred,
+    /// Not taken: its outbox is full, and the message is not stored.
+    Full,
+    /// The session has ended.
+    Gone,
+}
+
+/// Who a session is, given at binding.
+#[derive(Debug)]
+pub struct Bound {
+    /// The full JID.
+    pub jid: Jid,
+    /// Whose session it is.
+    pub account: AccountId,
+    /// Unix time in milliseconds.
+    pub since_ms: u64,
+    /// Steady time in milliseconds.
+    pub heard_ms: u64,
+    /// Where the client connects from.
+    pub address: IpAddr,
+    /// The mechanism it logged in with.
+    pub mechanism: &'static str,
+}
+
+impl Session {
+    /// A session that has just been bound; [`crate::sessions::Sessions::bind`] is the caller.
+    pub(crate) fn new(bound: Bound, serial: u64) -> Session {
+        Session {
+            jid: bound.jid,
+            account: bound.account,
+            serial,
+            since_ms: bound.since_ms,
+            address: bound.address,
+            mechanism: bound.mechanism,
+            tickets: Arc::default(),
+            heard_ms: AtomicU64::new(bound.heard_ms),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Changes the state, then wakes the session's task outside the lock if the outbox has something for it.
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let (result, waker) = {
+            let mut state = self.state.lock();
+            let result = change(&mut state);
+            (result, state.outbox.take_waker())
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        result
+    }
+
+    /// Notes that the client was heard at this steady time.
+    pub fn heard(&self, now_ms: u64) {
+        self.heard_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// Steady time at which something was last read from the client.
+    pub fn heard_ms(&self) -> u64 {
+        self.heard_ms.load(Ordering::Relaxed)
+    }
+
+    // ---- stored messages -------------------------------------------------------------------------------------
+
+    /// Offers a stored message that any available session of the account may get.
+    pub fn offer(&self, id: u64, frame: Frame) -> Offered {
+        self.change(|state| match state.phase {
+            Phase::Ended => Offered::Gone,
+            Phase::Quiet => Offered::Deferred,
+            Phase::CatchingUp(_) => state.note(id),
+            Phase::Live => state.hand(id, frame),
+        })
+    }
+
+    /// Offers a stored message that is addressed to this session's full JID (RFC 6121 section 8.5.3.1).
+    pub fn offer_direct(&self, id: u64, frame: Frame) -> Offered {
+        self.change(|state| match state.phase {
+            Phase::Ended => Offered::Gone,
+            Phase::CatchingUp(_) => state.note(id),
+            Phase::Live => state.hand(id, frame),
+            Phase::Quiet => match state.outbox.push(frame) {
+                Pushed::Queued => {
+                    state.proof.given(id);
+                    Offered::Queued
+                }
+                // The row stays unseen: it is read when the session becomes available.
+                Pushed::Full => Offered::Deferred,
+                Pushed::Gone => Offered::Gone,
+            },
+        })
+    }
+
+    /// Where to go on reading stored messages; none if the session does not catch up or its outbox must be written first.
+    pub fn catch_up(&self) -> Option<CatchUp> {
+        let state = self.state.lock();
+        match state.phase {
+            Phase::CatchingUp(from) if state.has_room() => {
+                Some(CatchUp { after: state.handed, noted: state.noted, from })
+            }
+            _ => None,
+        }
+    }
+
+    /// Hands over one row that was read while catching up; false means stop reading, there is no room.
+    pub fn catch_up_with(&self, id: u64, frame: impl FnOnce() -> Frame) -> bool {
+        self.change(|state| {
+            if !matches!(state.phase, Phase::CatchingUp(_)) || !state.has_room() {
+                return false;
+            }
+            // What the full JID was given before it became available is not given twice.
+            if id > state.handed && !state.proof.holds(id) {
+                match state.outbox.push(frame()) {
+                    Pushed::Queued => state.proof.given(id),
+                    Pushed::Full | Pushed::Gone => return false,
+                }
+            }
+            state.handed = state.handed.max(id);
+            true
+        })
+    }
+
+    /// Passes over one row that was read while catching up and is not for this session; false means stop reading.
+    pub fn pass_over(&self, id: u64) -> bool {
+        self.change(|state| {
+            state.handed = state.handed.max(id);
+            matches!(state.phase, Phase::CatchingUp(_))
+        })
+    }
+
+    /// Every row up to `looked_at` was read or does not exist: the session is live, unless more was delivered meanwhile.
+    pub fn caught_up(&self, looked_at: u64) {
+        self.change(|state| {
+            if matches!(state.phase, Phase::CatchingUp(_)) {
+                state.handed = state.handed.max(looked_at);
+                if state.noted <= state.handed {
+                    state.phase = Phase::Live;
+                }
+            }
+        });
+    }
+
+    // ---- everything else that is written -----------------------------------------------------------------------
+
+    /// Offers a message that is not stored. A session that catches up gets it behind what it has, within its bounds.
+    pub fn offer_volatile(&self, frame: Frame) -> Offered {
+        self.change(|state| match state.outbox.push(frame) {
+            Pushed::Queued => Offered::Queued,
+            Pushed::Full => Offered::Full,
+            Pushed::Gone => Offered::Gone,
+        })
+    }
+
+    /// Queues an answer to the client's own request. Answers are never dropped: with a full outbox the stream ends.
+    pub fn answer(&self, frame: Frame) {
+        self.change(|state| {
+            if state.outbox.push(frame) == Pushed::Full {
+                state.outbox.close(Closing {
+                    condition: Some(Condition::ResourceConstraint),
+                    text: Some("answers are not being read"),
+                });
+            }
+        });
+    }
+
+    /// Queues a presence of which only the latest with this `key` matters; false if it was dropped.
+    pub fn show(&self, frame: Frame, key: u64) -> bool {
+        self.change(|state| state.outbox.push_latest(frame, key)) == Pushed::Queued
+    }
+
+    /// Ends the stream after what is queued.
+    pub fn close(&self, condition: Condition, text: Option<&'static str>) {
+        self.change(|state| state.outbox.close(Closing { condition: Some(condition), text }));
+    }
+
+    /// Whether the server has decided to end this stream.
+    pub fn is_closing(&self) -> bool {
+        self.state.lock().outbox.is_closing()
+    }
+
+    /// Drains the outbox; see [`Outbox::poll_drain`].
+    pub fn poll_drain(&self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<Drained> {
+        self.state.lock().outbox.poll_drain(cx, out, bytes_max)
+    }
+
+    /// Bytes that wait to be written.
+    pub fn outbox_bytes(&self) -> usize {
+        self.state.lock().outbox.bytes()
+    }
+
+    // ---- presence ----------------------------------------------------------------------------------------------
+
+    /// Sets or clears the session's presence; answers the earlier one.
+    ///
+    /// A session that becomes available with a priority of at least 0 starts to catch up with the unseen rows.
+    pub fn set_presence(&self, presence: Option<Presence>) -> Option<Presence> {
+        self.change(|state| {
+            let takes = presence.as_ref().is_some_and(|presence| presence.priority >= 0);
+            match state.phase {
+                Phase::Quiet if takes => {
+                    state.phase = Phase::CatchingUp(From::Unseen);
+                    state.handed = 0;
+                    state.noted = 0;
+                }
+                Phase::CatchingUp(_) | Phase::Live if !takes => state.phase = Phase::Quiet,
+                _ => {}
+            }
+            std::mem::replace(&mut state.presence, presence)
+        })
+    }
+
+    /// The priority of an available session.
+    pub fn priority(&self) -> Option<i8> {
+        self.state.lock().presence.as_ref().map(|presence| presence.priority)
+    }
+
+    /// The presence of an available session.
+    pub fn presence(&self) -> Option<Presence> {
+        self.state.lock().presence.clone()
+    }
+
+    // ---- proof of receipt and end ------------------------------------------------------------------------------
+
+    /// Whether a ping is due: something waits for proof, or `idle` asks for a sign of life. Queues it.
+    pub fn ping(&self, now_ms: u64, idle: bool, frame: impl FnOnce(u64) -> Frame) {
+        self.change(|state| {
+            let due = state.proof.wants_ping() || (idle && state.proof.asked_since_ms().is_none());
+            if due && !state.outbox.is_closing() {
+                let number = state.proof.ask(now_ms);
+                // A full outbox has its own deadline; the answer to a ping that never left cannot come.
+                let _ = state.outbox.push(frame(number));
+            }
+        });
+    }
+
+    /// The steady time of the unanswered ping.
+    pub fn pinged_since_ms(&self) -> Option<u64> {
+        self.state.lock().proof.asked_since_ms()
+    }
+
+    /// The answer to ping `number`: the archive ids it proves, none if it answers no ping of ours.
+    pub fn pong(&self, number: u64) -> Option<Vec<(u64, u64)>> {
+        self.change(|state| state.proof.answered(number))
+    }
+
+    /// Ends the session: nothing can be handed to it any more, and its stream closes once what it has is written.
+    /// Answers its last presence, the first time.
+    pub fn end(&self) -> Option<Presence> {
+        self.change(|state| {
+            state.phase = Phase::Ended;
+            state.outbox.close(Closing { condition: None, text: None });
+            state.presence.take()
+        })
+    }
+
+    /// Forgets what waits: its connection is lost.
+    pub fn shut(&self) {
+        self.change(|state| state.outbox.shut());
+    }
+
+    /// The archive ids that a graceful close proves: all that were written.
+    pub fn proved_by_close(&self) -> Vec<(u64, u64)> {
+        self.change(|state| if state.outbox.bytes() == 0 { state.proof.closed() } else { Vec::new() })
+    }
+
+    /// Heap bytes beyond the session itself.
+    pub fn memory_usage(&self) -> usize {
+        self.state.lock().outbox.memory_usage()
+    }
+}
+
+impl State {
+    /// Leaves room for answers to the client's own requests while stored messages flow.
+    fn has_room(&self) -> bool {
+        self.outbox.bytes() < crate::outbox::BYTES_HIGH && !self.proof.is_full()
+    }
+
+    fn note(&mut self, id: u64) -> Offered {
+        self.noted = self.noted.max(id);
+        Offered::Deferred
+    }
+
+    fn hand(&mut self, id: u64, frame: Frame) -> Offered {
+        if id <= self.handed {
+            return Offered::Deferred;
+        }
+        let pushed = if self.proof.is_full() { Pushed::Full } else { self.outbox.push(frame) };
+        match pushed {
+            Pushed::Queued => {
+                self.handed = id;
+                self.proof.given(id);
+                Offered::Queued
+            }
+            // Only the id is kept; the row is read again when the client has read what waits.
+            Pushed::Full => {
+                self.phase = Phase::CatchingUp(From::Handed);
+                self.note(id)
+            }
+            Pushed::Gone => Offered::Gone,
+        }
+    }
+}

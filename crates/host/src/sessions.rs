@@ -1,0 +1,252 @@
+//! Who is online: the bound sessions of every account, in shards with short leaf locks.
+//! The only place where a resource is claimed or released; callers get clones of the `Arc`s and leave the lock at once.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use metronome_model::AccountId;
+use metronome_proto::jid::Jid;
+use smallvec::SmallVec;
+
+use crate::session::{Bound, Session};
+use crate::sync::Mutex;
+
+const SHARDS: usize = 64;
+
+/// The sessions of one account, most often one to three.
+pub type Devices = SmallVec<[Arc<Session>; 3]>;
+
+/// What happens when a client asks for a resource that the account already has (RFC 6120 section 7.7.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// The older session is closed with the stream error `conflict`.
+    KickOld,
+    /// The newcomer is refused with the stanza error `conflict`.
+    KickNew,
+    /// The newcomer gets a resource made by the server.
+    Random,
+    /// The newcomer gets the resource it asked for with `#2`, `#3` and so on behind it.
+    Increment,
+}
+
+/// Why a resource could not be bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unbound {
+    /// The resource is in use and the policy keeps the older session.
+    Conflict,
+    /// The account has as many sessions as it may have.
+    TooMany,
+    /// No name could be made from the one asked for.
+    BadResource,
+}
+
+/// What binding answers: the new session, and the old one that it replaces.
+#[derive(Debug)]
+pub struct Binding {
+    /// The session, already in the table.
+    pub session: Arc<Session>,
+    /// To be closed with the stream error `conflict`; no longer in the table.
+    pub replaced: Option<Arc<Session>>,
+}
+
+/// Rules for one binding.
+#[derive(Debug, Clone, Copy)]
+pub struct BindRules {
+    /// Most sessions of one account.
+    pub sessions_max: usize,
+    /// See [`Conflict`].
+    pub conflict: Conflict,
+}
+
+/// The table of bound sessions.
+#[derive(Debug)]
+pub struct Sessions {
+    shards: [Mutex<HashMap<AccountId, Devices, BuildHasherDefault<ByRandomId>>>; SHARDS],
+    count: AtomicUsize,
+    serial: AtomicU64,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Sessions {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            count: AtomicUsize::new(0),
+            serial: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Sessions {
+    fn shard(&self, account: AccountId) -> &Mutex<HashMap<AccountId, Devices, BuildHasherDefault<ByRandomId>>> {
+        &self.shards[account.as_bytes()[15] as usize % SHARDS]
+    }
+
+    /// Binds `wanted.jid`, or what the conflict policy makes of it; `made` makes a fresh resource.
+    pub fn bind(&self, mut wanted: Bound, rules: BindRules, made: impl Fn() -> String) -> Result<Binding, Unbound> {
+        let mut shard = self.shard(wanted.account).lock();
+        let devices = shard.entry(wanted.account).or_default();
+        let mut replaced = None;
+        if let Some(at) = devices.iter().position(|session| session.jid == wanted.jid) {
+            match rules.conflict {
+                Conflict::KickOld => replaced = Some(devices.remove(at)),
+                Conflict::KickNew => return Err(Unbound::Conflict),
+                Conflict::Random => wanted.jid = named(&wanted.jid, &made())?,
+                Conflict::Increment => wanted.jid = counted(&wanted.jid, devices)?,
+            }
+        }
+        if devices.len() >= rules.sessions_max {
+            return Err(Unbound::TooMany);
+        }
+        let session = Arc::new(Session::new(wanted, self.serial.fetch_add(1, Ordering::Relaxed) + 1));
+        devices.push(session.clone());
+        if replaced.is_none() {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Binding { session, replaced })
+    }
+
+    /// Takes exactly this session out of the table; false if it is not in it (any more).
+    pub fn remove(&self, session: &Session) -> bool {
+        let mut shard = self.shard(session.account).lock();
+        let Some(devices) = shard.get_mut(&session.account) else { return false };
+        let before = devices.len();
+        devices.retain(|other| other.serial != session.serial);
+        let removed = devices.len() < before;
+        if devices.is_empty() {
+            shard.remove(&session.account);
+        }
+        if removed {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+        removed
+    }
+
+    /// The bound sessions of an account.
+    pub fn of(&self, account: AccountId) -> Devices {
+        self.shard(account).lock().get(&account).cloned().unwrap_or_default()
+    }
+
+    /// How many sessions are bound.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// How many slices [`Sessions::slice`] has.
+    pub const SLICES: usize = SHARDS;
+
+    /// The sessions of one slice of the table, for work that visits all of them in turn.
+    pub fn slice(&self, index: usize) -> Vec<Arc<Session>> {
+        self.shards[index % SHARDS].lock().values().flatten().cloned().collect()
+    }
+
+    /// Every bound session.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        (0..SHARDS).flat_map(|index| self.slice(index)).collect()
+    }
+
+    /// Bytes held by the table and the sessions' own queues.
+    pub fn memory_usage(&self) -> usize {
+        let tables: usize =
+            self.shards.iter().map(|shard| shard.lock().capacity() * size_of::<(AccountId, Devices)>()).sum();
+        let sessions: usize = self.all().iter().map(|session| size_of::<Session>() + session.memory_usage()).sum();
+        tables + sessions
+    }
+}
+
+fn named(jid: &Jid, resource: &str) -> Result<Jid, Unbound> {
+    jid.with_resource(resource).map_err(|_| Unbound::BadResource)
+}
+
+fn counted(jid: &Jid, devices: &Devices) -> Result<Jid, Unbound> {
+    let wanted = jid.resource().unwrap_or_default();
+    // One more name than there are sessions is always free.
+    for number in 2..devices.len() + 3 {
+        let next = named(jid, &format!("{wanted}#{number}"))?;
+        if devices.iter().all(|session| session.jid != next) {
+            return Ok(next);
+        }
+    }
+    Err(Unbound::Conflict)
+}
+
+/// Account ids are random, so some of their bytes are as good as a hash of them, and nobody can choose them.
+#[derive(Debug, Default)]
+pub struct ByRandomId(u64);
+
+impl Hasher for ByRandomId {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 = self.0.rotate_left(5) ^ u64::from_le_bytes(word);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    fn bound(resource: &str) -> Bound {
+        Bound {
+            jid: Jid::parse(&format!("alice@localhost/{resource}")).unwrap(),
+            account: AccountId::from_bytes([7; 16]),
+            since_ms: 0,
+            heard_ms: 0,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            mechanism: "PLAIN",
+        }
+    }
+
+    fn rules(conflict: Conflict) -> BindRules {
+        BindRules { sessions_max: 3, conflict }
+    }
+
+    #[test]
+    fn kick_old_replaces_the_older_session() {
+        let sessions = Sessions::default();
+        let first = sessions.bind(bound("x"), rules(Conflict::KickOld), String::new).unwrap();
+        let second = sessions.bind(bound("x"), rules(Conflict::KickOld), String::new).unwrap();
+        assert_eq!(second.replaced.unwrap().serial, first.session.serial);
+        assert_eq!(sessions.count(), 1);
+        assert!(!sessions.remove(&first.session), "the old session is not in the table any more");
+        assert!(sessions.remove(&second.session));
+        assert_eq!(sessions.count(), 0);
+    }
+
+    #[test]
+    fn kick_new_refuses_the_newcomer() {
+        let sessions = Sessions::default();
+        sessions.bind(bound("x"), rules(Conflict::KickNew), String::new).unwrap();
+        assert_eq!(sessions.bind(bound("x"), rules(Conflict::KickNew), String::new).unwrap_err(), Unbound::Conflict);
+    }
+
+    #[test]
+    fn random_and_increment_give_the_newcomer_another_name() {
+        let sessions = Sessions::default();
+        sessions.bind(bound("x"), rules(Conflict::Random), String::new).unwrap();
+        let second = sessions.bind(bound("x"), rules(Conflict::Random), || "made".to_owned()).unwrap();
+        assert_eq!(second.session.jid.resource(), Some("made"));
+        let third = sessions.bind(bound("x"), rules(Conflict::Increment), String::new).unwrap();
+        assert_eq!(third.session.jid.resource(), Some("x#2"));
+    }
+
+    #[test]
+    fn an_account_has_a_bounded_number_of_sessions() {
+        let sessions = Sessions::default();
+        for resource in ["a", "b", "c"] {
+            sessions.bind(bound(resource), rules(Conflict::KickOld), String::new).unwrap();
+        }
+        assert_eq!(sessions.bind(bound("d"), rules(Conflict::KickOld), String::new).unwrap_err(), Unbound::TooMany);
+        let again = sessions.bind(bound("c"), rules(Conflict::KickOld), String::new).unwrap();
+        assert!(again.replaced.is_some(), "replacing a session needs no room for another");
+    }
+}

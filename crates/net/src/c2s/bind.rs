@@ -1,0 +1,102 @@
+//! Resource binding (RFC 6120 section 7): the authenticated account's full JID, and its place in the table of sessions.
+
+use std::sync::Arc;
+
+use metronome_host::session::{Bound as Binding, Session};
+use metronome_host::sessions::Unbound;
+use metronome_proto::ns;
+use metronome_proto::payload::{bind, session};
+use metronome_proto::stanza::error::{Condition as Refusal, StanzaError};
+use metronome_proto::stanza::{IqType, Kind, Received, Stanza, Unreadable};
+use metronome_proto::stream::error::Condition;
+use metronome_proto::stream::features::Features;
+use metronome_proto::xml::Content;
+use metronome_route::presence;
+
+use super::negotiate::{Authenticated, Bound, End, open};
+use super::stream::Fault;
+
+impl Authenticated {
+    /// Opens the new stream and binds a resource.
+    pub(super) async fn bind(mut self) -> Result<Bound, End> {
+        match self.session().await {
+            Ok(session) => {
+                let (socket, scanner, unread) = self.stream.into_parts();
+                let (context, host, lang) = (self.context, self.host, self.lang);
+                Ok(Bound { context, socket, scanner, unread, host, session, lang })
+            }
+            Err(fault) => Err(End { stream: self.stream, fault, host: Some(self.host) }),
+        }
+    }
+
+    async fn session(&mut self) -> Result<Arc<Session>, Fault> {
+        let to = open(&self.context, &mut self.stream, Some(&self.host)).await?;
+        self.lang = to.lang.or(self.lang.take());
+        let features = Features::new().with(bind::feature()).with(session::feature());
+        let mut out = Vec::new();
+        self.stream.write_header(&mut out, &self.context.server.rng, Some(&self.host));
+        features.write(&mut out);
+        self.stream.send(&out).await?;
+        self.stream.set_limits(self.host.limits);
+        loop {
+            let request = self.request().await?;
+            match self.claim(&request) {
+                Ok(session) => {
+                    let answer = request.result(Content::from_tree(&bind::result(&session.jid)));
+                    return match self.stream.send(&answer.to_vec()).await {
+                        Ok(()) => Ok(session),
+                        Err(fault) => {
+                            presence::gone(&self.context.server, &session);
+                            Err(fault)
+                        }
+                    };
+                }
+                Err(error) => {
+                    if let Some(answer) = request.error(&error) {
+                        self.stream.send(&answer.to_vec()).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The client's request; nothing but binding is allowed now (section 7.1).
+    async fn request(&mut self) -> Result<Stanza, Fault> {
+        let element = self.stream.element().await?;
+        match Received::read(element, ns::CLIENT) {
+            Ok(read) if read.kind == Kind::Iq(IqType::Set) && read.content.has(ns::BIND, "bind") => {
+                Ok(read.stamp(self.authn.jid().clone()))
+            }
+            Err(Unreadable::NotStanza(_)) => Err(Condition::UnsupportedStanzaType.into()),
+            _ => Err(Condition::NotAuthorized.into()),
+        }
+    }
+
+    fn claim(&self, request: &Stanza) -> Result<Arc<Session>, StanzaError> {
+        let server = &self.context.server;
+        let payload = request.child(ns::BIND, "bind").ok_or_else(|| StanzaError::new(Refusal::BadRequest))?;
+        let wanted = bind::Request::read(&payload).map_err(|_| StanzaError::new(Refusal::BadRequest))?;
+        let resource = wanted.resource.unwrap_or_else(|| server.rng.token());
+        let jid = self.authn.jid().with_resource(&resource).map_err(|_| StanzaError::new(Refusal::BadRequest))?;
+        let binding = Binding {
+            jid,
+            account: self.authn.account(),
+            since_ms: server.clock.unix_ms(),
+            heard_ms: server.clock.steady_ms(),
+            address: self.context.address,
+            mechanism: self.authn.mechanism(),
+        };
+        let bound = server.sessions.bind(binding, self.host.bind, || server.rng.token()).map_err(|unbound| {
+            StanzaError::new(match unbound {
+                Unbound::Conflict => Refusal::Conflict,
+                Unbound::TooMany => Refusal::ResourceConstraint,
+                Unbound::BadResource => Refusal::BadRequest,
+            })
+        })?;
+        if let Some(replaced) = bound.replaced {
+            replaced.close(Condition::Conflict, Some("replaced by a new connection"));
+            presence::gone(server, &replaced);
+        }
+        Ok(bound.session)
+    }
+}

@@ -1,0 +1,233 @@
+//! The states of a client's stream, as types: `Opened`, `Secured`, `Authenticated`, `Bound`. Each owns the connection and
+//! goes over into the next by a method that consumes it; what is offered in each is decided here.
+
+use std::sync::Arc;
+
+use metronome_host::authn::Authn;
+use metronome_host::hosts::{Host, Tls};
+use metronome_host::session::Session;
+use metronome_proto::ns;
+use metronome_proto::payload::starttls::{self, Need};
+use metronome_proto::stream::error::Condition;
+use metronome_proto::stream::features::Features;
+use metronome_proto::stream::header::{self, StreamKind};
+use metronome_proto::xml::{Element, Scanner};
+use metronome_sasl::{ChannelBindings, ClientCertificate, Offer, StreamFacts};
+use rustls::server::Acceptor;
+use tokio::net::TcpStream;
+use tokio::time::{Duration, Instant, timeout_at};
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
+
+use super::Context;
+use super::stream::{Fault, Stream};
+use crate::listen::Entry;
+use crate::socket::Socket;
+use crate::tls;
+
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// A stream whose header was read and that is not encrypted.
+struct Opened {
+    context: Context,
+    stream: Stream,
+    to: OpenedTo,
+}
+
+/// A stream on which secrets may be sent. Made by TLS, or visibly without by [`Opened::unencrypted`].
+pub(super) struct Secured {
+    pub(super) context: Context,
+    pub(super) stream: Stream,
+    /// The host of the stream header before STARTTLS: no later header may name another.
+    pub(super) fixed: Option<Arc<Host>>,
+    pub(super) facts: StreamFacts,
+    /// The addresses in a certificate that is trusted to prove them.
+    pub(super) certified: Vec<String>,
+    /// A stream that goes on without TLS: its header, and the first element behind the features.
+    pub(super) begun: Option<(OpenedTo, Element)>,
+}
+
+/// A stream that belongs to an account.
+pub(super) struct Authenticated {
+    pub(super) context: Context,
+    pub(super) stream: Stream,
+    pub(super) host: Arc<Host>,
+    pub(super) authn: Authn,
+    /// The language of the client's stanzas.
+    pub(super) lang: Option<Box<str>>,
+}
+
+/// A stream with a session.
+pub(super) struct Bound {
+    pub(super) context: Context,
+    pub(super) socket: Socket,
+    pub(super) scanner: Scanner,
+    pub(super) unread: Vec<u8>,
+    pub(super) host: Arc<Host>,
+    pub(super) session: Arc<Session>,
+    pub(super) lang: Option<Box<str>>,
+}
+
+/// Why there is no next state. The stream is told by [`negotiate`].
+pub(super) struct End {
+    pub(super) stream: Stream,
+    pub(super) fault: Fault,
+    pub(super) host: Option<Arc<Host>>,
+}
+
+/// From the connection to the bound resource; none if that did not come about.
+pub(super) async fn negotiate(context: Context, socket: TcpStream, entry: Entry) -> Option<Bound> {
+    let server = context.server.clone();
+    let peer = context.address;
+    match states(context, socket, entry).await {
+        Ok(bound) => Some(bound),
+        Err(None) => None,
+        Err(Some(end)) => {
+            tracing::debug!(%peer, fault = ?end.fault, "a stream ends before it is bound");
+            end.stream.end(end.fault, &server.rng, end.host.as_ref()).await;
+            None
+        }
+    }
+}
+
+async fn states(context: Context, socket: TcpStream, entry: Entry) -> Result<Bound, Option<End>> {
+    let secured = match entry {
+        Entry::StartTls => {
+            let opened = Opened::open(context, Stream::new(Socket::Plain(socket))).await?;
+            opened.secure().await?
+        }
+        Entry::DirectTls => direct(context, socket).await?,
+    };
+    let authenticated = secured.authenticate().await?;
+    Ok(authenticated.bind().await?)
+}
+
+/// What a stream header asks for.
+pub(super) struct OpenedTo {
+    pub(super) host: Arc<Host>,
+    /// The language of the client's stanzas.
+    pub(super) lang: Option<Box<str>>,
+}
+
+/// Reads and judges a stream header. With `fixed` it must name the same host again.
+pub(super) async fn open(context: &Context, stream: &mut Stream, fixed: Option<&Arc<Host>>) -> Result<OpenedTo, Fault> {
+    let header = stream.header().await?;
+    let opened = header::Opened::judge(&header, StreamKind::Client)?;
+    // Without a version the peer knows neither TLS nor SASL, so there is nothing that it could do here.
+    if !opened.has_version {
+        return Err(Condition::UnsupportedVersion.into());
+    }
+    let to = opened.to.ok_or(Condition::ImproperAddressing)?;
+    let host = context.server.hosts.load().get(to.as_str()).cloned().ok_or(Condition::HostUnknown)?;
+    // What was proved to one host proves nothing to another.
+    if fixed.is_some_and(|fixed| fixed.name != host.name) {
+        return Err(Condition::NotAuthorized.into());
+    }
+    Ok(OpenedTo { host: fixed.cloned().unwrap_or(host), lang: opened.lang.map(String::into_boxed_str) })
+}
+
+impl Opened {
+    async fn open(context: Context, mut stream: Stream) -> Result<Opened, End> {
+        match open(&context, &mut stream, None).await {
+            Ok(to) => Ok(Opened { context, stream, to }),
+            Err(fault) => Err(End { stream, fault, host: None }),
+        }
+    }
+
+    fn end(self, fault: Fault) -> End {
+        End { stream: self.stream, fault, host: Some(self.to.host) }
+    }
+
+    /// Offers STARTTLS (RFC 6120 section 5), and the mechanisms beside it where the host lets clients in without TLS.
+    async fn secure(mut self) -> Result<Secured, Option<End>> {
+        let tls = self.to.host.tls.clone();
+        let need = if self.to.host.values.flag(&tls::REQUIRE) { Need::Required } else { Need::Optional };
+        let element = match self.offer(tls.is_some(), need).await {
+            Ok(element) => element,
+            Err(fault) => return Err(Some(self.end(fault))),
+        };
+        match tls {
+            Some(tls) if starttls::is_request(&element) => self.starttls(&tls).await,
+            _ if need == Need::Optional => Ok(self.unencrypted(element)),
+            _ => Err(Some(self.end(Condition::PolicyViolation.into()))),
+        }
+    }
+
+    /// Sends header and features; answers what the client sends next.
+    async fn offer(&mut self, tls: bool, need: Need) -> Result<Element, Fault> {
+        let mut out = Vec::new();
+        self.stream.write_header(&mut out, &self.context.server.rng, Some(&self.to.host));
+        let mut features = Features::new();
+        if tls {
+            features.push(starttls::feature(need));
+        }
+        if need == Need::Optional {
+            super::auth::announce(&Offer::new(&self.to.host.sasl, StreamFacts::default()), &mut features);
+        }
+        features.write(&mut out);
+        self.stream.send(&out).await?;
+        self.stream.element().await
+    }
+
+    async fn starttls(mut self, tls: &Tls) -> Result<Secured, Option<End>> {
+        // Whatever came behind `<starttls/>` came in clear text, perhaps from somebody else: nothing of it may count.
+        if self.stream.has_unread() {
+            return Err(Some(self.end(Condition::PolicyViolation.into())));
+        }
+        if let Err(fault) = self.stream.send(&starttls::proceed().to_vec(ns::CLIENT)).await {
+            return Err(Some(self.end(fault)));
+        }
+        let deadline = self.stream.deadline().min(Instant::now() + HANDSHAKE);
+        let (Socket::Plain(socket), ..) = self.stream.into_parts() else { return Err(None) };
+        let handshake = async {
+            let _turn = self.context.admission.handshakes.acquire().await.ok()?;
+            TlsAcceptor::from(tls.config.clone()).accept(socket).await.ok()
+        };
+        let socket = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
+        Ok(secured(self.context, socket, Some(self.to.host), tls))
+    }
+
+    /// A stream without TLS on which clients may log in all the same, because the administrator said so.
+    fn unencrypted(self, first: Element) -> Secured {
+        Secured {
+            context: self.context,
+            stream: self.stream,
+            fixed: Some(self.to.host.clone()),
+            facts: StreamFacts::default(),
+            certified: Vec::new(),
+            begun: Some((self.to, first)),
+        }
+    }
+}
+
+/// Direct TLS (XEP-0368): the certificate is chosen by the name in the handshake, the first host's if there is none.
+async fn direct(context: Context, socket: TcpStream) -> Result<Secured, Option<End>> {
+    let hosts = context.server.hosts.load_full();
+    let handshake = async {
+        let _turn = context.admission.handshakes.acquire().await.ok()?;
+        let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
+        let wanted = start.client_hello().server_name().and_then(|name| hosts.get(&name.to_ascii_lowercase()));
+        let tls = wanted.unwrap_or_else(|| hosts.first()).tls.clone()?;
+        let socket = start.into_stream(tls.config.clone()).await.ok()?;
+        Some((socket, tls))
+    };
+    let deadline = Instant::now() + HANDSHAKE;
+    let (socket, tls) = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
+    Ok(secured(context, socket, None, &tls))
+}
+
+/// Gathers what the TLS connection proves.
+fn secured(context: Context, socket: TlsStream<TcpStream>, fixed: Option<Arc<Host>>, tls: &Tls) -> Secured {
+    let connection = socket.get_ref().1;
+    let exported = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+    let bindings = ChannelBindings {
+        tls_exporter: exported.ok().map(|bytes| bytes.to_vec()),
+        tls_server_end_point: tls.end_point.clone(),
+    };
+    let chain = connection.peer_certificates().unwrap_or_default();
+    let trusted = tls.trusts.as_ref().is_some_and(|trusts| trusts(chain));
+    let certified = chain.first().filter(|_| trusted).map(tls::addresses).unwrap_or_default();
+    let certificate = if certified.is_empty() { ClientCertificate::Absent } else { ClientCertificate::Verified };
+    let facts = StreamFacts { encrypted: true, bindings, certificate };
+    Secured { context, stream: Stream::new(Socket::Tls(Box::new(socket))), fixed, facts, certified, begun: None }
+}

@@ -1,0 +1,473 @@
+//! A bound stream: one task that polls three independent parts, none of which waits for another — socket to in-flight list,
+//! the entries of that list, outbox to socket — and the pages of stored messages beside them.
+
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use metronome_host::hosts::Host;
+use metronome_host::outbox::{self, Closing, Drained, Frame};
+use metronome_host::server::Server;
+use metronome_host::session::Session;
+use metronome_proto::ns;
+use metronome_proto::stanza::{Received, Unreadable};
+use metronome_proto::stream::error::{Condition, StreamError};
+use metronome_proto::stream::header;
+use metronome_proto::xml::{Element, Item, Scanner};
+use metronome_route::inflight::InFlight;
+use metronome_route::{catch_up, presence};
+use metronome_store::StoreError;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::negotiate::Bound;
+use super::{BURST, RATE};
+use crate::socket::{CHUNK, Socket, with_read_buffer, with_write_buffer};
+
+/// For how long a client may leave everything unread before it is given up.
+const STALLED: Duration = Duration::from_secs(60);
+/// From our last words to the end of the connection.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// The task of a bound stream.
+pub(super) struct Run {
+    server: Arc<Server>,
+    host: Arc<Host>,
+    session: Arc<Session>,
+    socket: Socket,
+    scanner: Scanner,
+    list: InFlight,
+    phase: Phase,
+    /// Read and not scanned, because the list had no room.
+    unread: Vec<u8>,
+    /// Taken from the outbox and not written.
+    unwritten: Vec<u8>,
+    unflushed: bool,
+    budget: Budget,
+    /// The language of stanzas that tell none.
+    lang: Option<Box<str>>,
+    page: Option<BoxFuture<'static, Result<(), StoreError>>>,
+    /// Present only while something is overdue: a client that reads nothing, or a stream that is being closed.
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// The client has sent `</stream:stream>`.
+    closed_by_client: bool,
+    /// Why we close, if it is the client's own fault.
+    fault: Option<StreamError>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Stanzas flow.
+    Open,
+    /// Nothing more is read; what was read is being settled.
+    Settling,
+    /// The session is over; what waits for the client is written, then our last words.
+    Draining,
+    /// Our last words are being written.
+    Last,
+    /// Everything is written; the client closes now.
+    Waiting,
+    /// The connection is lost; what was read is being settled.
+    Lost,
+}
+
+/// What one step achieved.
+#[derive(PartialEq, Eq)]
+enum Moved {
+    Yes,
+    No,
+}
+
+impl Run {
+    pub(super) fn new(bound: Bound) -> Run {
+        let Bound { context, socket, scanner, unread, host, session, lang } = bound;
+        let budget = Budget::new(host.values.rate(&RATE), host.values.bytes(&BURST), context.server.clock.steady_ms());
+        Run {
+            server: context.server,
+            list: InFlight::new(session.tickets.clone()),
+            host,
+            session,
+            socket,
+            scanner,
+            phase: Phase::Open,
+            unread,
+            unwritten: Vec::new(),
+            unflushed: false,
+            budget,
+            lang,
+            page: None,
+            deadline: None,
+            closed_by_client: false,
+            fault: None,
+        }
+    }
+
+    /// Runs until the connection is over and everything that was read is settled.
+    pub(super) async fn run(mut self) {
+        tracing::debug!(jid = self.session.jid.as_str(), mechanism = self.session.mechanism, "a session begins");
+        poll_fn(|cx| {
+            // A panic in a handler closes this one stream.
+            match catch_unwind(AssertUnwindSafe(|| self.poll(cx))) {
+                Ok(poll) => poll,
+                Err(_) => {
+                    self.server.counters.panics.add();
+                    tracing::error!(jid = self.session.jid.as_str(), "a handler panicked; its stream is closed");
+                    Poll::Ready(())
+                }
+            }
+        })
+        .await;
+        presence::gone(&self.server, &self.session);
+        tracing::debug!(jid = self.session.jid.as_str(), "a session is over");
+    }
+
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        loop {
+            let moved = match self.phase {
+                Phase::Open => self.poll_open(cx),
+                Phase::Settling => self.poll_settling(cx),
+                Phase::Draining | Phase::Last => self.poll_write(cx),
+                Phase::Waiting => return self.poll_waiting(cx),
+                Phase::Lost => return self.list.poll_empty(&self.server, cx),
+            };
+            if self.poll_deadline(cx).is_ready() {
+                self.lose();
+                continue;
+            }
+            match moved {
+                Ok(Moved::Yes) => {}
+                Ok(Moved::No) => return Poll::Pending,
+                Err(_) => self.lose(),
+            }
+        }
+    }
+
+    fn poll_open(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
+        let read = self.poll_read(cx)?;
+        let _ = self.list.poll(&self.server, cx);
+        let page = self.poll_page(cx);
+        let wrote = self.poll_write(cx)?;
+        Ok(if read == Moved::Yes || page == Moved::Yes || wrote == Moved::Yes { Moved::Yes } else { Moved::No })
+    }
+
+    fn poll_settling(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
+        let settled = self.list.poll_empty(&self.server, cx).is_ready();
+        let wrote = self.poll_write(cx)?;
+        if settled && self.phase == Phase::Settling {
+            presence::gone(&self.server, &self.session);
+            self.phase = Phase::Draining;
+            self.set_deadline(CLOSE);
+            return Ok(Moved::Yes);
+        }
+        Ok(wrote)
+    }
+
+    // ---- socket to list ----------------------------------------------------------------------------------------
+
+    /// Reads while the list has room and the client reads its answers.
+    fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
+        if !self.list.has_room() || self.unwritten.len() + self.session.outbox_bytes() > outbox::BYTES_HIGH {
+            return Ok(Moved::No);
+        }
+        if !self.unread.is_empty() {
+            let unread = std::mem::take(&mut self.unread);
+            self.take(&unread);
+            return Ok(Moved::Yes);
+        }
+        if self.budget.poll(cx, self.server.clock.steady_ms()).is_pending() {
+            return Ok(Moved::No);
+        }
+        with_read_buffer(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            match Pin::new(&mut self.socket).poll_read(cx, &mut buffer)? {
+                Poll::Pending => Ok(Moved::No),
+                Poll::Ready(()) if buffer.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(()) => {
+                    let now_ms = self.server.clock.steady_ms();
+                    self.session.heard(now_ms);
+                    self.budget.spend(buffer.filled().len());
+                    self.take(buffer.filled());
+                    Ok(Moved::Yes)
+                }
+            }
+        })
+    }
+
+    /// Scans what was read; what the list has no room for waits.
+    fn take(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while self.phase == Phase::Open {
+            if !self.list.has_room() {
+                self.unread = rest.to_vec();
+                return;
+            }
+            match self.scanner.next(&mut rest) {
+                Ok(Some(Item::Element(element))) => self.stanza(element),
+                Ok(Some(Item::Close)) => {
+                    self.closed_by_client = true;
+                    self.phase = Phase::Settling;
+                }
+                Ok(Some(Item::Open(_))) => self.fail(Condition::BadFormat),
+                Ok(None) => return,
+                Err(error) => self.fail(error.condition()),
+            }
+        }
+    }
+
+    fn stanza(&mut self, element: Element) {
+        match Received::read(element, ns::CLIENT) {
+            Ok(mut read) => {
+                if read.lang.is_none() {
+                    read.lang.clone_from(&self.lang);
+                }
+                metronome_route::from_client(&self.server, &self.session, &self.host, read, &mut self.list);
+            }
+            Err(Unreadable::Refused(refused)) => {
+                if let Some(reply) = refused.into_reply(self.host.name.clone(), self.session.jid.clone()) {
+                    self.session.answer(Frame::whole(reply.to_vec()));
+                }
+            }
+            Err(Unreadable::BadFrom) => self.fail(Condition::InvalidFrom),
+            Err(Unreadable::NotStanza(_)) => self.fail(Condition::UnsupportedStanzaType),
+        }
+    }
+
+    /// The client has broken the protocol: what it sent before is settled, then the stream ends with this error.
+    fn fail(&mut self, condition: Condition) {
+        tracing::debug!(jid = self.session.jid.as_str(), why = condition.name(), "a stream ends with an error");
+        self.fault = Some(StreamError::new(condition));
+        self.phase = Phase::Settling;
+    }
+
+    // ---- stored messages ---------------------------------------------------------------------------------------
+
+    fn poll_page(&mut self, cx: &mut TaskContext<'_>) -> Moved {
+        if self.page.is_none() {
+            let Some(at) = self.session.catch_up() else { return Moved::No };
+            self.page = Some(Box::pin(catch_up::next_page(self.server.clone(), self.session.clone(), at)));
+        }
+        match self.page.as_mut().map(|page| page.as_mut().poll(cx)) {
+            Some(Poll::Pending) | None => Moved::No,
+            Some(Poll::Ready(read)) => {
+                self.page = None;
+                if let Err(error) = read {
+                    // Without its stored messages the session would miss some and get later ones: it comes back for them.
+                    tracing::error!(jid = self.session.jid.as_str(), %error, "stored messages could not be read");
+                    self.session.close(Condition::InternalServerError, Some("stored messages cannot be read now"));
+                }
+                Moved::Yes
+            }
+        }
+    }
+
+    // ---- outbox to socket --------------------------------------------------------------------------------------
+
+    fn poll_write(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
+        let mut moved = Moved::No;
+        loop {
+            if !self.unwritten.is_empty() {
+                match Pin::new(&mut self.socket).poll_write(cx, &self.unwritten)? {
+                    Poll::Pending => return self.stalled(moved),
+                    Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Poll::Ready(count) => {
+                        self.unwritten.drain(..count);
+                        self.progressed();
+                        moved = Moved::Yes;
+                        continue;
+                    }
+                }
+            }
+            self.unwritten = Vec::new();
+            match self.poll_drain(cx)? {
+                Moved::Yes => moved = Moved::Yes,
+                Moved::No => break,
+            }
+        }
+        self.poll_flush(cx)?;
+        if self.phase == Phase::Last && !self.unflushed {
+            self.phase = Phase::Waiting;
+            moved = Moved::Yes;
+        }
+        Ok(moved)
+    }
+
+    /// Moves frames from the outbox straight to the socket; only what the socket does not take is copied.
+    fn poll_drain(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
+        if self.phase == Phase::Last {
+            return Ok(Moved::No);
+        }
+        with_write_buffer(|buffer| {
+            match self.session.poll_drain(cx, buffer, CHUNK) {
+                Poll::Pending => return Ok(Moved::No),
+                Poll::Ready(Drained::Closing(closing)) => return Ok(self.close(closing)),
+                Poll::Ready(Drained::Frames) => {}
+            }
+            self.unflushed = true;
+            match Pin::new(&mut self.socket).poll_write(cx, buffer)? {
+                Poll::Ready(count) => {
+                    self.progressed();
+                    self.unwritten.extend_from_slice(&buffer[count..]);
+                }
+                Poll::Pending => self.unwritten.extend_from_slice(buffer),
+            }
+            Ok(Moved::Yes)
+        })
+    }
+
+    /// The outbox is empty and no more will come.
+    fn close(&mut self, closing: Closing) -> Moved {
+        match self.phase {
+            // The server ends this stream: what was read is settled first.
+            Phase::Open => {
+                self.phase = Phase::Settling;
+                Moved::Yes
+            }
+            Phase::Draining => {
+                let fault = self.fault.take().or_else(|| {
+                    let error = StreamError::new(closing.condition?);
+                    Some(match closing.text {
+                        Some(text) => error.with_text(text),
+                        None => error,
+                    })
+                });
+                if let Some(fault) = fault {
+                    fault.write(&mut self.unwritten);
+                }
+                self.unwritten.extend_from_slice(header::CLOSE.as_bytes());
+                self.unflushed = true;
+                self.phase = Phase::Last;
+                Moved::Yes
+            }
+            _ => Moved::No,
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> io::Result<()> {
+        if self.unflushed && Pin::new(&mut self.socket).poll_flush(cx)?.is_ready() {
+            self.unflushed = false;
+            self.progressed();
+        }
+        Ok(())
+    }
+
+    fn stalled(&mut self, moved: Moved) -> io::Result<Moved> {
+        if self.deadline.is_none() {
+            self.set_deadline(STALLED);
+            // Polled once more, so that the new deadline wakes this task.
+            return Ok(Moved::Yes);
+        }
+        Ok(moved)
+    }
+
+    fn progressed(&mut self) {
+        if matches!(self.phase, Phase::Open | Phase::Settling) {
+            self.deadline = None;
+        }
+    }
+
+    // ---- the end -----------------------------------------------------------------------------------------------
+
+    /// Our last words are written: the client closes, or has five seconds to do so. Its clean end proves that it has
+    /// read everything, if it had closed its stream itself.
+    fn poll_waiting(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let _ = ready!(Pin::new(&mut self.socket).poll_shutdown(cx));
+        loop {
+            let read = with_read_buffer(|buffer| {
+                let mut buffer = ReadBuf::new(buffer);
+                Pin::new(&mut self.socket).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+            });
+            let clean = match read {
+                Poll::Ready(Ok(count)) if count > 0 => continue,
+                Poll::Ready(Ok(_)) => true,
+                // An end of the connection without TLS's own goodbye is an end all the same; a reset is not.
+                Poll::Ready(Err(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
+                Poll::Pending if self.poll_deadline(cx).is_ready() => false,
+                Poll::Pending => return Poll::Pending,
+            };
+            if clean && self.closed_by_client {
+                self.server.note_seen(self.session.account, self.session.proved_by_close());
+            }
+            return Poll::Ready(());
+        }
+    }
+
+    /// The connection is gone.
+    fn lose(&mut self) {
+        presence::gone(&self.server, &self.session);
+        self.session.shut();
+        self.page = None;
+        self.deadline = None;
+        self.unread = Vec::new();
+        self.unwritten = Vec::new();
+        self.phase = Phase::Lost;
+    }
+
+    fn set_deadline(&mut self, after: Duration) {
+        self.deadline = Some(Box::pin(sleep_until(Instant::now() + after)));
+    }
+
+    fn poll_deadline(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        match &mut self.deadline {
+            Some(deadline) => deadline.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// How much a client may still send now.
+struct Budget {
+    bytes_per_second: u64,
+    burst: u64,
+    tokens: i64,
+    at_ms: u64,
+    /// Present only while the client must wait.
+    wait: Option<Pin<Box<Sleep>>>,
+}
+
+impl Budget {
+    fn new(bytes_per_second: u64, burst: u64, now_ms: u64) -> Budget {
+        Budget { bytes_per_second: bytes_per_second.max(1), burst, tokens: burst as i64, at_ms: now_ms, wait: None }
+    }
+
+    fn spend(&mut self, bytes: usize) {
+        self.tokens -= bytes as i64;
+    }
+
+    fn poll(&mut self, cx: &mut TaskContext<'_>, now_ms: u64) -> Poll<()> {
+        loop {
+            let earned = now_ms.saturating_sub(self.at_ms).saturating_mul(self.bytes_per_second) / 1000;
+            if earned > 0 {
+                self.tokens = self.tokens.saturating_add_unsigned(earned).min(self.burst as i64);
+                self.at_ms = now_ms;
+            }
+            if self.tokens > 0 {
+                self.wait = None;
+                return Poll::Ready(());
+            }
+            let (debt, rate) = (self.tokens.unsigned_abs(), self.bytes_per_second);
+            let wait = self.wait.get_or_insert_with(|| {
+                let wait_ms = debt.saturating_mul(1000) / rate + 1;
+                Box::pin(sleep_until(Instant::now() + Duration::from_millis(wait_ms)))
+            });
+            ready!(wait.as_mut().poll(cx));
+            // The sleep is over; a clock that lags behind it must not leave this task without one.
+            self.wait = None;
+            self.tokens = self.tokens.max(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_of_an_idle_session_is_small() {
+        assert!(size_of::<Run>() <= 640, "{}", size_of::<Run>());
+    }
+}

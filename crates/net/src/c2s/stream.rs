@@ -1,0 +1,194 @@
+//! A client's stream while it is negotiated: whole elements in, bytes out, within the budgets of the unauthenticated.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metronome_host::hosts::Host;
+use metronome_host::rng::Rng;
+use metronome_proto::stream::error::{Condition, StreamError};
+use metronome_proto::stream::header::{self, Opening, StreamKind};
+use metronome_proto::xml::{Element, Header, Item, Limits, Scanner};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
+
+use crate::socket::Socket;
+
+/// Elements that a client may send before it is bound.
+const ELEMENTS_MAX: u32 = 16;
+/// From the connection to the bound resource.
+const NEGOTIATION: Duration = Duration::from_secs(30);
+/// To the first byte.
+const FIRST_BYTE: Duration = Duration::from_secs(5);
+
+/// Why a negotiation ends.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The connection is gone.
+    Lost,
+    /// The client has closed its stream.
+    Closed,
+    /// The client gets this error.
+    Error(StreamError),
+}
+
+impl From<Condition> for Fault {
+    fn from(condition: Condition) -> Fault {
+        Fault::Error(StreamError::new(condition))
+    }
+}
+
+/// The stream.
+pub(crate) struct Stream {
+    socket: Socket,
+    scanner: Scanner,
+    /// Read and not yet scanned.
+    input: Vec<u8>,
+    elements: u32,
+    deadline: Instant,
+    heard: bool,
+    header_sent: bool,
+}
+
+impl Stream {
+    /// A stream on a fresh connection.
+    pub(crate) fn new(socket: Socket) -> Stream {
+        Stream {
+            socket,
+            scanner: Scanner::new(Limits::BEFORE_AUTH),
+            input: Vec::new(),
+            elements: 0,
+            deadline: Instant::now() + NEGOTIATION,
+            heard: false,
+            header_sent: false,
+        }
+    }
+
+    /// The same connection with a new parser and a new stream to come, after SASL. Budgets and deadline go on.
+    pub(crate) fn restarted(self) -> Stream {
+        Stream { scanner: Scanner::new(Limits::BEFORE_AUTH), header_sent: false, ..self }
+    }
+
+    /// The client is known now: its stanzas may be as large as the host allows.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.scanner.set_limits(limits);
+    }
+
+    /// When the negotiation must be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether anything was read that is not scanned yet.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.input.is_empty() || self.scanner.buffered() > 0
+    }
+
+    async fn next(&mut self) -> Result<Item, Fault> {
+        loop {
+            let mut rest = &self.input[..];
+            let item = self.scanner.next(&mut rest);
+            let used = self.input.len() - rest.len();
+            self.input.drain(..used);
+            match item {
+                Ok(Some(item)) => return Ok(item),
+                Ok(None) => self.fill().await?,
+                Err(error) => return Err(error.condition().into()),
+            }
+        }
+    }
+
+    async fn fill(&mut self) -> Result<(), Fault> {
+        const BYTES: usize = 4096;
+        let deadline = if self.heard { self.deadline } else { self.deadline.min(Instant::now() + FIRST_BYTE) };
+        self.input.reserve(BYTES);
+        match timeout_at(deadline, self.socket.read_buf(&mut self.input)).await {
+            Err(_) => Err(Condition::ConnectionTimeout.into()),
+            Ok(Err(_) | Ok(0)) => Err(Fault::Lost),
+            Ok(Ok(_)) => {
+                self.heard = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// The stream header that must come now.
+    pub(crate) async fn header(&mut self) -> Result<Header, Fault> {
+        match self.next().await? {
+            Item::Open(header) => Ok(header),
+            Item::Element(_) | Item::Close => Err(Condition::BadFormat.into()),
+        }
+    }
+
+    /// The element that must come now.
+    pub(crate) async fn element(&mut self) -> Result<Element, Fault> {
+        self.elements += 1;
+        if self.elements > ELEMENTS_MAX {
+            return Err(Condition::PolicyViolation.into());
+        }
+        match self.next().await? {
+            Item::Element(element) => Ok(element),
+            Item::Close => Err(Fault::Closed),
+            Item::Open(_) => Err(Condition::BadFormat.into()),
+        }
+    }
+
+    /// Writes and flushes.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let write = async {
+            self.socket.write_all(bytes).await?;
+            self.socket.flush().await
+        };
+        match timeout_at(self.deadline, write).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Fault::Lost),
+        }
+    }
+
+    /// Writes our stream header into `out`; `from` is the host that the client asked for, if it is one of ours.
+    pub(crate) fn write_header(&mut self, out: &mut Vec<u8>, rng: &Rng, host: Option<&Host>) {
+        let id = rng.token();
+        let from = host.map(|host| host.name.as_str());
+        Opening { kind: StreamKind::Client, from, to: None, id: Some(&id), lang: "en" }.write(out);
+        self.header_sent = true;
+    }
+
+    /// Ends the stream: with our header first if it was not sent, so that the error stands inside of a stream.
+    pub(crate) async fn end(mut self, fault: Fault, rng: &Rng, host: Option<&Arc<Host>>) {
+        let mut out = Vec::new();
+        if let Fault::Lost = fault {
+            return;
+        }
+        if !self.header_sent {
+            self.write_header(&mut out, rng, host.map(|host| &**host));
+        }
+        if let Fault::Error(error) = fault {
+            error.write(&mut out);
+        }
+        out.extend_from_slice(header::CLOSE.as_bytes());
+        self.deadline = self.deadline.max(Instant::now() + FIRST_BYTE);
+        if self.send(&out).await.is_ok() {
+            let _ = timeout_at(self.deadline, self.socket.shutdown()).await;
+            self.drain().await;
+        }
+    }
+
+    /// Reads a little more before the connection is closed: closing with unread bytes would destroy our last words.
+    async fn drain(&mut self) {
+        const BYTES_MAX: usize = 64 * 1024;
+        const LINGER: Duration = Duration::from_secs(2);
+        let deadline = Instant::now() + LINGER;
+        let mut read = 0;
+        while read < BYTES_MAX {
+            self.input.clear();
+            match timeout_at(deadline, self.socket.read_buf(&mut self.input)).await {
+                Ok(Ok(count)) if count > 0 => read += count,
+                _ => return,
+            }
+        }
+    }
+
+    /// What the session goes on with: the connection, the parser, and what was read beyond the negotiation.
+    pub(crate) fn into_parts(self) -> (Socket, Scanner, Vec<u8>) {
+        (self.socket, self.scanner, self.input)
+    }
+}

@@ -1,0 +1,161 @@
+//! Certificates: loaded per host, chosen by the name the client asks for, watched and swapped without a restart.
+//! A pair that cannot be used keeps the old one and says so.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use metronome_host::hosts::{Host, Hosts, Tls, Trusts};
+use metronome_host::options::{Kind, Setting, Values};
+use metronome_host::server::Server;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+mod client_certificate;
+mod end_point;
+
+use client_certificate::Judge;
+pub(crate) use client_certificate::addresses;
+
+/// The certificate chain.
+pub const CERT: Setting = Setting::new(
+    "tls.files.cert",
+    Kind::Path,
+    "\"\"",
+    "The certificate chain in PEM. The file is watched: a new one is used at once, without a restart.",
+)
+.per_host();
+
+/// Its private key.
+pub const KEY: Setting =
+    Setting::new("tls.files.key", Kind::Path, "\"\"", "The private key in PEM that belongs to the certificate.")
+        .per_host();
+
+/// Whether clients must encrypt.
+pub const REQUIRE: Setting = Setting::new(
+    "tls.require_c2s",
+    Kind::Flag,
+    "true",
+    "Whether clients must encrypt their stream before they may log in.",
+)
+.for_new_streams()
+.per_host();
+
+/// Who signs client certificates.
+pub const CLIENT_CA: Setting = Setting::new(
+    "tls.client_ca",
+    Kind::Path,
+    "\"\"",
+    "Certificates in PEM of those who sign client certificates. With it clients are asked for one, and one that carries their \
+     address (xmppAddr) logs them in without a password (SASL EXTERNAL).",
+)
+.for_new_streams()
+.per_host();
+
+/// The settings of this module.
+pub const SETTINGS: &[Setting] = &[CERT, KEY, REQUIRE, CLIENT_CA];
+
+/// Why a certificate cannot be used, with the file's name.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read or holds no PEM of the right kind.
+    #[error("{file}: {reason}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The key does not belong to the certificate, or rustls does not support it.
+    #[error("{cert}: {reason}")]
+    Pair {
+        /// The certificate's file.
+        cert: String,
+        /// What rustls says.
+        reason: String,
+    },
+}
+
+fn file_error(file: &Path, reason: impl ToString) -> TlsError {
+    TlsError::File { file: file.display().to_string(), reason: reason.to_string() }
+}
+
+/// Loads the certificate of a host; none if it has none configured.
+pub fn load(values: &Values) -> Result<Option<Arc<Tls>>, TlsError> {
+    let (Some(cert), Some(key)) = (values.path(&CERT), values.path(&KEY)) else { return Ok(None) };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(cert)
+        .and_then(|certificates| certificates.collect())
+        .map_err(|error| file_error(cert, error))?;
+    let Some(leaf) = chain.first() else { return Err(file_error(cert, "there is no certificate in it")) };
+    let (end_point, not_after_s) = end_point::read(leaf).map_err(|reason| file_error(cert, reason))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| file_error(key, error))?;
+    let judge = match values.path(&CLIENT_CA) {
+        Some(ca) => Some(Judge::load(ca).map_err(|reason| file_error(ca, reason))?),
+        None => None,
+    };
+    let trusts = judge.clone().map(|judge| -> Trusts { Box::new(move |chain| judge.trusts(chain)) });
+    let config = config(chain, private, judge)
+        .map_err(|reason| TlsError::Pair { cert: cert.display().to_string(), reason: reason.to_string() })?;
+    Ok(Some(Arc::new(Tls { config: Arc::new(config), trusts, end_point, not_after_s })))
+}
+
+fn config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    judge: Option<Arc<Judge>>,
+) -> Result<ServerConfig, rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    // TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only (RFC 9325); rustls has nothing else.
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder = match judge {
+        Some(judge) => builder.with_client_cert_verifier(judge),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"xmpp-client".to_vec()];
+    // Without it a TLS 1.2 exporter does not tell connections apart (RFC 7627).
+    config.require_ems = true;
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    config.send_tls13_tickets = 1;
+    // Early data can be replayed, so none is taken (XEP-0198 and XEP-0388 forbid acting on it).
+    config.max_early_data_size = 0;
+    Ok(config)
+}
+
+/// Watches the files of all hosts and swaps what changed. Runs for as long as the server.
+pub async fn watch(server: Arc<Server>) {
+    let mut seen = stamps(&server.hosts.load());
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = stamps(&server.hosts.load());
+        if now != seen {
+            seen = now;
+            swap(&server);
+        }
+    }
+}
+
+fn stamps(hosts: &Hosts) -> Vec<Option<SystemTime>> {
+    let files = hosts.iter().flat_map(|host| [&CERT, &KEY, &CLIENT_CA].map(|setting| host.values.path(setting)));
+    files.map(|file| std::fs::metadata(file?).and_then(|data| data.modified()).ok()).collect()
+}
+
+/// Loads every host's pair again; a host whose pair cannot be used keeps the one it has.
+pub fn swap(server: &Server) {
+    let hosts = server.hosts.load();
+    let reloaded: Vec<Host> = hosts
+        .iter()
+        .map(|host| {
+            let mut host = (**host).clone();
+            match load(&host.values) {
+                Ok(tls) => host.tls = tls,
+                Err(error) => tracing::error!(host = host.name.as_str(), %error, "the new certificate is not used; the old one stays"),
+            }
+            host
+        })
+        .collect();
+    server.hosts.store(Arc::new(hosts.with(reloaded)));
+    tracing::info!("certificates were read again");
+}

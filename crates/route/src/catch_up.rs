@@ -1,0 +1,57 @@
+//! Hands stored messages to a session that has become available, or that could not take them when they came:
+//! page by page, in id order, as fast as the client reads. Run by the session's own task beside its stream.
+
+use std::sync::Arc;
+
+use metronome_features::offline;
+use metronome_host::server::Server;
+use metronome_host::session::{CatchUp, From, Session};
+use metronome_model::{ArchivedRow, Direction};
+use metronome_store::StoreError;
+
+use crate::deliver;
+
+/// Rows read at once; a page also ends after a mebibyte.
+const PAGE_ROWS: usize = 64;
+
+/// Reads the next page and hands it over. Called again while [`Session::catch_up`] says so.
+pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) -> Result<(), StoreError> {
+    let rows = match at.from {
+        From::Unseen => server.store.unseen(session.account, at.after, PAGE_ROWS).await?,
+        From::Handed => server.store.rows(session.account, vec![(at.after + 1, u64::MAX)], PAGE_ROWS).await?,
+    };
+    if rows.is_empty() {
+        session.caught_up(at.noted);
+        return Ok(());
+    }
+    for row in rows {
+        let id = row.id;
+        let wanted = is_for(&row, &session);
+        let went = match wanted {
+            true => session.catch_up_with(id, || frame_of(&row, &session)),
+            false => session.pass_over(id),
+        };
+        if !went {
+            return Ok(());
+        }
+        if wanted {
+            server.counters.messages_delivered.add();
+        }
+    }
+    Ok(())
+}
+
+/// Rows that the account received, unless another of its sessions is named and there to take it.
+fn is_for(row: &ArchivedRow, session: &Session) -> bool {
+    row.direction == Direction::Received
+        && match &row.stanza.to {
+            Some(to) if to.is_full() && *to != session.jid => row.unseen,
+            _ => true,
+        }
+}
+
+fn frame_of(row: &ArchivedRow, session: &Session) -> metronome_host::outbox::Frame {
+    deliver::stored_frame(&row.stanza, row.id, |out| {
+        offline::write_stamp(out, &session.jid.domain_jid(), row.at_ms);
+    })
+}

@@ -1,0 +1,114 @@
+//! Deliver: the only file that runs effects and hands messages to sessions. It cannot fail as a whole.
+
+use metronome_host::effect::Effect;
+use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::outbox::Frame;
+use metronome_host::refuse::Refuse;
+use metronome_host::server::Server;
+use metronome_host::session::Offered;
+use metronome_model::{AccountId, Outcome};
+use metronome_proto::payload::stanza_id;
+use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_proto::stanza::message::MessageType;
+use metronome_proto::stanza::{Kind, Stanza};
+
+use crate::{audience, finish, presence};
+
+/// Delivers what has nothing to store; runs in the task that admitted it.
+pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
+    match env.stanza.kind {
+        Kind::Message(_) => {
+            if let Some(owner) = owner_of(env) {
+                volatile_message(server, env, owner);
+            }
+        }
+        Kind::Presence(_) if env.destination == Destination::OwnAccount => presence::deliver(server, env),
+        _ => {}
+    }
+    run_effects(env);
+}
+
+/// Delivers what the writer has answered for; runs in the owner's worker, in commit order.
+pub(crate) fn committed(server: &Server, env: &mut Envelope, outcome: &Outcome) {
+    if let Some(refuse) = finish::refusal_of(outcome) {
+        finish::refuse(server, env, refuse);
+    } else if let (Outcome::Done { ids }, Some(row)) = (outcome, env.received_row)
+        && let (Some(owner), Some(&id)) = (owner_of(env), ids.get(row))
+    {
+        stored_message(server, env, owner, id);
+    }
+    run_effects(env);
+}
+
+fn owner_of(env: &Envelope) -> Option<AccountId> {
+    match env.destination {
+        Destination::OwnAccount => Some(env.sender.account),
+        Destination::Account(owner) => owner,
+        Destination::Nobody | Destination::Host | Destination::Remote => None,
+    }
+}
+
+fn run_effects(env: &mut Envelope) {
+    for effect in env.effects.drain(..) {
+        match effect {
+            Effect::Reply(answer) => env.sender.answer(Frame::whole(answer.to_vec())),
+        }
+    }
+}
+
+/// A message whose row is durable: whoever does not get it now reads the row later, so no error can follow.
+fn stored_message(server: &Server, env: &Envelope, owner: AccountId, id: u64) {
+    let audience = audience::choose(server, owner, &env.stanza);
+    tracing::trace!(why = audience.why, id, sessions = audience.sessions.len(), "a stored message is delivered");
+    if audience.sessions.is_empty() {
+        return;
+    }
+    let frame = stored_frame(&env.stanza, id, |_| {});
+    for session in &audience.sessions {
+        let offered = match audience.direct {
+            true => session.offer_direct(id, frame.clone()),
+            false => session.offer(id, frame.clone()),
+        };
+        if offered == Offered::Queued {
+            server.counters.messages_delivered.add();
+        }
+    }
+}
+
+/// A message that nobody stores: for those who are there.
+fn volatile_message(server: &Server, env: &mut Envelope, owner: AccountId) {
+    let audience = audience::choose(server, owner, &env.stanza);
+    tracing::trace!(why = audience.why, sessions = audience.sessions.len(), "a message is delivered");
+    let frame = (!audience.sessions.is_empty()).then(|| Frame::whole(env.stanza.to_vec()));
+    let mut taken = 0;
+    for session in &audience.sessions {
+        let Some(frame) = frame.clone() else { break };
+        match session.offer_volatile(frame) {
+            Offered::Queued | Offered::Deferred => {
+                taken += 1;
+                server.counters.messages_delivered.add();
+            }
+            Offered::Full | Offered::Gone => server.counters.dropped.add(),
+        }
+    }
+    if taken == 0 && audience.direct {
+        return;
+    }
+    // RFC 6121 section 8.5.3.2.1: a room's message to a resource that has left is told to the room.
+    if taken == 0 && env.stanza.kind == Kind::Message(MessageType::Groupchat) {
+        finish::refuse(server, env, Refuse::Bounce(StanzaError::new(Condition::ServiceUnavailable)));
+    }
+}
+
+/// A stored message as a client gets it: with its id in the archive, and with what `more` writes.
+pub(crate) fn stored_frame(stanza: &Stanza, id: u64, more: impl FnOnce(&mut Vec<u8>)) -> Frame {
+    let owner = stanza.to.as_ref().unwrap_or(&stanza.from).bare();
+    let content = stanza.content.bytes();
+    let mut out = Vec::with_capacity(content.len() + 320);
+    stanza.write_head(&mut out, stanza.to.as_ref(), None);
+    out.extend_from_slice(content);
+    stanza_id::write_stanza_id(&mut out, &owner, &id.to_string());
+    more(&mut out);
+    out.extend_from_slice(stanza.tail().as_bytes());
+    Frame::whole(out)
+}

@@ -1,0 +1,250 @@
+//! The in-flight list of one stream: what was read and is not settled yet. It belongs to the session, not to the socket.
+//! Polled by the stream's task; admission, permits and tickets complete here, in the order that `order` asks for.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use metronome_host::envelope::Envelope;
+use metronome_host::server::{Load, Server};
+use metronome_host::tickets::Tickets;
+use metronome_store::Permit;
+use smallvec::SmallVec;
+
+use crate::order::Order;
+use crate::{admit, deliver};
+
+/// Most stanzas of one client that are not settled.
+pub const ENTRIES_MAX: usize = 64;
+/// Most bytes of them.
+pub const BYTES_MAX: usize = 512 * 1024;
+
+/// What was read from one stream and is not settled.
+pub struct InFlight {
+    entries: VecDeque<Entry>,
+    /// The number of the first entry.
+    first: u64,
+    bytes: usize,
+    tickets: Arc<Tickets>,
+    /// Numbers taken from `tickets`, kept for its capacity.
+    settled: Vec<u64>,
+}
+
+struct Entry {
+    order: Order,
+    weight: usize,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Its turn to be admitted has not come.
+    Waiting(Box<Envelope>),
+    /// Facts are being gathered.
+    Admitting(BoxFuture<'static, Box<Envelope>>),
+    /// Admitted; the writer has no room.
+    Permitting(BoxFuture<'static, (Permit, Box<Envelope>)>),
+    /// Admitted with nothing to store; earlier ones to its address are not settled.
+    Held(Box<Envelope>),
+    /// With the writer or a worker, which settle it by its ticket.
+    Submitted,
+    /// Done.
+    Settled,
+    /// Only while an entry is being moved on.
+    Moving,
+}
+
+/// What earlier entries mean for one entry of the list.
+#[derive(Default)]
+struct Before {
+    /// Some entry is not settled.
+    unsettled: bool,
+    /// An entry that holds up everything behind it is not settled.
+    barrier: bool,
+    /// Addresses with an entry that is not settled.
+    addresses: SmallVec<[u64; 8]>,
+    /// Addresses with an entry that is not admitted.
+    unadmitted: SmallVec<[u64; 8]>,
+}
+
+impl Before {
+    /// Whether an entry of this order may be admitted.
+    fn admits(&self, order: Order) -> bool {
+        match order {
+            Order::Free => true,
+            Order::All => !self.unsettled,
+            Order::To(address) => !self.barrier && !self.unadmitted.contains(&address),
+        }
+    }
+
+    /// Whether an entry of this order with nothing to store may be delivered.
+    fn delivers(&self, order: Order) -> bool {
+        match order {
+            Order::Free => true,
+            Order::All => !self.unsettled,
+            Order::To(address) => !self.barrier && !self.addresses.contains(&address),
+        }
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        if matches!(entry.stage, Stage::Settled) || entry.order == Order::Free {
+            return;
+        }
+        self.unsettled = true;
+        match entry.order {
+            Order::Free => {}
+            Order::All => self.barrier = true,
+            Order::To(address) => {
+                if !self.addresses.contains(&address) {
+                    self.addresses.push(address);
+                }
+                let admitted = matches!(entry.stage, Stage::Submitted | Stage::Held(_));
+                if !admitted && !self.unadmitted.contains(&address) {
+                    self.unadmitted.push(address);
+                }
+            }
+        }
+    }
+}
+
+impl InFlight {
+    /// An empty list whose stanzas are settled through `tickets`.
+    pub fn new(tickets: Arc<Tickets>) -> InFlight {
+        InFlight { entries: VecDeque::new(), first: 0, bytes: 0, tickets, settled: Vec::new() }
+    }
+
+    /// Whether another stanza may be read.
+    pub fn has_room(&self) -> bool {
+        self.entries.len() < ENTRIES_MAX && self.bytes < BYTES_MAX
+    }
+
+    /// Whether everything is settled.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Appends a stanza; the next poll moves it on.
+    pub(crate) fn push(&mut self, order: Order, mut env: Box<Envelope>) {
+        env.ticket = Some(self.tickets.ticket(self.first + self.entries.len() as u64));
+        let weight = env.weight();
+        self.bytes += weight;
+        self.entries.push_back(Entry { order, weight, stage: Stage::Waiting(env) });
+    }
+
+    /// Moves every entry as far as it goes. Ready once the list has room and nothing in it waits for this task.
+    ///
+    /// When pending, the task is woken by whatever the list waits for. Settled entries that nothing waits for are
+    /// reaped with the next poll and wake nobody.
+    pub fn poll(&mut self, server: &Arc<Server>, cx: &mut Context<'_>) -> Poll<()> {
+        self.tickets.take(&mut self.settled);
+        loop {
+            self.reap();
+            self.advance(server, cx);
+            self.tickets.take(&mut self.settled);
+            if !self.settled.is_empty() {
+                continue;
+            }
+            if !self.waits() {
+                return Poll::Ready(());
+            }
+            if self.tickets.poll_take(cx, &mut self.settled).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// As [`InFlight::poll`], but ready only once the list is empty; for the end of a stream.
+    pub fn poll_empty(&mut self, server: &Arc<Server>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let _ = self.poll(server, cx);
+            self.reap();
+            if self.is_empty() {
+                return Poll::Ready(());
+            }
+            if self.tickets.poll_take(cx, &mut self.settled).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Whether this task has something to do once an entry is settled.
+    fn waits(&self) -> bool {
+        !self.has_room() || self.entries.iter().any(|entry| !matches!(entry.stage, Stage::Submitted | Stage::Settled))
+    }
+
+    fn reap(&mut self) {
+        for number in self.settled.drain(..) {
+            // A number below `first` cannot be: an entry leaves the list only after it was settled, once.
+            if let Some(entry) = self.entries.get_mut((number - self.first) as usize) {
+                entry.stage = Stage::Settled;
+            }
+        }
+        while self.entries.front().is_some_and(|entry| matches!(entry.stage, Stage::Settled)) {
+            if let Some(entry) = self.entries.pop_front() {
+                self.bytes -= entry.weight;
+                self.first += 1;
+            }
+        }
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+            self.settled = Vec::new();
+        }
+    }
+
+    fn advance(&mut self, server: &Arc<Server>, cx: &mut Context<'_>) {
+        let mut before = Before::default();
+        for entry in &mut self.entries {
+            entry.advance(server, cx, &before);
+            before.add(entry);
+        }
+    }
+}
+
+impl Entry {
+    fn advance(&mut self, server: &Arc<Server>, cx: &mut Context<'_>, before: &Before) {
+        while self.step(server, cx, before).is_continue() {}
+    }
+
+    /// One stage further; `Break` where the entry has to wait or is out of this list's hands.
+    fn step(&mut self, server: &Arc<Server>, cx: &mut Context<'_>, before: &Before) -> ControlFlow<()> {
+        let (stage, flow) = match std::mem::replace(&mut self.stage, Stage::Moving) {
+            Stage::Waiting(env) if before.admits(self.order) => {
+                (Stage::Admitting(Box::pin(admit::from_client(server.clone(), env))), ControlFlow::Continue(()))
+            }
+            Stage::Admitting(mut admission) => match admission.as_mut().poll(cx) {
+                Poll::Ready(env) if env.record.is_empty() => (Stage::Held(env), ControlFlow::Continue(())),
+                Poll::Ready(env) => match server.writer.try_permit(env.weight()) {
+                    Some(permit) => (submit(server, permit, env), ControlFlow::Break(())),
+                    None => (Stage::Permitting(wait_for_permit(server.clone(), env)), ControlFlow::Continue(())),
+                },
+                Poll::Pending => (Stage::Admitting(admission), ControlFlow::Break(())),
+            },
+            Stage::Permitting(mut permit) => match permit.as_mut().poll(cx) {
+                Poll::Ready((permit, env)) => (submit(server, permit, env), ControlFlow::Break(())),
+                Poll::Pending => (Stage::Permitting(permit), ControlFlow::Break(())),
+            },
+            Stage::Held(mut env) if before.delivers(self.order) => {
+                if let Some(ticket) = env.ticket.take() {
+                    ticket.redeem();
+                }
+                deliver::admitted(server, &mut env);
+                (Stage::Settled, ControlFlow::Break(()))
+            }
+            other => (other, ControlFlow::Break(())),
+        };
+        self.stage = stage;
+        flow
+    }
+}
+
+/// Hands a record to the writer, whose queue keeps the order from here on.
+fn submit(server: &Server, permit: Permit, mut env: Box<Envelope>) -> Stage {
+    let record = std::mem::take(&mut env.record);
+    server.writer.submit(permit, record, Load::Stanza(env));
+    Stage::Submitted
+}
+
+fn wait_for_permit(server: Arc<Server>, env: Box<Envelope>) -> BoxFuture<'static, (Permit, Box<Envelope>)> {
+    Box::pin(async move { (server.writer.permit(env.weight()).await, env) })
+}

@@ -1,0 +1,130 @@
+//! What is committed is delivered by a fixed set of workers, one per core; an owner always has the same worker, so
+//! delivery order is commit order for each owner. A worker never awaits while it runs a record.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::server::{Load, Server};
+use metronome_host::sync::Mutex;
+use metronome_model::{AccountId, Outcome};
+use metronome_store::{Committed, Permit};
+
+use crate::deliver;
+
+/// Records that a worker runs before it lets other tasks of its thread go on.
+const TURN: usize = 128;
+
+/// The workers' queues. They hold only what the writer's permits allow, 32 MiB in all.
+#[derive(Clone)]
+pub struct Workers {
+    queues: Arc<[Queue]>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Work>,
+    waker: Option<Waker>,
+}
+
+/// One record to deliver. Dropping it returns its permit and settles its stanza.
+struct Work {
+    env: Box<Envelope>,
+    outcome: Outcome,
+    _permit: Permit,
+}
+
+impl Workers {
+    /// As many queues as workers will run.
+    pub fn new(count: usize) -> Workers {
+        Workers { queues: (0..count.max(1)).map(|_| Queue::default()).collect() }
+    }
+
+    /// How many workers there are.
+    pub fn count(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// Takes a batch from the writer, in commit order; called on the writer's thread.
+    pub fn committed(&self, batch: Vec<Committed<Load>>) {
+        let mut shares: Vec<Vec<Work>> = self.queues.iter().map(|_| Vec::new()).collect();
+        for Committed { load, outcome, permit } in batch {
+            match load {
+                Load::Stanza(env) => {
+                    let worker = owner_of(&env).as_bytes()[14] as usize % shares.len();
+                    shares[worker].push(Work { env, outcome, _permit: permit });
+                }
+                // Whoever asked may have given up; the change is made all the same.
+                Load::Asked(sender) => drop(sender.send(outcome)),
+                Load::Quiet => {}
+            }
+        }
+        for (queue, share) in self.queues.iter().zip(shares) {
+            queue.push(share);
+        }
+    }
+
+    /// Runs one worker for as long as the server lives.
+    pub async fn run(self, server: Arc<Server>, index: usize) {
+        let mut turn = Vec::with_capacity(TURN);
+        loop {
+            std::future::poll_fn(|cx| self.queues[index].poll_turn(cx, &mut turn)).await;
+            for work in turn.drain(..) {
+                run(&server, work);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Queue {
+    fn push(&self, share: Vec<Work>) {
+        if share.is_empty() {
+            return;
+        }
+        let waker = {
+            let mut state = self.state.lock();
+            state.waiting.extend(share);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn poll_turn(&self, cx: &mut Context<'_>, turn: &mut Vec<Work>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.waiting.is_empty() {
+            state.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let count = state.waiting.len().min(TURN);
+        turn.extend(state.waiting.drain(..count));
+        Poll::Ready(())
+    }
+}
+
+/// The owner whose order a record keeps: the recipient, or the sender of what nobody received.
+fn owner_of(env: &Envelope) -> AccountId {
+    match env.destination {
+        Destination::Account(Some(owner)) => owner,
+        _ => env.sender.account,
+    }
+}
+
+/// Runs one record. A panic ends this delivery only: the row is still in the store.
+fn run(server: &Server, work: Work) {
+    let mut work = work;
+    let ran = catch_unwind(AssertUnwindSafe(|| deliver::committed(server, &mut work.env, &work.outcome)));
+    if ran.is_err() {
+        server.counters.panics.add();
+        tracing::error!(jid = work.env.sender.jid.as_str(), "a delivery panicked; the message is stored");
+    }
+}
