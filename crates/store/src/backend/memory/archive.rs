@@ -83,7 +83,8 @@ impl Table {
 
 impl Rows {
     fn append(&mut self, row: Row) {
-        self.last_id = row.row.id;
+        // Rows that share a stanza come together, so their ids need not come in order.
+        self.last_id = self.last_id.max(row.row.id);
         self.unseen += u64::from(row.row.unseen);
         self.rows.insert(row.row.id, row);
     }
