@@ -4,6 +4,7 @@
 
 mod authority;
 mod files;
+mod mode;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 pub use authority::{Authority, Issued};
 pub use files::{FileError, Pair};
+pub use mode::{accounts, presets, welcome};
 
 /// How long before its end a certificate is replaced.
 const RENEW_BEFORE: Duration = Duration::from_secs(30 * 86_400);

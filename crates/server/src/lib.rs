@@ -1,1 +1,13 @@
-//! To be written.
+//! The wiring: configuration, logs, and the one function that builds a server from its parts.
+//! The binaries are `metronome` (the server) and `metronomectl` (the control utility).
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod assemble;
+pub mod config;
+pub mod ctl;
+pub mod dev;
+pub mod logging;
+pub mod pages;
+pub mod reload;
+pub mod shutdown;
+pub mod tables;

@@ -1,0 +1,149 @@
+//! Builds a server from its configuration, in order, and starts it. Read from the top; everything is here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use metronome_host::clock::Clock;
+use metronome_host::counters::Counters;
+use metronome_host::hosts::{self, Host, Hosts};
+use metronome_host::options::Values;
+use metronome_host::registry::Registry;
+use metronome_host::rng::Rng;
+use metronome_host::server::{Load, Server};
+use metronome_host::sessions::Sessions;
+use metronome_model::{Op, Outcome, Record};
+use metronome_net::admission::Admission;
+use metronome_net::control::{self, ControlSocket};
+use metronome_net::listen::Listeners;
+use metronome_net::tls;
+use metronome_proto::jid::Jid;
+use metronome_route::timers;
+use metronome_route::workers::Workers;
+use metronome_store::backend::{memory, sqlite};
+use metronome_store::{Opened, Reads, Writer, WriterLimits};
+
+use crate::config::Configuration;
+use crate::tables::{BACKEND, DATA, commands};
+
+/// A server that answers.
+pub struct Running {
+    /// Its root.
+    pub server: Arc<Server>,
+    /// The budgets of its listeners, which know how many connections there are.
+    pub admission: Arc<Admission>,
+    /// Where clients can connect.
+    pub addresses: Vec<SocketAddr>,
+    /// Where `metronomectl` can.
+    pub control: PathBuf,
+}
+
+/// Builds and starts everything. Inside of the runtime; what fails here is told to the administrator as it is.
+pub async fn start(configuration: &Configuration) -> anyhow::Result<Running> {
+    let values = configuration.values();
+    metronome_sasl::self_test().context("the cryptography of this build is broken")?;
+
+    // Ports first: a second server on this machine should not get as far as the first one's data.
+    let listeners = Listeners::bind(values)?;
+    let control = ControlSocket::open(values.path(&control::SOCKET).context("control.socket must not be empty")?)?;
+
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let registry = Arc::new(Registry::new(metronome_features::ALL));
+    let hosts = hosts_of(configuration, &registry)?;
+    let Opened { store, backend } = open_store(values)?;
+    let workers = Workers::new(cores);
+    let limits = WriterLimits { unseen_max: values.count(&hosts::UNSEEN), ..WriterLimits::default() };
+    let writer = {
+        let workers = workers.clone();
+        Writer::start(backend, limits, move |batch| workers.committed(batch)).context("no thread for the store")?
+    };
+    let fake_salt_secret = fake_salt_secret(&*store, &writer).await?;
+
+    let server = Arc::new(Server {
+        hosts: ArcSwap::from_pointee(hosts),
+        sessions: Sessions::default(),
+        store,
+        writer,
+        facts: Default::default(),
+        registry,
+        clock: Clock::system(),
+        rng: Rng::System,
+        counters: Counters::default(),
+        fake_salt_secret,
+        seen: Default::default(),
+        control: Default::default(),
+    });
+    for index in 0..workers.count() {
+        tokio::spawn(workers.clone().run(server.clone(), index));
+    }
+    tokio::spawn(timers::run(server.clone()));
+    tokio::spawn(tls::watch(server.clone()));
+
+    let path = control.path().to_owned();
+    let stop = server.clone();
+    tokio::spawn(control.serve(server.clone(), commands(), async move { stop.control.stopped().await }));
+    let admission = Arc::new(Admission::new(cores));
+    let addresses = listeners.addresses();
+    listeners.serve(&server, &admission);
+    Ok(Running { server, admission, addresses, control: path })
+}
+
+/// The snapshot of all domains; also what a reload makes.
+pub fn hosts_of(configuration: &Configuration, registry: &Arc<Registry>) -> anyhow::Result<Hosts> {
+    let mut hosts = Vec::new();
+    for domain in configuration.domains() {
+        let values = configuration.for_host(&domain);
+        let tls = tls::load(values).map_err(|error| {
+            anyhow::anyhow!(
+                "{}",
+                configuration.problem_with_host(
+                    &domain,
+                    &tls::CERT,
+                    error.to_string(),
+                    "check the file, and that this user may read it"
+                )
+            )
+        })?;
+        if tls.is_none() && values.flag(&tls::REQUIRE) {
+            anyhow::bail!(
+                "{}",
+                configuration.problem_with_host(
+                    &domain,
+                    &tls::CERT,
+                    format!("{domain} has no certificate, and clients must encrypt"),
+                    "name the files in tls.files = { cert = \"...\", key = \"...\" }",
+                )
+            );
+        }
+        let name = Jid::parse(&domain).with_context(|| format!("{domain} is not a domain"))?;
+        hosts.push(Host::new(name, values.clone(), registry.clone(), tls));
+    }
+    Ok(Hosts::new(configuration.values().clone(), hosts))
+}
+
+fn open_store(values: &Values) -> anyhow::Result<Opened> {
+    if values.text(&BACKEND) == "memory" {
+        return Ok(memory::open());
+    }
+    let data = values.path(&DATA).context("server.data must not be empty")?;
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
+    Ok(sqlite::open(&data.join("metronome.db"), sqlite::Options::default())?)
+}
+
+/// The secret behind the salts that unknown users are shown: made at the first start, then kept, so that they never change.
+async fn fake_salt_secret(store: &dyn Reads, writer: &Writer<Load>) -> anyhow::Result<Box<[u8]>> {
+    const KEY: &str = "fake-salt-secret";
+    if let Some(secret) = store.meta(KEY).await? {
+        return Ok(secret);
+    }
+    let secret: Box<[u8]> = metronome_sasl::token().into();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let record = Record::of(Op::SetMeta { key: KEY, value: secret.clone() });
+    writer.submit(writer.permit(secret.len()).await, record, Load::Asked(sender));
+    match receiver.await.context("the store has stopped")? {
+        Outcome::Done { .. } => Ok(secret),
+        other => anyhow::bail!("the store cannot be written: {other:?}"),
+    }
+}

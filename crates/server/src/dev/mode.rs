@@ -1,0 +1,64 @@
+//! The development mode: settings that need nothing from the machine, two accounts, and how to connect.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use metronome_features::accounts;
+use metronome_host::server::Server;
+use metronome_model::Role;
+use metronome_proto::jid::Jid;
+
+use super::{CertificateFiles, ensure};
+use crate::assemble::Running;
+
+const DOMAIN: &str = "localhost";
+const ACCOUNTS: [&str; 2] = ["alice@localhost", "bob@localhost"];
+const PASSWORD: &str = "secret";
+
+/// Other defaults than the usual ones: everything on the loopback interface and in one folder.
+pub fn presets(data: &Path, port_offset: u16) -> anyhow::Result<Vec<(&'static str, String)>> {
+    std::fs::create_dir_all(data)?;
+    let data = data.canonicalize()?;
+    let CertificateFiles { certificate, key, .. } = ensure(&data, &[DOMAIN.to_owned()])?;
+    let text = |path: &Path| format!("{:?}", path.display().to_string());
+    let port = |port: u16| format!("[\"127.0.0.1:{}\"]", u32::from(port) + u32::from(port_offset));
+    Ok(vec![
+        ("domain", format!("{DOMAIN:?}")),
+        ("server.data", text(&data)),
+        ("control.socket", text(&data.join("control.sock"))),
+        ("tls.files.cert", text(&certificate)),
+        ("tls.files.key", text(&key)),
+        ("listen.c2s", port(5222)),
+        ("listen.c2s_tls", port(5223)),
+    ])
+}
+
+/// Makes the demo accounts where they do not exist.
+pub async fn accounts(server: &Arc<Server>) -> anyhow::Result<()> {
+    for address in ACCOUNTS {
+        let jid = Jid::parse(address)?;
+        let name = jid.local().unwrap_or_default();
+        if server.store.account(DOMAIN, name).await?.is_none() {
+            accounts::create(server, &jid, PASSWORD, Role::User).await?;
+        }
+    }
+    Ok(())
+}
+
+/// How to connect.
+pub fn welcome(data: &Path, running: &Running) -> String {
+    let addresses: Vec<_> = running.addresses.iter().map(ToString::to_string).collect();
+    let folder = data.canonicalize().unwrap_or_else(|_| data.to_owned());
+    format!(
+        "\n  Connect any XMPP client as {} or {} with the password `{PASSWORD}`:\n    \
+         STARTTLS {}, direct TLS {}\n    \
+         certificate authority to trust: {}\n  Data: {}\n  Control: metronomectl --socket {} status\n\n",
+        ACCOUNTS[0],
+        ACCOUNTS[1],
+        addresses.first().map_or("-", String::as_str),
+        addresses.get(1).map_or("-", String::as_str),
+        folder.join("ca.pem").display(),
+        folder.display(),
+        running.control.display(),
+    )
+}

@@ -1,0 +1,29 @@
+//! The end of a server, in order: everyone is told, what was read is settled and stored, then the process ends.
+
+use std::time::{Duration, Instant};
+
+use metronome_proto::stream::error::Condition;
+use metronome_route::timers;
+
+use crate::assemble::Running;
+
+/// For how long streams may take to end.
+const STREAMS: Duration = Duration::from_secs(6);
+
+/// Ends the server; its listeners have stopped already.
+pub async fn run(running: Running) {
+    let Running { server, admission, .. } = running;
+    let sessions = server.sessions.all();
+    tracing::info!(sessions = sessions.len(), "the server is stopping");
+    for session in sessions {
+        session.close(Condition::SystemShutdown, None);
+    }
+    let deadline = Instant::now() + STREAMS;
+    while admission.connections() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    timers::flush_seen(&server);
+    // Blocks until the last record is durable.
+    let _ = tokio::task::spawn_blocking(move || server.writer.shutdown()).await;
+    tracing::info!("the server has stopped");
+}
