@@ -6,6 +6,7 @@ mod batch;
 mod cli;
 mod client;
 mod local;
+mod machine;
 mod passwords;
 
 use std::io::{self, Write};
@@ -20,6 +21,8 @@ use crate::config::{self, Configuration, Problem};
 use cli::{Invocation, Options, Task};
 use client::Client;
 use passwords::{Passwords, Terminal};
+
+pub use machine::check as check_machine;
 
 /// Where the socket is unless `--socket` or `METRONOME_SOCKET` says otherwise.
 pub const STANDARD_SOCKET: &str = "/run/metronome/control.sock";
