@@ -31,8 +31,10 @@ use crate::socket::{CHUNK, Socket, with_read_buffer, with_write_buffer};
 
 /// For how long a client may leave everything unread before it is given up.
 const STALLED: Duration = Duration::from_secs(60);
-/// From our last words to the end of the connection.
+/// From our goodbye to the end of the connection.
 const CLOSE: Duration = Duration::from_secs(5);
+/// For how long a client that has closed its stream may take to close the connection itself.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// The task of a bound stream.
 pub(super) struct Run {
@@ -56,6 +58,8 @@ pub(super) struct Run {
     deadline: Option<Pin<Box<Sleep>>>,
     /// The client has sent `</stream:stream>`.
     closed_by_client: bool,
+    /// We end the connection now.
+    goodbye: bool,
     /// Why we close, if it is the client's own fault.
     fault: Option<StreamError>,
 }
@@ -103,6 +107,7 @@ impl Run {
             page: None,
             deadline: None,
             closed_by_client: false,
+            goodbye: false,
             fault: None,
         }
     }
@@ -291,6 +296,9 @@ impl Run {
         self.poll_flush(cx)?;
         if self.phase == Phase::Last && !self.unflushed {
             self.phase = Phase::Waiting;
+            // Where we end the stream there is nothing to be proved, and nothing to wait for.
+            self.goodbye = !self.closed_by_client;
+            self.set_deadline(if self.goodbye { CLOSE } else { PARTING });
             moved = Moved::Yes;
         }
         Ok(moved)
@@ -372,11 +380,15 @@ impl Run {
 
     // ---- the end -----------------------------------------------------------------------------------------------
 
-    /// Our last words are written: the client closes, or has five seconds to do so. Its clean end proves that it has
-    /// read everything, if it had closed its stream itself.
+    /// Our last words are written: the client closes, as the side that ended its stream first (RFC 6120 section 4.4).
+    ///
+    /// Its clean end proves that it has read everything. Our own goodbye waits a little for that: a client that closes
+    /// with the goodbye unread would reset the connection and prove nothing.
     fn poll_waiting(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let _ = ready!(Pin::new(&mut self.socket).poll_shutdown(cx));
         loop {
+            if self.goodbye && Pin::new(&mut self.socket).poll_shutdown(cx).is_pending() && self.poll_deadline(cx).is_pending() {
+                return Poll::Pending;
+            }
             let read = with_read_buffer(|buffer| {
                 let mut buffer = ReadBuf::new(buffer);
                 Pin::new(&mut self.socket).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
@@ -386,8 +398,13 @@ impl Run {
                 Poll::Ready(Ok(_)) => true,
                 // An end of the connection without TLS's own goodbye is an end all the same; a reset is not.
                 Poll::Ready(Err(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
-                Poll::Pending if self.poll_deadline(cx).is_ready() => false,
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending if self.poll_deadline(cx).is_pending() => return Poll::Pending,
+                Poll::Pending if self.goodbye => false,
+                Poll::Pending => {
+                    self.goodbye = true;
+                    self.set_deadline(CLOSE);
+                    continue;
+                }
             };
             if clean && self.closed_by_client {
                 self.server.note_seen(self.session.account, self.session.proved_by_close());
