@@ -10,6 +10,8 @@ pub mod sasl;
 pub mod session;
 pub mod stanza_id;
 pub mod starttls;
+#[cfg(test)]
+mod tests;
 pub mod version;
 
 use crate::stanza::StanzaError;

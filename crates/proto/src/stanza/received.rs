@@ -101,6 +101,8 @@ impl Head {
 
 impl Received {
     /// Reads an element of a stream whose stanzas are in `stream_ns`.
+    // The error is no larger than the stanza, and a negotiation's elements would pay for a box.
+    #[allow(clippy::result_large_err)]
     pub fn read(element: Element, stream_ns: &str) -> Result<Received, Unreadable> {
         let Some(name) = Name::of(element.name()).filter(|_| element.ns() == stream_ns) else {
             return Err(Unreadable::NotStanza(element));

@@ -150,3 +150,55 @@ impl From<Condition> for StreamError {
         StreamError::new(condition)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::features::Features;
+    use crate::stream::header::{Opening, StreamKind};
+    use crate::xml::{Item, Limits, Scanner};
+
+    /// The element that a peer sees after our header.
+    fn seen(xml: &[u8]) -> Element {
+        let mut stream = Vec::new();
+        Opening { kind: StreamKind::Client, from: None, to: None, id: Some("1"), lang: "en" }.write(&mut stream);
+        stream.extend_from_slice(xml);
+        let mut rest = &stream[..];
+        let mut scanner = Scanner::new(Limits::CLIENT);
+        assert!(matches!(scanner.next(&mut rest), Ok(Some(Item::Open(_)))));
+        match scanner.next(&mut rest) {
+            Ok(Some(Item::Element(element))) if rest.is_empty() => element,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_condition_is_read_as_it_was_written() {
+        for &condition in Condition::ALL {
+            let mut error = StreamError::new(condition).with_text("a < b");
+            error.other_host = (condition == Condition::SeeOtherHost).then(|| "[2001:db8::1]:5222".into());
+            error.application = Some(Tree::new("urn:x", "y").text("z"));
+            let mut out = Vec::new();
+            error.write(&mut out);
+            assert_eq!(StreamError::read(&seen(&out)), Some(error));
+        }
+        assert_eq!(Condition::ALL.len(), 25);
+    }
+
+    #[test]
+    fn an_error_is_written_as_in_the_rfc() {
+        let mut out = Vec::new();
+        StreamError::new(Condition::NotWellFormed).write(&mut out);
+        assert_eq!(out, b"<stream:error><not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>");
+    }
+
+    #[test]
+    fn features_are_read_as_they_were_written() {
+        let features = Features::new().with(Tree::new("urn:a", "a").text("x")).with(Tree::new("urn:b", "b"));
+        let mut out = Vec::new();
+        features.write(&mut out);
+        assert_eq!(Features::read(&seen(&out)), Some(features));
+        assert_eq!(Features::read(&seen(b"<stream:features/>")), Some(Features::new()));
+        assert_eq!(Features::read(&seen(b"<features/>")), None);
+    }
+}

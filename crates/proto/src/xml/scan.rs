@@ -150,6 +150,8 @@ impl Scanner {
             Phase::Failed => Err(XmlError::Failed),
             Phase::Closed => Err(XmlError::NotWellFormed("something behind the end of the stream")),
             _ if first == b'<' => Ok(()),
+            // Half of the byte order mark of UTF-16.
+            Phase::Start if matches!(first, 0xFE | 0xFF) => Err(XmlError::UnsupportedEncoding),
             Phase::Start | Phase::Declared => Err(XmlError::NotWellFormed("text before the stream")),
             Phase::Between | Phase::Ending => Err(XmlError::BadFormat("text between stanzas")),
         }

@@ -7,7 +7,7 @@ use rxml::{Options, Parse, WithOptions};
 
 /// What an XML parser sees; text in pieces is joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// Namespace, name, and the attributes in order, each with namespace, name and value.
     Start(String, String, Vec<(String, String, String)>),
     Text(String),
@@ -16,7 +16,7 @@ pub enum Event {
 
 /// How an input ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Behind the end of the stream.
     Closed,
     /// Between elements, or in one.
@@ -35,7 +35,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// Panics if the two disagree, or if we disagree with ourselves about the same bytes in other pieces.
-pub fn check(input: &[u8]) {
+pub(crate) fn check(input: &[u8]) {
     let (items, error) = scan(input, input.len().max(1));
     for step in [1, 7] {
         assert_eq!(scan(input, step), (items.clone(), error), "{step} bytes at a time");
@@ -107,7 +107,7 @@ fn is_in_element(input: &[u8], items: &[Item]) -> bool {
 }
 
 /// Our items, and the error that ended them, for an input that comes in pieces of `step` bytes.
-pub fn scan(input: &[u8], step: usize) -> (Vec<Item>, Option<XmlError>) {
+pub(crate) fn scan(input: &[u8], step: usize) -> (Vec<Item>, Option<XmlError>) {
     let mut scanner = Scanner::new(LIMITS);
     let mut items = Vec::new();
     for mut piece in input.chunks(step) {
@@ -176,7 +176,6 @@ fn push(events: &mut Vec<Event>, event: rxml::Event) -> i32 {
             push_text(events, &text);
             0
         }
-        _ => 0,
     }
 }
 
