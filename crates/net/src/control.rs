@@ -17,6 +17,7 @@ use std::time::Duration;
 use metronome_host::command::{self, Role, Tables};
 use metronome_host::options::{Kind, Setting};
 use metronome_host::server::Server;
+use serde_json::Value;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -97,9 +98,11 @@ impl ControlSocket {
             let server = server.clone();
             async move {
                 let name = request.command;
+                let jid = request.arguments.get("jid").and_then(Value::as_str).unwrap_or_default().to_owned();
                 let result = command::call(&server, tables, Role::Operator, &name, request.arguments).await;
                 let reply = Reply::from(result);
-                info!(command = name, exit = reply.exit, "control command");
+                // Who did what to whom, for later; the other arguments may be passwords.
+                info!(command = name, jid, exit = reply.exit, "control command");
                 reply
             }
         };

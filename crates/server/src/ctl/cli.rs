@@ -97,6 +97,7 @@ pub(super) fn root(tables: Tables) -> Clap {
         .arg(
             Arg::new("jobs")
                 .long("jobs")
+                .value_name("N")
                 .requires("batch")
                 .value_parser(value_parser!(u64).range(1..=JOBS_MAX))
                 .help("Run so many lines of a batch at once, in no order"),

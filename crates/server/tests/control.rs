@@ -1,0 +1,166 @@
+//! The two programs together: a real server, and the control utility as an administrator uses it.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A server in a folder of its own, on ports the system chose. Killed when dropped.
+struct Server {
+    folder: TempDir,
+    process: Child,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("metronome.toml");
+        std::fs::write(&file, config(&folder, "")).unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_metronome"))
+            .arg("--config")
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("ready in ") {
+            line.clear();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "the server ended before it was ready");
+        }
+        // A pipe that nobody reads would stop a server that logs a lot.
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        Self { folder, process }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("run/control.sock")
+    }
+
+    /// Replaces what follows the usual configuration.
+    fn write_config(&self, more: &str) {
+        std::fs::write(self.folder.path().join("metronome.toml"), config(&self.folder, more)).unwrap();
+    }
+
+    /// Runs the control utility: exit code, output and errors.
+    fn ctl(&self, arguments: &str, input: &str) -> (i32, String, String) {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_metronomectl"))
+            .env("METRONOME_SOCKET", self.socket())
+            .args(arguments.split_whitespace())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Verbs that read nothing may have ended already.
+        drop(process.stdin.take().unwrap().write_all(input.as_bytes()));
+        let output = process.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    /// The output of a verb that succeeds.
+    fn ok(&self, arguments: &str, input: &str) -> String {
+        let (exit, out, errors) = self.ctl(arguments, input);
+        assert_eq!((exit, errors.as_str()), (0, ""), "{arguments}: {out}");
+        out
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn config(folder: &TempDir, more: &str) -> String {
+    let path = folder.path().display();
+    format!(
+        "domain = \"example.org\"\nserver.data = \"{path}/data\"\ncontrol.socket = \"{path}/run/control.sock\"\n\
+         auth.iterations = 4096\ntls.require_c2s = false\nlisten.c2s = [\"127.0.0.1:0\"]\nlisten.c2s_tls = []\n{more}"
+    )
+}
+
+#[test]
+fn accounts_are_managed_over_the_socket() {
+    let server = Server::start();
+    server.ok("user add alice@example.org --admin", "secret\n");
+    server.ok("adduser bob@example.org", "secret\n");
+    assert_eq!(
+        server.ctl("user add bob@example.org", "secret\n"),
+        (1, String::new(), "error: bob@example.org exists already\n".to_owned())
+    );
+    server.ok("user passwd bob@example.org --password-stdin", "other\n");
+    server.ok("user role alice@example.org user", "");
+    server.ok("user role bob@example.org admin", "");
+    server.ok("user disable bob@example.org", "");
+    let list: serde_json::Value = serde_json::from_str(&server.ok("user list --json", "")).unwrap();
+    let expected = serde_json::json!([
+        { "jid": "alice@example.org", "role": "user", "state": "active", "sessions": 0 },
+        { "jid": "bob@example.org", "role": "admin", "state": "disabled", "sessions": 0 },
+    ]);
+    assert_eq!(list, expected);
+    server.ok("user enable bob@example.org", "");
+    server.ok("deluser bob@example.org", "");
+    assert_eq!(server.ctl("user delete bob@example.org", "").0, 1);
+    assert_eq!(server.ok("session list", ""), "none\n");
+}
+
+#[test]
+fn a_batch_makes_many_accounts_over_one_connection() {
+    let server = Server::start();
+    let lines: String = (0..20).map(|n| format!("user add u{n}@example.org password=secret\n")).collect();
+    assert_eq!(server.ok("--batch --jobs 4 -q", &lines), "");
+    assert_eq!(server.ok("user list", "").lines().count(), 21);
+}
+
+#[test]
+fn a_reload_with_a_mistake_changes_nothing_and_shows_the_line() {
+    let server = Server::start();
+    server.write_config("log.level = \"debug\"\n");
+    assert!(server.ok("reload", "").contains("log.level"));
+    server.write_config("log.levle = \"info\"\n");
+    let (exit, out, errors) = server.ctl("reload", "");
+    assert_eq!((exit, out.as_str()), (1, ""));
+    assert!(errors.contains("8│ log.levle = \"info\"") && errors.contains("did you mean `level`?"), "{errors}");
+    server.write_config("log.level = \"debug\"\n");
+    assert!(!server.ok("reload", "").contains("log.level"), "the wrong file has changed nothing");
+}
+
+#[test]
+fn stop_answers_and_then_the_server_is_gone() {
+    let mut server = Server::start();
+    assert!(!server.ok("stop", "").is_empty());
+    assert!(server.process.wait().unwrap().success());
+    assert!(!server.socket().exists());
+    let (exit, _, errors) = server.ctl("status", "");
+    assert_eq!(exit, 3);
+    assert!(errors.contains("is it running?"), "{errors}");
+}
+
+#[test]
+fn a_second_server_on_the_same_socket_is_refused() {
+    let server = Server::start();
+    let second = Command::new(env!("CARGO_BIN_EXE_metronome"))
+        .arg("--config")
+        .arg(server.folder.path().join("metronome.toml"))
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let errors = String::from_utf8(second.stderr).unwrap();
+    assert!(errors.contains("another server is running: it answers on"), "{errors}");
+    server.ok("status", "");
+}
+
+#[test]
+fn version_and_help_need_no_server() {
+    for program in [env!("CARGO_BIN_EXE_metronome"), env!("CARGO_BIN_EXE_metronomectl")] {
+        for argument in ["--version", "--help"] {
+            let output = Command::new(program).arg(argument).output().unwrap();
+            assert!(output.status.success() && !output.stdout.is_empty(), "{program} {argument}");
+        }
+    }
+}
