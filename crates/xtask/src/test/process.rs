@@ -115,8 +115,9 @@ fn end_tree(pid: u32) {
         at += 1;
     }
     let pids: Vec<String> = family.iter().map(u32::to_string).collect();
-    // A member that has ended meanwhile makes `kill` complain; that is of no interest.
-    let _ended = Command::new("kill").arg("-KILL").args(pids).stderr(Stdio::null()).status();
+    // The shell's own `kill`: a small system has no other. A member that has ended meanwhile makes it complain.
+    let script = ["-c", "kill -KILL \"$@\"", "kill"];
+    let _ended = Command::new("sh").args(script).args(pids).stderr(Stdio::null()).status();
 }
 
 /// The processes whose parent is `pid`.
