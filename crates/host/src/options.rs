@@ -111,7 +111,8 @@ pub enum Kind {
     Duration,
     /// A list of `"address:port"`, `[]` for none; read by [`Values::addresses`].
     Addresses,
-    /// A file or folder; the empty string means none. Read by [`Values::path`].
+    /// A file or folder; the empty string means none, and a relative path counts from where the server was started.
+    /// Read by [`Values::path`].
     Path,
 }
 

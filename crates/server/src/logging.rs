@@ -90,7 +90,7 @@ pub struct Logging {
 impl Logging {
     /// Starts logging for the whole process.
     pub fn start(values: &Values) -> Result<Self, LogError> {
-        let (subscriber, logging) = build(values, under_systemd(std::env::var_os("JOURNAL_STREAM").is_some()))?;
+        let (subscriber, logging) = build(values, Surroundings::of_process())?;
         tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Started)?;
         Ok(logging)
     }
@@ -115,26 +115,34 @@ enum Surroundings {
     Terminal,
 }
 
-fn under_systemd(journal_is_connected: bool) -> Surroundings {
-    if journal_is_connected { Surroundings::Journal } else { Surroundings::Terminal }
+impl Surroundings {
+    /// systemd tells a service which stream leads to its journal. What a service starts inherits the variable with other
+    /// streams, a terminal for example, so the stream is compared.
+    fn of_process() -> Self {
+        let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return Self::Terminal };
+        match rustix::fs::fstat(io::stdout()) {
+            Ok(stream) if journal == format!("{}:{}", stream.st_dev, stream.st_ino) => Self::Journal,
+            _ => Self::Terminal,
+        }
+    }
 }
 
+type Sink = Box<dyn Layer<Levelled> + Send + Sync>;
+
 fn build(values: &Values, surroundings: Surroundings) -> Result<(impl Subscriber + use<>, Logging), LogError> {
-    let json = values.text(&FORMAT) == "json";
+    let format = if values.text(&FORMAT) == "json" { Format::Json } else { Format::Text };
+    let terminal = || lines(format, io::stdout, Colours::on_terminal());
     let mut file = None;
-    let sink: Box<dyn Layer<Levelled> + Send + Sync> = match (values.text(&TARGET), surroundings) {
+    let sink: Sink = match (values.text(&TARGET), surroundings) {
         ("file", _) => {
             let opened = open_file(values.path(&FILE).ok_or(LogError::NoFile)?)?;
             file = Some(opened.clone());
-            lines(json, opened, Colours::Never)
+            lines(format, opened, Colours::Never)
         }
-        ("journal", _) | ("auto", Surroundings::Journal) => {
-            let journal = tracing_journald::layer().map_err(LogError::Journal)?;
-            Box::new(
-                journal.with_syslog_identifier("metronome".to_owned()).with_field_prefix(Some("METRONOME".to_owned())),
-            )
-        }
-        _ => lines(json, io::stdout, Colours::on_terminal()),
+        ("journal", _) => journal().map_err(LogError::Journal)?,
+        // Standard output leads to the journal too, only without fields.
+        ("auto", Surroundings::Journal) => journal().unwrap_or_else(|_| terminal()),
+        _ => terminal(),
     };
     let (levels, level) = reload::Layer::new(Levels::new(values.text(&LEVEL)));
     Ok((tracing_subscriber::registry().with(levels).with(sink), Logging { level, file }))
@@ -142,6 +150,12 @@ fn build(values: &Values, surroundings: Surroundings) -> Result<(impl Subscriber
 
 /// What a sink is laid over.
 type Levelled = tracing_subscriber::layer::Layered<reload::Layer<Levels, Registry>, Registry>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Text,
+    Json,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Colours {
@@ -156,15 +170,21 @@ impl Colours {
     }
 }
 
-fn lines<W>(json: bool, writer: W, colours: Colours) -> Box<dyn Layer<Levelled> + Send + Sync>
+fn lines<W>(format: Format, writer: W, colours: Colours) -> Sink
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours == Colours::Always);
-    match json {
-        true => Box::new(lines.json().flatten_event(true).with_current_span(true).with_span_list(false)),
-        false => Box::new(lines),
+    match format {
+        Format::Json => Box::new(lines.json().flatten_event(true).with_current_span(true).with_span_list(false)),
+        Format::Text => Box::new(lines),
     }
+}
+
+fn journal() -> io::Result<Sink> {
+    let journal = tracing_journald::layer()?;
+    let journal = journal.with_syslog_identifier("metronome".to_owned());
+    Ok(Box::new(journal.with_field_prefix(Some("METRONOME".to_owned()))))
 }
 
 fn open_file(path: &Path) -> Result<Arc<LogFile>, LogError> {

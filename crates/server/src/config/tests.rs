@@ -542,3 +542,27 @@ Largest stanza of a client.
         assert!(page.contains(&format!("### `{}`", setting.key)));
     }
 }
+
+#[test]
+fn the_servers_own_settings_are_well_formed() {
+    let tables = crate::tables::SETTINGS;
+    let all: Vec<&Setting> = tables.iter().copied().flatten().collect();
+    for setting in &all {
+        let key = setting.key;
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_');
+        assert!(key.chars().all(is_plain) && !key.contains("__"), "{key}");
+        assert!(!key.starts_with("host."), "{key}: [host] is for domains");
+        assert!(setting.doc.ends_with('.'), "{key}: {}", setting.doc);
+        let is_section = all.iter().any(|other| other.key.starts_with(&format!("{key}.")));
+        assert!(!is_section, "{key} is a key and cannot be a section too");
+        assert!(setting.is_required() == (key == "domain"), "{key}: only the domain has no default");
+    }
+}
+
+#[test]
+fn the_servers_own_example_can_be_read_and_changes_nothing() {
+    let tables = crate::tables::SETTINGS;
+    let plain = from_text(tables, "domain = \"example.org\"\n");
+    assert_eq!(from_text(tables, &example(tables)).changes(&plain), []);
+    assert_eq!(from_text(tables, &plain.show(Detail::Effective, Origins::Shown)).changes(&plain), []);
+}

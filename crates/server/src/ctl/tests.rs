@@ -158,6 +158,23 @@ fn the_command_line_is_well_formed() {
 }
 
 #[test]
+fn the_servers_own_commands_are_well_formed() {
+    let commands = crate::tables::commands();
+    cli::root(commands).debug_assert();
+    let all: Vec<_> = commands.iter().copied().flatten().collect();
+    for (index, command) in all.iter().enumerate() {
+        assert!(all[..index].iter().all(|other| other.name != command.name), "{} twice", command.name);
+        for field in command.fields {
+            let never_positional = matches!(field.kind, FieldKind::Flag | FieldKind::Password);
+            assert!(!(field.positional && never_positional), "{}: {}", command.name, field.name);
+        }
+    }
+    for name in ["user add", "user passwd", "user delete"] {
+        assert!(all.iter().any(|command| command.name == name), "{name} has aliases");
+    }
+}
+
+#[test]
 fn version_and_help_are_answers() {
     let none = &mut Script::default();
     let version = ran(&["--version"], none);
