@@ -1,0 +1,37 @@
+//! Models of the parts that several threads change at once, run by shuttle under many schedules: sessions between stored
+//! and live messages, tickets, and the table of sessions. The very source files are compiled here with other locks.
+#![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub)]
+
+#[path = "../src/outbox.rs"]
+mod outbox;
+#[path = "../src/proof.rs"]
+mod proof;
+#[path = "../src/session.rs"]
+mod session;
+#[path = "../src/sessions.rs"]
+mod sessions;
+#[path = "model/sync.rs"]
+mod sync;
+#[path = "../src/tickets.rs"]
+mod tickets;
+
+#[path = "model/binding.rs"]
+mod binding;
+#[path = "model/delivery.rs"]
+mod delivery;
+#[path = "model/settling.rs"]
+mod settling;
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner};
+
+/// Schedules tried for each model.
+const SCHEDULES: usize = 400;
+
+/// Runs a model under random schedules, then under schedules with few preemptions, which find other mistakes.
+fn check(model: impl Fn() + Send + Sync + Clone + 'static) {
+    let mut config = Config::new();
+    config.stack_size = 1 << 20;
+    Runner::new(RandomScheduler::new(SCHEDULES), config.clone()).run(model.clone());
+    Runner::new(PctScheduler::new(3, SCHEDULES), config).run(model);
+}
