@@ -11,6 +11,7 @@ mod read;
 mod show;
 mod source;
 mod suggest;
+mod syntax;
 #[cfg(test)]
 mod tests;
 

@@ -12,6 +12,7 @@ use super::Tables;
 use super::problem::{Code, Place, Problem};
 use super::source::Source;
 use super::suggest::nearest;
+use super::syntax::syntax_problem;
 
 /// The section whose entries are domains with overrides.
 const HOST: &str = "host";
@@ -39,28 +40,11 @@ pub(super) fn read(tables: Tables, source: &Arc<Source>) -> Reading {
     match DeTable::parse(source.text()) {
         Ok(root) => reader.section("", root.get_ref()),
         Err(error) => {
-            let span = error.span().unwrap_or(0..0);
-            let (message, hint) = plain_syntax(error.message(), &source.text()[span.start.min(source.text().len())..]);
-            reader.reading.problems.push(Problem::at(source, span, Code::Syntax, message, hint));
+            reader.reading.problems.push(syntax_problem(source, &error));
         }
     }
     reader.reading.problems.sort_by_key(|problem| problem.place.as_ref().map_or(0, |place| place.span.start));
     reader.reading
-}
-
-/// The parser's words for a syntax error, or plainer ones and a hint for the mistakes that are made most.
-fn plain_syntax(message: &str, rest: &str) -> (String, String) {
-    let message = message.lines().next().unwrap_or("not TOML");
-    let at_end_of_line = rest.is_empty() || rest.starts_with(['\n', '\r']);
-    let (message, hint) = match message {
-        "duplicate key" => ("this key is in the file twice", "remove one of them"),
-        _ if message.contains("must be quoted") => ("a text without quotes", "put quotes around it: \"...\""),
-        _ if message.starts_with("invalid basic string") && at_end_of_line => {
-            ("a text that does not end", "write \" here")
-        }
-        _ => (message, ""),
-    };
-    (message.to_owned(), hint.to_owned())
 }
 
 struct Reader<'s> {

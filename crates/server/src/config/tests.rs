@@ -184,7 +184,7 @@ fn a_value_without_quotes_is_a_syntax_error_with_its_line() {
 error[E0011]: a text without quotes
   ┌ /etc/metronome/metronome.toml:1:10
  1│ domain = example.org
-  │          ^^^^^^^^^^^ put quotes around it: \"...\"";
+  │          ^^^^^^^^^^^ write \"example.org\"";
     assert_eq!(shown("domain = example.org\n"), message);
 }
 
