@@ -189,6 +189,7 @@ impl Stream {
 
     /// What the session goes on with: the connection, the parser, and what was read beyond the negotiation.
     pub(crate) fn into_parts(self) -> (Socket, Scanner, Vec<u8>) {
-        (self.socket, self.scanner, self.input)
+        // Only what was read counts: an idle session holds no buffer.
+        (self.socket, self.scanner, self.input.into_boxed_slice().into_vec())
     }
 }
