@@ -1,0 +1,289 @@
+//! The running server: the real program in a folder of its own, on free loopback ports; it dies with its value.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::certificates::Certificates;
+use crate::control::Control;
+use crate::dial::Dial;
+use crate::log::Log;
+use crate::setup::Setup;
+use crate::{ports, program};
+
+/// A server that is not ready by then never will be.
+const READY: Duration = Duration::from_secs(20);
+/// How often other ports are tried, where somebody else was faster.
+const STARTS_MAX: u32 = 5;
+
+/// A server. Dropped, it is killed and its folder removed.
+pub struct Server {
+    folder: TempDir,
+    setup: Setup,
+    ports: Ports,
+    certificates: Certificates,
+    process: Option<Child>,
+    log: Log,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    clear: u16,
+    direct: u16,
+}
+
+impl Server {
+    /// A server as [`Setup::default`] describes it.
+    #[track_caller]
+    pub fn start() -> Server {
+        Setup::default().start()
+    }
+
+    #[track_caller]
+    pub(crate) fn start_with(setup: Setup) -> Server {
+        let folder = tempfile::Builder::new().prefix("metronome-test-").tempdir().expect("a folder for the server");
+        let certificates = Certificates::new(&folder.path().join("certificates"));
+        for domain in std::iter::once("localhost").chain(setup.extra.iter().map(String::as_str)) {
+            certificates.issue(domain);
+        }
+        let ports = Ports { clear: 0, direct: 0 };
+        let mut server = Server { folder, setup, ports, certificates, process: None, log: Log::default() };
+        server.write_options(&server.setup.options.clone());
+        server.start_on_free_ports();
+        for account in &server.setup.accounts {
+            server.control().add_user(account);
+        }
+        server
+    }
+
+    #[track_caller]
+    fn start_on_free_ports(&mut self) {
+        for _ in 0..STARTS_MAX {
+            self.ports = Ports { clear: ports::free(), direct: ports::free() };
+            std::fs::write(self.file("metronome.toml"), self.base()).expect("the configuration can be written");
+            match self.spawn() {
+                Ok(()) => return,
+                Err(()) if self.log.text().contains("cannot listen") => {}
+                Err(()) => panic!("the server does not start:\n{}", self.log.text()),
+            }
+        }
+        panic!("the server found no port:\n{}", self.log.text());
+    }
+
+    /// What every test has; a scenario's own options lie beside it in `conf.d` and win.
+    fn base(&self) -> String {
+        let listen = |port: u16| {
+            let addresses = self
+                .setup
+                .hosts
+                .iter()
+                .map(|host| format!("\"{}\"", SocketAddr::new(host.parse().expect("an IP address"), port)));
+            addresses.collect::<Vec<_>>().join(", ")
+        };
+        let mut toml = format!(
+            "domain = \"localhost\"\nextra = {:?}\n\
+             [server]\ndata = {:?}\n[control]\nsocket = {:?}\n[storage]\nbackend = \"{}\"\n\
+             [listen]\nc2s = [{}]\nc2s_tls = [{}]\n\
+             [limits]\nconnections = 100000\nconnection_rate = \"100000/s\"\n\
+             [auth]\niterations = 4096\n[log]\nlevel = \"debug\"\ntarget = \"terminal\"\n",
+            self.setup.extra,
+            self.file("data"),
+            self.file("control.sock"),
+            self.setup.backend.name(),
+            listen(self.ports.clear),
+            listen(self.ports.direct),
+        );
+        let (certificate, key) = self.certificates.files("localhost");
+        toml.push_str(&format!("[tls.files]\ncert = {certificate:?}\nkey = {key:?}\n"));
+        for domain in &self.setup.extra {
+            let (certificate, key) = self.certificates.files(domain);
+            toml.push_str(&format!("[host.\"{domain}\".tls.files]\ncert = {certificate:?}\nkey = {key:?}\n"));
+        }
+        toml
+    }
+
+    /// Starts the program; fails if it ends before it is ready.
+    fn spawn(&mut self) -> Result<(), ()> {
+        let from = self.log.len();
+        let mut child = Command::new(program::path())
+            .arg("--config")
+            .arg(self.file("metronome.toml"))
+            .current_dir(self.folder.path())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program::path().display()));
+        self.log.keep(child.stdout.take().expect("the pipe was asked for"));
+        self.log.keep(child.stderr.take().expect("the pipe was asked for"));
+        self.process = Some(child);
+        let deadline = Instant::now() + READY;
+        while self.log.wait_for(from, "ready in ", Duration::from_millis(20)).is_none() {
+            if self.exit_status().is_some() {
+                // Its last words may still be in the pipe.
+                self.log.wait_for(from, "metronome: ", Duration::from_millis(500));
+                return Err(());
+            }
+            if Instant::now() > deadline {
+                return Err(());
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The folder of its configuration, data and certificates.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its certificates.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    /// Its control socket.
+    pub fn control(&self) -> Control {
+        Control { socket: self.file("control.sock") }
+    }
+
+    /// What it has printed since it was made, restarts included.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Waits until it has printed `text`.
+    #[track_caller]
+    pub fn expect_log(&self, text: &str) -> String {
+        let line = self.log.wait_for(0, text, crate::client::WAIT);
+        line.unwrap_or_else(|| panic!("the server does not say {text:?}:\n{}", self.log.tail(40)))
+    }
+
+    /// Replaces the scenario's options; the server takes notice at a reload or a restart.
+    pub fn write_options(&self, toml: &str) {
+        let folder = self.file("conf.d");
+        std::fs::create_dir_all(&folder).expect("a folder for options");
+        let toml = toml.replace("{folder}", &self.folder.path().display().to_string());
+        std::fs::write(folder.join("scenario.toml"), toml).expect("options can be written");
+    }
+
+    /// Where clients connect in clear text.
+    pub fn clear(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.clear)
+    }
+
+    /// Where clients connect with TLS.
+    pub fn direct(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.direct)
+    }
+
+    /// A way to connect, to be described further.
+    pub fn dial(&self) -> Dial {
+        Dial::new(self.clear(), self.direct(), self.certificates.roots())
+    }
+
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().map_or_else(|| panic!("the server does not run"), Child::id)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process has an id");
+        kill_process(pid, signal).expect("the server can be signalled");
+    }
+
+    /// Its exit status, if it has ended.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.process.as_mut().and_then(|child| child.try_wait().expect("a child can be waited for"))
+    }
+
+    /// Waits until it has ended by itself.
+    #[track_caller]
+    pub fn wait_for_exit(&mut self, wait: Duration) -> ExitStatus {
+        let deadline = Instant::now() + wait;
+        loop {
+            if let Some(status) = self.exit_status() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server does not end:\n{}", self.log.tail(20));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// SIGKILL: nothing is written, nobody is told.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.process.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// SIGTERM, and waits for the end.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let status = self.wait_for_exit(Duration::from_secs(15));
+        assert!(status.success(), "the server ended with {status}:\n{}", self.log.tail(20));
+        self.process = None;
+    }
+
+    /// Starts it again with the same data, ports and certificates, after [`Server::kill`] or [`Server::stop`].
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "the server runs");
+        if self.spawn().is_err() {
+            panic!("the server does not start again:\n{}", self.log.tail(20));
+        }
+    }
+
+    /// A clean stop and a start.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.stop();
+        self.start_again();
+    }
+
+    /// A crash and a start.
+    #[track_caller]
+    pub fn crash(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    /// Its resident memory in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let file = format!("/proc/{}/statm", self.pid());
+        let statm = std::fs::read_to_string(file).expect("the server runs");
+        let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("statm has numbers");
+        pages * rustix::param::page_size() as u64
+    }
+
+    /// How many files and sockets it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the server runs").count()
+    }
+
+    /// One of the figures of `status`, such as `logins`.
+    pub fn figure(&self, name: &str) -> u64 {
+        let status = self.control().run("status", serde_json::json!({}));
+        status[name].as_u64().unwrap_or_else(|| panic!("{name} is not in {status}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("the server's last words:\n{}", self.log.tail(30));
+        }
+    }
+}
