@@ -5,6 +5,7 @@ Both run in the foreground as children of the script, on loopback only, with the
 
 import hashlib
 import hmac
+import sqlite3
 from pathlib import Path
 
 import packages
@@ -27,6 +28,8 @@ class Prosody(Server):
         root = packages.unpacked(self.folder.parents[1])
         usr, libraries = root / "usr", packages.libraries(root)
         archive = "" if self.variant == "none" else '; "mam"'
+        # Without this folder it complains about certificates on each start.
+        (self.folder / "certs").mkdir()
         (self.folder / "prosody.cfg.lua").write_text(f"""
 run_as_root = true
 pidfile = "{self.folder}/prosody.pid"
@@ -113,6 +116,7 @@ listen:
     max_stanza_size: 262144
     shaper: none
     access: all
+    backlog: 1024
     starttls_required: true
 modules:
   mod_disco: {{}}
@@ -145,7 +149,7 @@ modules:
         """Erlang: registers u1 and gives all others a copy of its row, then says that the server is ready."""
         return f"""
             {{ok, _}} = application:ensure_all_started(ejabberd),
-            ok = ejabberd_auth:try_register(<<"u1">>, <<"{DOMAIN}">>, <<"{PASSWORD}">>),
+            _ = ejabberd_auth:try_register(<<"u1">>, <<"{DOMAIN}">>, <<"{PASSWORD}">>),
             [Row] = mnesia:dirty_read(passwd, {{<<"u1">>, <<"{DOMAIN}">>}}),
             [mnesia:dirty_write(passwd, setelement(2, Row, {{<<"u", (integer_to_binary(N))/binary>>, <<"{DOMAIN}">>}}))
                 || N <- lists:seq(2, {self.accounts})],
@@ -153,8 +157,6 @@ modules:
         """
 
     def _create_database(self, libraries: Path) -> None:
-        import sqlite3
-
         schema = next(libraries.glob("ejabberd-*/priv/sql/lite.sql")).read_text()
         with sqlite3.connect(self.folder / "ejabberd.sqlite") as database:
             database.executescript(schema)

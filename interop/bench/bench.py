@@ -1,0 +1,186 @@
+"""Runs the comparison that docs/bench.md defines and prints one table, and one JSON object on the last line.
+
+Exit status 0: every target is met. 1: one is missed. 2: something could not be measured.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+from metronome import RELEASE, Metronome, Noisy  # noqa: E402
+from peers import Ejabberd, Prosody  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "target/interop/bench"
+BENCH = RELEASE / "metronome-bench"
+
+PAIRS, IDLE, LOGINS = 100, 5000, 100
+RUNS = 3
+NOT_STORED = [(Prosody, "none"), (Ejabberd, "none")]
+ARCHIVED = [(Prosody, "files"), (Prosody, "sqlite"), (Ejabberd, "mnesia"), (Ejabberd, "sqlite")]
+
+
+def load(server, scenario: str, *options) -> dict:
+    """One run of the generator against a running server; returns its JSON object."""
+    command = [BENCH, scenario, "--address", f"127.0.0.1:{server.port}", "--server-pid", server.process.pid]
+    command += ["--server-name", server, "--mechanism", "SCRAM-SHA-1", *options]
+    run = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, timeout=1800)
+    if run.returncode != 0:
+        raise RuntimeError(f"{scenario} against {server} failed, see {server.folder}/output.log")
+    line = run.stdout.splitlines()[-1]
+    print(line, flush=True)
+    return json.loads(line)
+
+
+def fresh(kind, variant: str, accounts: int, scenario: str, *options) -> dict:
+    """One run against a server that is started for it on an empty store."""
+    with kind(WORK, variant, accounts) as server:
+        return load(server, scenario, *options)
+
+
+def compare(ours: str, peers: list, accounts: int, *run) -> dict:
+    """Each peer once; then ours and the best of them in turn. More per CPU second is better."""
+    rate = lambda kind, variant: fresh(kind, variant, accounts, *run)["per_cpu_second"]
+    found = {f"{kind.name} {variant}": (rate(kind, variant), kind, variant) for kind, variant in peers}
+    best = max(found, key=lambda name: found[name][0])
+    _, kind, variant = found[best]
+    pairs = [(rate(Metronome, ours), rate(kind, variant)) for _ in range(RUNS)]
+    return {
+        "metronome": statistics.median(mine for mine, _ in pairs),
+        "better_peer": statistics.median(theirs for _, theirs in pairs),
+        "peer": best,
+        "ratio": round(statistics.median(mine / theirs for mine, theirs in pairs), 2),
+        "peers": {name: rate for name, (rate, _, _) in found.items()},
+    }
+
+
+def chat_volatile(seconds: int) -> dict:
+    return compare("volatile", NOT_STORED, PAIRS * 2, "chat", "--pairs", PAIRS, "--seconds", seconds)
+
+
+def chat_durable(seconds: int) -> dict:
+    return compare("durable", ARCHIVED, PAIRS * 2, "chat", "--pairs", PAIRS, "--seconds", seconds)
+
+
+def login(seconds: int) -> dict:
+    run = ("login", "--accounts", LOGINS, "--concurrent", 16, "--seconds", seconds)
+    return compare("durable", NOT_STORED, LOGINS, *run)
+
+
+def idle(_: int) -> dict:
+    run = ("idle", "--accounts", IDLE)
+    size = lambda kind, variant: fresh(kind, variant, IDLE, *run)["rss_bytes_per_session"]
+    peers = {f"{kind.name} {variant}": size(kind, variant) for kind, variant in NOT_STORED}
+    best = min(peers, key=peers.get)
+    mine = statistics.median(size(Metronome, "durable") for _ in range(RUNS))
+    return {
+        "metronome": mine,
+        "better_peer": peers[best],
+        "peer": best,
+        "ratio": round(mine / peers[best], 3),
+        "peers": peers,
+    }
+
+
+def ready(_: int) -> dict:
+    times = []
+    for _ in range(5):
+        server = Noisy(WORK, "ready", 0)
+        shutil.rmtree(server.folder, ignore_errors=True)
+        times.append(server.ms_to_ready())
+    return {"metronome": round(statistics.median(times), 1)}
+
+
+def crash(_: int) -> dict:
+    server = Metronome(WORK, "crash", 20)
+    shutil.rmtree(server.folder, ignore_errors=True)
+    server.folder.mkdir(parents=True)
+    command, _ = server.prepare()
+    run = [BENCH, "crash", "--kills", "200", "--pairs", "10", "--address", f"127.0.0.1:{server.port}"]
+    run += ["--server-command", " ".join(command), "--prepare", server.prepare_command()]
+    with open(server.folder / "output.log", "wb") as log:
+        done = subprocess.run([str(part) for part in run], stdout=subprocess.PIPE, stderr=log, text=True, timeout=3600)
+    if not done.stdout.strip():
+        raise RuntimeError(f"crash failed, see {server.folder}/output.log")
+    verdict = json.loads(done.stdout.splitlines()[-1])
+    return {"metronome": verdict["lost"] + verdict["duplicated"], **verdict}
+
+
+# Name, how it is measured, unit, the target in words, and whether a result meets it.
+ROWS = [
+    ("chat, nothing stored", chat_volatile, "msg/cpu s", ">= 8 x", lambda row, _: row["ratio"] >= 8),
+    (
+        "chat, all stored",
+        chat_durable,
+        "msg/cpu s",
+        ">= 30 x, >= 1/4 of not stored",
+        lambda row, rows: row["ratio"] >= 30
+        and row["metronome"] * 4 >= rows.get("chat, nothing stored", {}).get("metronome", 0),
+    ),
+    ("idle session", idle, "bytes", "<= 12288", lambda row, _: row["metronome"] <= 12288),
+    ("login", login, "logins/cpu s", ">= 3 x", lambda row, _: row["ratio"] >= 3),
+    ("exec to ready", ready, "ms", "< 100", lambda row, _: row["metronome"] < 100),
+    ("crash, 200 kills", crash, "lost + duplicated", "= 0", lambda row, _: row["metronome"] == 0),
+]
+
+
+def only_peers(seconds: int) -> int:
+    """The peers' own figures, for a look at a machine without our server."""
+    chat = ("chat", "--pairs", PAIRS, "--seconds", seconds)
+    for kind, variant in NOT_STORED + ARCHIVED:
+        fresh(kind, variant, PAIRS * 2, *chat)
+    for kind, variant in NOT_STORED:
+        fresh(kind, variant, LOGINS, "login", "--accounts", LOGINS, "--seconds", seconds)
+        fresh(kind, variant, IDLE, "idle", "--accounts", IDLE)
+    return 0
+
+
+def table(rows: dict) -> None:
+    heads = ["figure", "metronome", "better peer", "", "ratio", "unit", "target", ""]
+    lines = [heads]
+    for name, _, unit, target, _ in ROWS:
+        if row := rows.get(name):
+            cells = [row.get("metronome", "-"), row.get("better_peer", "-"), row.get("peer", ""), row.get("ratio", "-")]
+            verdict = "not measured" if "error" in row else "met" if row["met"] else "MISSED"
+            lines.append([name, *map(str, cells), unit, target, verdict])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=int, default=15, help="length of one measurement")
+    options.add_argument("--only", help="rows to run, by the beginning of their names, separated by commas")
+    options.add_argument("--peers", action="store_true", help="measure only Prosody and ejabberd")
+    options = options.parse_args()
+    packages = ["-p", "metronome-loadgen"] + ([] if options.peers else ["-p", "metronome-server"])
+    subprocess.run(["cargo", "build", "--release", *packages], cwd=ROOT, check=True)
+    WORK.mkdir(parents=True, exist_ok=True)
+    if options.peers:
+        return only_peers(options.seconds)
+    wanted = options.only.split(",") if options.only else [""]
+    rows = {}
+    for name, measure, _, _, meets in ROWS:
+        if not any(name.startswith(start) for start in wanted):
+            continue
+        print(f"== {name}", flush=True)
+        try:
+            rows[name] = row = measure(options.seconds)
+            row["met"] = meets(row, rows)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            rows[name] = {"error": str(error), "met": False}
+    table(rows)
+    print(json.dumps(rows))
+    return 2 if any("error" in row for row in rows.values()) else 0 if all(row["met"] for row in rows.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

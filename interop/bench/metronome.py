@@ -1,0 +1,99 @@
+"""Our own server in the comparison: all that knows its configuration keys and its control utility is here."""
+
+import os
+import selectors
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from servers import DOMAIN, PASSWORD, Server
+
+RELEASE = Path(__file__).resolve().parents[2] / "target/release"
+READY_SECONDS_MAX = 10
+
+
+class Metronome(Server):
+    """Variants: `volatile` (nothing stored) and `durable` (every message on disk before it is seen)."""
+
+    name = "metronome"
+
+    @property
+    def socket(self) -> Path:
+        """The control socket. It lies in the data folder."""
+        return self.folder / "data/control.sock"
+
+    def prepare(self):
+        storage = '[storage]\nmessages = "volatile"\n' if self.variant == "volatile" else ""
+        (self.folder / "metronome.toml").write_text(f"""
+domain = "{DOMAIN}"
+[server]
+data = "{self.folder}/data"
+[listen]
+c2s = ["127.0.0.1:{self.port}"]
+c2s_tls = []
+[tls]
+source = "files"
+files = {{ cert = "{self.cert}", key = "{self.key}" }}
+{storage}
+# The peers run without a limit on input, too.
+[limits]
+c2s = {{ bytes = "1 GiB/s", burst = "1 GiB" }}
+[log]
+level = "{self.log_level()}"
+""")
+        return [str(RELEASE / "metronome"), "--config", f"{self.folder}/metronome.toml"], {}
+
+    def log_level(self) -> str:
+        """As the peers."""
+        return "error"
+
+    def make_accounts(self):
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(self._add, range(1, self.accounts + 1)))
+
+    def _add(self, number: int) -> None:
+        add = [str(RELEASE / "metronomectl"), "--socket", str(self.socket), "user", "add", f"u{number}@{DOMAIN}"]
+        subprocess.run(
+            [*add, "--password-stdin"], input=PASSWORD + "\n", text=True, check=True, stdout=subprocess.DEVNULL
+        )
+
+    def prepare_command(self) -> str:
+        """A shell command that makes the accounts, for the crash scenario, which starts the server itself."""
+        return (
+            f"for n in $(seq 1 {self.accounts}); do echo {PASSWORD} | {RELEASE}/metronomectl --socket {self.socket}"
+            f" user add u$n@{DOMAIN} --password-stdin || exit 1; done"
+        )
+
+
+class Noisy(Metronome):
+    """The same with its default log, which says when it is ready."""
+
+    def log_level(self):
+        return "info"
+
+    def ms_to_ready(self) -> float:
+        """Milliseconds from exec to the word `ready` in its output, on an empty store."""
+        self.folder.mkdir(parents=True)
+        command, environment = self.prepare()
+        start = time.perf_counter()
+        self.process = subprocess.Popen(
+            command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.folder
+        )
+        try:
+            return (self._time_of_ready(start + READY_SECONDS_MAX) - start) * 1000
+        finally:
+            self.stop()
+
+    def _time_of_ready(self, end: float) -> float:
+        output, seen = self.process.stdout.fileno(), b""
+        with selectors.DefaultSelector() as ready:
+            ready.register(output, selectors.EVENT_READ)
+            while ready.select(max(end - time.perf_counter(), 0)):
+                piece = os.read(output, 4096)
+                seen += piece
+                if b"ready" in seen:
+                    return time.perf_counter()
+                if not piece:
+                    break
+        raise RuntimeError(f"{self} did not say that it is ready: {seen.decode(errors='replace')}")
