@@ -211,6 +211,15 @@ pub(crate) fn modules(code: &str) -> Vec<Module> {
     found
 }
 
+/// What `#[path = ".."]` says of the module `name` in `source`, which is the text with its literals.
+pub(crate) fn path_attribute<'a>(source: &'a str, name: &str) -> Option<&'a str> {
+    source.split("#[path = \"").skip(1).find_map(|rest| {
+        let (path, after) = rest.split_once("\"]")?;
+        let item = after.split(';').next()?;
+        (tokens(item).ends_with(&["mod", name])).then_some(path)
+    })
+}
+
 fn is_name(word: &str) -> bool {
     word.bytes().next().is_some_and(|byte| is_word_byte(byte) && !byte.is_ascii_digit())
 }
@@ -298,6 +307,15 @@ mod tests {
             "macro_rules! features { ($($name:ident),*) => { $(pub mod $name;)* }; } features! { ping, version }";
         let names: Vec<String> = modules(code).into_iter().map(|module| module.name).collect();
         assert_eq!(names, ["ping", "version"]);
+    }
+
+    #[test]
+    fn a_module_may_name_its_file() {
+        let source =
+            "#[path = \"../src/queue.rs\"]\nmod queue;\n#[path = \"model/sync.rs\"]\npub(crate) mod sync;\nmod other;";
+        assert_eq!(path_attribute(source, "queue"), Some("../src/queue.rs"));
+        assert_eq!(path_attribute(source, "sync"), Some("model/sync.rs"));
+        assert_eq!(path_attribute(source, "other"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! A file that nothing declares is not compiled, and so not true.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
@@ -51,7 +51,7 @@ fn reached_from(roots: Vec<PathBuf>) -> Result<BTreeSet<PathBuf>> {
         for module in source::modules(&source::code_only(&text)) {
             if module.body == Body::Elsewhere {
                 let folder = module.inside.iter().fold(children.clone(), |folder, name| folder.join(name));
-                next.extend(file_of(&folder, &module.name));
+                next.extend(file_of(&path, &text, &folder, &module.name));
             }
         }
     }
@@ -62,12 +62,32 @@ fn parent_of(path: &Path) -> PathBuf {
     path.parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// The file of the module `name` declared in `folder`, and the folder of that module's own children.
-pub(super) fn file_of(folder: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
+/// The file of the module `name` that `declaring` (whose text is `text`) declares, after the folder of that module's own
+/// children. `folder` is where such a file lies unless a `#[path]` says otherwise.
+pub(super) fn file_of(declaring: &Path, text: &str, folder: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
+    if let Some(named) = source::path_attribute(text, name) {
+        let path = without_dots(&parent_of(declaring).join(named));
+        return path.is_file().then(|| (parent_of(&path), path));
+    }
     let beside = folder.join(format!("{name}.rs"));
     let inside = folder.join(name).join("mod.rs");
     let path = [beside, inside].into_iter().find(|path| path.is_file())?;
     Some((folder.join(name), path))
+}
+
+/// `a/b/../c` as `a/c`.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    clean
 }
 
 #[cfg(test)]
@@ -98,7 +118,8 @@ mod tests {
                 ("crates/a/src/outer/inner.rs", ""),
                 ("crates/a/src/unused.rs", ""),
                 ("crates/a/src/bin/tool.rs", ""),
-                ("crates/a/tests/whole.rs", "mod part;"),
+                ("crates/a/tests/whole.rs", "mod part;\n#[path = \"whole/../elsewhere/named.rs\"]\nmod named;"),
+                ("crates/a/tests/elsewhere/named.rs", ""),
                 ("crates/a/tests/part/mod.rs", ""),
             ],
         );

@@ -198,15 +198,16 @@ fn target_roots(base: &Path, target: &str) -> Vec<(PathBuf, PathBuf)> {
 /// The file that holds the last of `modules`, starting at `file`.
 fn follow(children: PathBuf, file: PathBuf, modules: &[String]) -> Result<Option<PathBuf>> {
     let Some((name, rest)) = modules.split_first() else { return Ok(Some(file)) };
-    let code = source::code_only(&tree::text_of(&file)?.unwrap_or_default());
-    let Some(module) = source::modules(&code).into_iter().find(|module| module.name == *name) else {
+    let text = tree::text_of(&file)?.unwrap_or_default();
+    let Some(module) = source::modules(&source::code_only(&text)).into_iter().find(|module| module.name == *name)
+    else {
         return Ok(None);
     };
     if module.body == Body::Here {
         return follow(children.join(name), file, rest);
     }
     let folder = module.inside.iter().fold(children, |folder, name| folder.join(name));
-    match file_of(&folder, name) {
+    match file_of(&file, &text, &folder, name) {
         Some((children, file)) => follow(children, file, rest),
         None => Ok(None),
     }
