@@ -44,7 +44,7 @@ fn a_crash_at_any_moment_leaves_whole_records_and_all_that_were_confirmed() {
 
 #[test]
 fn a_database_that_may_not_grow_refuses_and_goes_on_when_there_is_room() {
-    let options = sqlite::Options { pages_max: Some(60), ..sqlite::Options::default() };
+    let options = sqlite::Options { pages_max: Some(120), ..sqlite::Options::default() };
     let mut world = World::sqlite_with(options);
     let bob = world.add("bob", 2);
     let long = "x".repeat(20_000);
@@ -90,9 +90,9 @@ fn damage_inside_a_small_file_is_found_when_it_is_opened() {
     world.writer = None;
     world.store = metronome_store::backend::memory::open().store;
     let mut bytes = std::fs::read(&file).unwrap();
-    let pages = bytes.len() / 4096;
+    let pages = bytes.len() / 2048;
     assert!(pages > 4);
-    bytes[4096..].fill(0x5A);
+    bytes[2048..].fill(0x5A);
     std::fs::write(&file, bytes).unwrap();
     let error = sqlite::open(&file, sqlite::Options::default()).err().unwrap();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");

@@ -10,6 +10,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row}
 
 use crate::StoreError;
 
+/// Bytes of a page, for new files. A batch touches the end of many archives, one page each, and a commit writes whole
+/// pages: measured with 200 owners, half of SQLite's usual page saves a fifth of the CPU time, and a quarter no more.
+pub(super) const PAGE_BYTES: i64 = 2048;
+
 /// Prepared statements kept per connection; there are fewer than this.
 const STATEMENTS_KEPT: usize = 64;
 
@@ -22,12 +26,8 @@ const WRITER_CACHE_KIB: i64 = 8 * 1024;
 /// Pages cached by each reader, in KiB.
 const READER_CACHE_KIB: i64 = 1024;
 
-/// The write-ahead log is copied into the database by the writer itself once it has this many pages (64 MiB). Before
-/// that readers do it beside the writer, so little is left.
-const WAL_PAGES_MAX: i64 = 16 * 1024;
-
-/// The log's file is cut to this size when it starts anew.
-const WAL_BYTES_KEPT: i64 = 16 * 1024 * 1024;
+/// The log's file is cut to this size when it starts anew. Writing over what is there syncs faster than appending.
+const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 
 /// A connection.
 pub(super) struct Db {
@@ -41,11 +41,13 @@ impl Db {
         create_private(file)?;
         let db = Db::open(file)?;
         db.with(|conn| {
+            conn.pragma_update(None, "page_size", PAGE_BYTES)?;
             conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
             // FULL: a commit returns after the log's fsync. Less would lose confirmed messages with the power.
             conn.pragma_update(None, "synchronous", "FULL")?;
             conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-            conn.pragma_update_and_check(None, "wal_autocheckpoint", WAL_PAGES_MAX, |_| Ok(()))?;
+            // Never inside a commit, which somebody waits for: `upkeep` does it.
+            conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
             conn.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
             // What is deleted is overwritten wherever that costs no extra write.
             conn.pragma_update_and_check(None, "secure_delete", "FAST", |_| Ok(()))?;

@@ -20,7 +20,10 @@ use db::Db;
 use readers::Readers;
 
 /// Pages of the write-ahead log that wait to be copied into the database before a reader is asked to do it (16 MiB).
-const CHECKPOINT_PAGES: i64 = 4 * 1024;
+const CHECKPOINT_PAGES: i64 = 16 * 1024 * 1024 / db::PAGE_BYTES;
+
+/// Pages after which the writer itself copies what is left, so that the log can start anew (64 MiB).
+const LOG_PAGES_MAX: i64 = 64 * 1024 * 1024 / db::PAGE_BYTES;
 
 /// A file up to this size is read and checked as a whole when it is opened; a larger one only at its head, because
 /// that would delay the start.
@@ -31,7 +34,7 @@ const CHECKED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub struct Options {
     /// Threads that read, each with a connection.
     pub readers: usize,
-    /// The largest size of the database in pages of 4 KiB; beyond it the store is full.
+    /// The largest size of the database in pages of 2 KiB; beyond it the store is full.
     pub pages_max: Option<u32>,
 }
 
@@ -45,6 +48,11 @@ impl Default for Options {
 ///
 /// Fails with a sentence for the operator if the file is damaged, foreign, too new, or in use by another server.
 pub fn open(file: &Path, options: Options) -> Result<Opened, StoreError> {
+    let (store, backend) = start(file, options)?;
+    Ok(Opened { store: Arc::new(store), backend: Box::new(backend) })
+}
+
+fn start(file: &Path, options: Options) -> Result<(SqliteStore, SqliteBackend), StoreError> {
     let lock = lock(file)?;
     let file: Arc<Path> = Arc::from(file);
     let db = Db::open_writer(&file, options.pages_max)?;
@@ -52,7 +60,7 @@ pub fn open(file: &Path, options: Options) -> Result<Opened, StoreError> {
     schema::migrate(&db)?;
     let commits = last_commit(&db)?;
     let readers = Arc::new(Readers::start(&file, options.readers)?);
-    let store = Arc::new(SqliteStore { readers: Arc::clone(&readers) });
+    let store = SqliteStore { readers: Arc::clone(&readers) };
     let backend = SqliteBackend {
         db: Some(db),
         file,
@@ -64,7 +72,7 @@ pub fn open(file: &Path, options: Options) -> Result<Opened, StoreError> {
         xml: Vec::new(),
         _lock: lock,
     };
-    Ok(Opened { store, backend: Box::new(backend) })
+    Ok((store, backend))
 }
 
 /// Keeps a second server off the file: two writers would give the same ids twice.
@@ -162,9 +170,18 @@ impl SqliteBackend {
         Ok(pages.unwrap_or((0, 0)))
     }
 
-    /// Copies the whole log into the database and syncs that, so that nothing depends on the log any more.
+    /// Copies what it can of the log into the database; what cannot be copied now stays where it is.
+    fn copy_log(&self) {
+        let copied = self.db().and_then(|db| db.first("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())));
+        if let Err(error) = copied {
+            tracing::warn!(why = %error, "the write-ahead log could not be copied into the database");
+        }
+    }
+
+    /// Copies the whole log into the database, syncs that, and empties the log: nothing depends on it any more, and what
+    /// a failed commit left there cannot come back with the next crash.
     fn settle_log(db: &Db) -> Result<(), StoreError> {
-        let busy = db.first("PRAGMA wal_checkpoint(FULL)", (), |row| row.get::<_, i64>(0))?;
+        let busy = db.first("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0))?;
         match busy {
             Some(0) => Ok(()),
             _ => Err(StoreError::Disk { file: db.file().to_owned(), detail: "the log could not be copied".into() }),
@@ -224,6 +241,7 @@ impl Backend for SqliteBackend {
     fn upkeep(&mut self, when: Upkeep) {
         let Ok((pages, copied)) = self.log_pages() else { return };
         match when {
+            Upkeep::Busy if pages >= LOG_PAGES_MAX => self.copy_log(),
             Upkeep::Busy if pages - copied >= CHECKPOINT_PAGES => self.readers.checkpoint(),
             Upkeep::Busy => {}
             Upkeep::Idle => {
@@ -234,5 +252,93 @@ impl Backend for SqliteBackend {
                 let _ = self.db().and_then(|db| db.with(|conn| conn.release_memory()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A backend that can be looked into, in a folder of its own.
+    fn backend() -> (tempfile::TempDir, SqliteBackend) {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, backend) = start(&folder.path().join("store.sqlite"), Options::default()).unwrap();
+        (folder, backend)
+    }
+
+    fn commit(backend: &mut SqliteBackend) {
+        use crate::meta::MetaWrites;
+        backend.begin().unwrap();
+        backend.set_meta("key", b"value").unwrap();
+        assert_eq!(backend.commit().unwrap(), Wrote::Changes);
+    }
+
+    /// Waits until what the readers were asked for before is done.
+    fn wait_for_readers(backend: &SqliteBackend) {
+        // As many reads as threads, each of which waits for the others.
+        let barrier = Arc::new(std::sync::Barrier::new(backend.options.readers));
+        let wait = || {
+            let barrier = Arc::clone(&barrier);
+            backend.readers.read(move |_| {
+                barrier.wait();
+                Ok(())
+            })
+        };
+        let all: Vec<_> = (0..backend.options.readers).map(|_| wait()).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        all.into_iter().for_each(|reading| runtime.block_on(reading).unwrap());
+    }
+
+    #[test]
+    fn an_idle_store_copies_its_log_into_the_database() {
+        let (_folder, mut backend) = backend();
+        commit(&mut backend);
+        let (pages, copied) = backend.log_pages().unwrap();
+        assert!(pages > copied);
+        backend.upkeep(Upkeep::Busy);
+        assert_eq!(backend.log_pages().unwrap(), (pages, copied), "not while records wait");
+        backend.upkeep(Upkeep::Idle);
+        wait_for_readers(&backend);
+        assert_eq!(backend.log_pages().unwrap(), (pages, pages));
+    }
+
+    #[test]
+    fn recovery_tells_whether_the_last_commit_took_place() {
+        let (_folder, mut backend) = backend();
+        commit(&mut backend);
+        assert_eq!(backend.recover().unwrap(), LastCommit::Applied);
+        backend.begin().unwrap();
+        // As if the commit had been tried and had failed.
+        backend.commits += 1;
+        backend.sync_failed = Doubt::AfterSync;
+        assert_eq!(backend.recover().unwrap(), LastCommit::NotApplied);
+        assert_eq!(backend.log_pages().unwrap(), (0, 0), "after a failed sync nothing may depend on the log");
+        commit(&mut backend);
+        assert_eq!(backend.recover().unwrap(), LastCommit::Applied);
+    }
+
+    #[test]
+    fn a_panic_in_a_read_leaves_the_threads_to_the_others() {
+        let (_folder, backend) = backend();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for _ in 0..2 * backend.options.readers {
+            let reading = backend.readers.read::<()>(|_| panic!("this panic is part of the test"));
+            assert!(runtime.block_on(reading).is_err());
+        }
+        wait_for_readers(&backend);
+    }
+
+    #[test]
+    fn every_commit_is_synced_before_it_returns() {
+        let (_folder, backend) = backend();
+        let pragma = |name: &str| {
+            backend
+                .db()
+                .unwrap()
+                .first(&format!("PRAGMA {name}"), (), |row| row.get::<_, rusqlite::types::Value>(0))
+                .unwrap()
+        };
+        assert_eq!(pragma("synchronous"), Some(rusqlite::types::Value::Integer(2)));
+        assert_eq!(pragma("journal_mode"), Some(rusqlite::types::Value::Text("wal".into())));
     }
 }

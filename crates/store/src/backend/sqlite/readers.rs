@@ -2,6 +2,7 @@
 //! log into the database while the writer goes on.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,7 +79,7 @@ impl Readers {
         }));
         async move {
             queued?;
-            told.await.unwrap_or(Err(StoreError::Refused { detail: "it is closed" }))
+            told.await.unwrap_or(Err(StoreError::Refused { detail: "it is closing, or reading failed" }))
         }
         .boxed()
     }
@@ -131,14 +132,15 @@ impl Shared {
     fn run(&self) {
         let mut db = None;
         while let Some(job) = self.next() {
-            let trust = match &db {
+            // A bug in one read must not take the thread from all others; its caller is told that it was refused.
+            let trust = catch_unwind(AssertUnwindSafe(|| match &db {
                 Some(open) => job(Ok(open)),
                 None => match Db::open_reader(&self.file) {
                     Ok(open) => job(Ok(db.insert(open))),
                     Err(error) => job(Err(error)),
                 },
-            };
-            if trust == Trust::Reopen {
+            }));
+            if !matches!(trust, Ok(Trust::Keep)) {
                 db = None;
             }
         }
