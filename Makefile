@@ -3,6 +3,8 @@
 .PHONY: run build test test-full check fmt bench fuzz generate clean help
 
 ARGS ?=
+# Where `make run` keeps its data.
+DATA ?= target/dev
 FUZZ_SECONDS ?= 60
 
 help: ## lists these targets
@@ -10,7 +12,7 @@ help: ## lists these targets
 
 run: ## builds the server and runs it in development mode (ARGS="--port-offset 1000" and so on)
 	cargo build --release --package metronome-server
-	target/release/metronome --dev $(ARGS)
+	target/release/metronome --dev --data $(DATA) $(ARGS)
 
 build: ## builds every program, optimised
 	cargo build --release --workspace --bins
