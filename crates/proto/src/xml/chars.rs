@@ -87,6 +87,33 @@ fn has_control(bytes: &[u8]) -> bool {
     chunks.iter().any(|chunk| fold(chunk) != 0) || fold(rest) != 0
 }
 
+/// Bytes that [`find_any`] looks at itself before it calls the vectorised search, whose set-up costs more than most
+/// values are long.
+const NEAR_BYTES: usize = 32;
+
+/// Where the first of three bytes is.
+#[inline]
+pub(super) fn find_any(needles: [u8; 3], bytes: &[u8]) -> Option<usize> {
+    let (words, _) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().take(NEAR_BYTES / 8).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = needles.iter().fold(0, |found, &needle| found | zero_bytes(word ^ (LOW_BITS * u64::from(needle))));
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let from = NEAR_BYTES.min(words.len() * 8);
+    memchr::memchr3(needles[0], needles[1], needles[2], &bytes[from..]).map(|at| from + at)
+}
+
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+
+/// The top bit of each byte that is zero. A byte above a zero one may be marked wrongly, so only the lowest mark counts.
+#[inline]
+fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(LOW_BITS) & !word & (LOW_BITS << 7)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +126,20 @@ mod tests {
                 assert_eq!(check(&bytes), Ok(()));
                 bytes[at] = 0x0b;
                 assert_eq!(check(&bytes), Err(XmlError::NotWellFormed("control character")));
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_three_bytes_is_found_at_every_position() {
+        for len in 0..80 {
+            assert_eq!(find_any(*b"<&'", &vec![0xE9; len]), None);
+            for (at, needle) in (0..len).zip(b"<&'".iter().cycle()) {
+                let mut bytes = vec![b'%'; len];
+                bytes[at] = *needle;
+                bytes[at + 1..].fill(b'=');
+                bytes[len - 1] = *needle;
+                assert_eq!(find_any(*b"<&'", &bytes), Some(at));
             }
         }
     }

@@ -122,7 +122,7 @@ impl Element {
     }
 
     fn tag(&self) -> Option<StartTag<'_>> {
-        StartTag::read(&self.bytes[..self.head_end as usize])
+        StartTag::of(&self.bytes[..self.head_end as usize])
     }
 }
 

@@ -40,8 +40,13 @@ pub(crate) struct StartTag<'a> {
 impl<'a> StartTag<'a> {
     /// Reads the tag that `bytes` begin with.
     pub(crate) fn read(bytes: &'a [u8]) -> Option<StartTag<'a>> {
-        let len = tag_len(bytes)?;
-        let inside = &bytes[1..len - 1];
+        StartTag::of(&bytes[..tag_len(bytes)?])
+    }
+
+    /// Takes `bytes` as one tag, from `<` to `>`.
+    pub(crate) fn of(bytes: &'a [u8]) -> Option<StartTag<'a>> {
+        let len = bytes.len();
+        let inside = bytes.get(1..len.checked_sub(1)?)?;
         let (inside, empty) = match inside.strip_suffix(b"/") {
             Some(inside) => (inside, true),
             None => (inside, false),

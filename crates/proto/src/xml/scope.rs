@@ -65,34 +65,43 @@ impl Eq for Namespace {}
 
 /// The declarations of the stream header, by prefix; the empty prefix is the default namespace.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Outer(Vec<(Box<str>, Namespace)>);
+pub(super) struct Outer {
+    all: Vec<(Box<str>, Namespace)>,
+    /// Which one is the default.
+    default_at: Option<usize>,
+}
 
 impl Outer {
     /// A stream without prefixes, whose content is in this namespace.
     pub(super) fn default_only(name: &'static str) -> Outer {
-        Outer(vec![("".into(), Namespace::Static(name))])
+        Outer { all: vec![("".into(), Namespace::Static(name))], default_at: Some(0) }
     }
 
     /// The declarations of a start tag.
     pub(super) fn of_tag(tag: StartTag<'_>) -> Outer {
-        let declare = |(prefix, raw)| (Box::from(prefix), Namespace::of(&raw::attribute_value(raw)));
-        Outer(tag.declarations().map(declare).collect())
+        let declare = |(prefix, raw)| (Box::<str>::from(prefix), Namespace::of(&raw::attribute_value(raw)));
+        let all: Vec<_> = tag.declarations().map(declare).collect();
+        Outer { default_at: all.iter().position(|(prefix, _)| prefix.is_empty()), all }
     }
 
     pub(super) fn find(&self, prefix: &[u8]) -> Option<usize> {
-        self.0.iter().position(|(known, _)| known.as_bytes() == prefix)
+        self.all.iter().position(|(known, _)| known.as_bytes() == prefix)
     }
 
     pub(super) fn get(&self, at: usize) -> &Namespace {
-        &self.0[at].1
+        &self.all[at].1
+    }
+
+    pub(super) fn default_at(&self) -> Option<usize> {
+        self.default_at
     }
 
     pub(super) fn default_ns(&self) -> Namespace {
-        self.find(b"").map_or(Namespace::Static(""), |at| self.get(at).clone())
+        self.default_at.map_or(Namespace::Static(""), |at| self.get(at).clone())
     }
 
     pub(super) fn prefixes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(prefix, name)| (&**prefix, name.as_str()))
+        self.all.iter().map(|(prefix, name)| (&**prefix, name.as_str()))
     }
 
     pub(super) fn memory_usage(&self) -> usize {
@@ -100,7 +109,7 @@ impl Outer {
             Namespace::Static(_) => prefix.len(),
             Namespace::Shared(name) => prefix.len() + name.len() + 16,
         };
-        self.0.capacity() * size_of::<(Box<str>, Namespace)>() + self.0.iter().map(text).sum::<usize>()
+        self.all.capacity() * size_of::<(Box<str>, Namespace)>() + self.all.iter().map(text).sum::<usize>()
     }
 }
 

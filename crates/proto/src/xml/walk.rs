@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr3, memmem};
+use memchr::memmem;
 use smallvec::SmallVec;
 
 use super::chars::{self, COLON, INNER, NAME, START, WIDE};
@@ -226,7 +226,7 @@ impl Walk {
             let rest = &buf[self.pos..];
             let at = match rest.first() {
                 Some(b'<') => self.pos,
-                _ => match memchr3(b'<', b'&', b'>', rest) {
+                _ => match chars::find_any(*b"<&>", rest) {
                     Some(at) => self.pos + at,
                     None => {
                         self.pos = buf.len();
@@ -359,7 +359,7 @@ impl Walk {
 
     fn value(&mut self, buf: &[u8], limits: &Limits) -> Result<Step, XmlError> {
         loop {
-            let Some(at) = memchr3(self.quote, b'<', b'&', &buf[self.pos..]) else {
+            let Some(at) = chars::find_any([self.quote, b'<', b'&'], &buf[self.pos..]) else {
                 self.pos = buf.len();
                 return Ok(Step::More);
             };
@@ -447,7 +447,9 @@ impl Walk {
     fn attribute_done(&mut self, buf: &[u8], limits: &Limits) -> Result<(), XmlError> {
         let name = self.attribute;
         let all = name.all(buf);
-        if self.names.iter().any(|seen| seen.len == name.len && seen.all(buf) == all) {
+        // Length and first byte first: comparing whole names is a call.
+        let may_be_same = |seen: &Name| seen.len == name.len && buf[seen.start as usize] == all[0];
+        if self.names.iter().any(|seen| may_be_same(seen) && seen.all(buf) == all) {
             return Err(NotWellFormed("an attribute given twice"));
         }
         self.names.push(name);
@@ -609,6 +611,13 @@ impl Walk {
     }
 
     fn resolve(&self, prefix: &[u8], buf: &[u8], outer: &Outer) -> Resolved {
+        if prefix.is_empty() {
+            // The usual case, without looking at any bytes.
+            return match self.decls.iter().rposition(|decl| decl.prefix_len == 0) {
+                Some(at) => Resolved::Decl(at),
+                None => outer.default_at().map_or(Resolved::Nothing, Resolved::Outer),
+            };
+        }
         if prefix == b"xml" {
             return Resolved::Xml;
         }
@@ -646,36 +655,31 @@ fn skip_space(buf: &[u8], from: usize) -> usize {
 /// The qualified name at `start`, or `None` if its end is not in sight.
 fn name(buf: &[u8], start: usize, limits: &Limits) -> Result<Option<Name>, XmlError> {
     let most = usize::from(limits.name_bytes);
+    // One byte more than is allowed tells a name that is too long from one that ends there.
+    let window = &buf[start..buf.len().min(start + most + 1)];
     let mut classes = 0;
     let mut colon = 0;
-    let mut at = start;
-    loop {
-        let Some(&byte) = buf.get(at) else {
-            return if at - start > most { Err(Limit("name")) } else { Ok(None) };
-        };
+    let mut end = None;
+    for (at, &byte) in window.iter().enumerate() {
         let class = NAME[usize::from(byte)];
         if class == 0 {
+            end = Some(at);
             break;
         }
         if class == COLON {
-            if colon != 0 || at == start {
+            if colon != 0 || at == 0 {
                 return Err(NotWellFormed("a colon in a name"));
             }
-            colon = at - start;
-        }
-        if at - start > most {
-            return Err(Limit("name"));
+            colon = at;
         }
         classes |= class;
-        at += 1;
     }
-    let len = at - start;
-    if len > most {
-        return Err(Limit("name"));
-    }
+    let Some(len) = end else {
+        return if window.len() > most { Err(Limit("name")) } else { Ok(None) };
+    };
     let name = Name { start: start as u32, len: len as u16, colon: colon as u16 };
     let starts = |part: &[u8]| part.first().is_some_and(|&byte| NAME[usize::from(byte)] & (START | WIDE) != 0);
-    if !starts(&buf[start..at]) || !starts(name.local(buf)) {
+    if !starts(name.all(buf)) || !starts(name.local(buf)) {
         return Err(NotWellFormed("not a name"));
     }
     let judge = |part: &[u8]| part.is_ascii() || chars::is_name_part(part);
