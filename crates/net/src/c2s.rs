@@ -8,14 +8,19 @@ mod run;
 mod stream;
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
 
+use futures_util::future::BoxFuture;
 use metronome_host::options::{Kind, Setting};
 use metronome_host::server::Server;
 use tokio::net::TcpStream;
 
 use crate::admission::{Admission, Admitted};
 use crate::listen::Entry;
+use negotiate::{Bound, negotiate};
+use run::Run;
 
 /// How fast a client may send.
 pub const RATE: Setting = Setting::new(
@@ -43,25 +48,53 @@ pub const SETTINGS: &[Setting] = &[RATE, BURST];
 /// What a stream's negotiation works with.
 #[derive(Clone)]
 pub(crate) struct Context {
-    server: Arc<Server>,
-    admission: Arc<Admission>,
-    address: IpAddr,
+    pub(crate) server: Arc<Server>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) address: IpAddr,
 }
 
-/// Serves one connection from its first byte to its last.
-pub(crate) async fn serve(
-    server: Arc<Server>,
-    admission: Arc<Admission>,
-    socket: TcpStream,
-    address: IpAddr,
-    entry: Entry,
-    admitted: Admitted,
-) {
-    let context = Context { server, admission, address };
-    // Boxed: the memory of the negotiation is given back before the session begins.
-    let bound = Box::pin(negotiate::negotiate(context, socket, entry)).await;
-    if let Some(bound) = bound {
-        run::Run::new(bound).run().await;
+/// One connection from its first byte to its last. A future written by hand, because the compiler would keep room for the
+/// negotiation's result in the task of every idle session.
+pub(crate) struct Serve {
+    stage: Stage,
+    _admitted: Admitted,
+}
+
+enum Stage {
+    /// Boxed: its memory is given back before the session begins.
+    Negotiating(BoxFuture<'static, Option<Bound>>),
+    Running(Run),
+}
+
+/// Serves a connection that was admitted.
+pub(crate) fn serve(context: Context, socket: TcpStream, entry: Entry, admitted: Admitted) -> Serve {
+    Serve { stage: Stage::Negotiating(Box::pin(negotiate(context, socket, entry))), _admitted: admitted }
+}
+
+impl Future for Serve {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        if let Stage::Negotiating(negotiation) = &mut self.stage {
+            match ready!(negotiation.as_mut().poll(cx)) {
+                Some(bound) => self.stage = Stage::Running(Run::new(bound)),
+                None => return Poll::Ready(()),
+            }
+        }
+        match &mut self.stage {
+            Stage::Running(run) => Pin::new(run).poll(cx),
+            Stage::Negotiating(_) => Poll::Pending,
+        }
     }
-    drop(admitted);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_of_an_idle_session_is_small() {
+        assert!(size_of::<Run>() <= 576, "{}", size_of::<Run>());
+        assert!(size_of::<Serve>() <= 640, "{}", size_of::<Serve>());
+    }
 }

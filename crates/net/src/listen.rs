@@ -115,6 +115,6 @@ fn start(socket: TcpStream, peer: SocketAddr, entry: Entry, server: &Arc<Server>
         }
     };
     let _ = socket.set_nodelay(true);
-    let (server, admission) = (server.clone(), admission.clone());
-    tokio::spawn(c2s::serve(server, admission, socket, address, entry, admitted));
+    let context = c2s::Context { server: server.clone(), admission: admission.clone(), address };
+    tokio::spawn(c2s::serve(context, socket, entry, admitted));
 }

@@ -65,7 +65,8 @@ fn priority_of(stanza: &Stanza) -> Result<i8, Refuse> {
 fn to_own_sessions(stanza: &Stanza, session: &Session) -> Frame {
     let mut stanza = stanza.clone();
     stanza.to = Some(session.jid.bare());
-    Frame::whole(stanza.to_vec())
+    // Kept for as long as the session is available, so without room to spare.
+    Frame { head: stanza.to_vec().into_boxed_slice().into(), body: Default::default() }
 }
 
 /// Everyone's own presence to the session that has just become available (RFC 6121 section 4.3).

@@ -1,7 +1,6 @@
 //! A bound stream: one task that polls three independent parts, none of which waits for another — socket to in-flight list,
 //! the entries of that list, outbox to socket — and the pages of stored messages beside them.
 
-use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -90,6 +89,7 @@ enum Moved {
 impl Run {
     pub(super) fn new(bound: Bound) -> Run {
         let Bound { context, socket, scanner, unread, host, session, lang } = bound;
+        tracing::debug!(jid = session.jid.as_str(), mechanism = session.mechanism, "a session begins");
         let budget = Budget::new(host.values.rate(&RATE), host.values.bytes(&BURST), context.server.clock.steady_ms());
         Run {
             server: context.server,
@@ -112,26 +112,7 @@ impl Run {
         }
     }
 
-    /// Runs until the connection is over and everything that was read is settled.
-    pub(super) async fn run(mut self) {
-        tracing::debug!(jid = self.session.jid.as_str(), mechanism = self.session.mechanism, "a session begins");
-        poll_fn(|cx| {
-            // A panic in a handler closes this one stream.
-            match catch_unwind(AssertUnwindSafe(|| self.poll(cx))) {
-                Ok(poll) => poll,
-                Err(_) => {
-                    self.server.counters.panics.add();
-                    tracing::error!(jid = self.session.jid.as_str(), "a handler panicked; its stream is closed");
-                    Poll::Ready(())
-                }
-            }
-        })
-        .await;
-        presence::gone(&self.server, &self.session);
-        tracing::debug!(jid = self.session.jid.as_str(), "a session is over");
-    }
-
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+    fn poll_phases(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         loop {
             let moved = match self.phase {
                 Phase::Open => self.poll_open(cx),
@@ -386,7 +367,10 @@ impl Run {
     /// with the goodbye unread would reset the connection and prove nothing.
     fn poll_waiting(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         loop {
-            if self.goodbye && Pin::new(&mut self.socket).poll_shutdown(cx).is_pending() && self.poll_deadline(cx).is_pending() {
+            if self.goodbye
+                && Pin::new(&mut self.socket).poll_shutdown(cx).is_pending()
+                && self.poll_deadline(cx).is_pending()
+            {
                 return Poll::Pending;
             }
             let read = with_read_buffer(|buffer| {
@@ -436,6 +420,27 @@ impl Run {
     }
 }
 
+/// Ready once the connection is over and everything that was read is settled. A future of its own, not an `async fn`,
+/// because the compiler would keep two copies of it in the task of every idle session.
+impl Future for Run {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        // A panic in a handler closes this one stream.
+        match catch_unwind(AssertUnwindSafe(|| self.poll_phases(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(())) => tracing::debug!(jid = self.session.jid.as_str(), "a session is over"),
+            Err(_) => {
+                self.server.counters.panics.add();
+                tracing::error!(jid = self.session.jid.as_str(), "a handler panicked; its stream is closed");
+            }
+        }
+        presence::gone(&self.server, &self.session);
+        self.session.shut();
+        Poll::Ready(())
+    }
+}
+
 /// How much a client may still send now.
 struct Budget {
     bytes_per_second: u64,
@@ -476,15 +481,5 @@ impl Budget {
             self.wait = None;
             self.tokens = self.tokens.max(1);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_task_of_an_idle_session_is_small() {
-        assert!(size_of::<Run>() <= 640, "{}", size_of::<Run>());
     }
 }
