@@ -108,7 +108,7 @@ impl Received {
             return Err(Unreadable::NotStanza(element));
         };
         let head = Head::read(&element);
-        let content = element.into_content().in_client_namespace();
+        let content = element.into_content().of_stanza();
         let from = match head.from {
             Some(Err(())) => return Err(Unreadable::BadFrom),
             Some(Ok(ref from)) => Some(from.clone()),

@@ -80,6 +80,28 @@ fn a_stanza_of_a_server_has_the_same_content_as_a_client_s() {
     assert!(matches!(read("<message xmlns='jabber:server'/>"), Err(Unreadable::NotStanza(_))));
 }
 
+/// One side must not see a body where the other sees none.
+#[test]
+fn children_that_name_the_namespace_of_a_stream_inherit_it() {
+    let plain = stanza("<message>1<body>x<i/></body>2<y xmlns='urn:y'><z xmlns='jabber:server'/></y></message>");
+    for stream_ns in [ns::CLIENT, ns::SERVER] {
+        for body in [
+            "<body xmlns='jabber:client'>x<i/></body>",
+            "<body xmlns='jabber:server'>x<i/></body>",
+            "<body xmlns='jabber:&#115;erver'>x<i/></body>",
+            "<c:body xmlns:c='jabber:server'>x<c:i/></c:body>",
+        ] {
+            let xml = format!("<message>1{body}2<y xmlns='urn:y'><z xmlns='jabber:server'/></y></message>");
+            assert_eq!(read_in(&xml, stream_ns).unwrap().content, plain.content, "{body}");
+        }
+        let xml = format!("<m:message xmlns:m='{stream_ns}'>1<m:body>x<m:i/></m:body></m:message>");
+        let content = read_in(&xml, stream_ns).unwrap().content;
+        assert_eq!(&content.bytes()[..], b"1<body>x<i/></body>");
+    }
+    let many = format!("<message>{}<body xmlns='jabber:server'>x</body></message>", "<a/>".repeat(100));
+    assert!(stanza(&many).has(ns::CLIENT, "body"));
+}
+
 #[test]
 fn what_is_no_stanza_is_handed_back() {
     for xml in ["<foo/>", "<message xmlns='urn:x'/>", "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"] {

@@ -76,6 +76,11 @@ impl<'a> Child<'a> {
         Tree::read(self)
     }
 
+    /// Whether its namespace is declared on itself rather than inherited; for children that stand alone.
+    pub(super) fn declares_ns(&self) -> bool {
+        !self.tag.prefix().is_empty() || self.tag.declarations().any(|(prefix, _)| prefix.is_empty())
+    }
+
     pub(super) fn tag(&self) -> StartTag<'a> {
         self.tag
     }

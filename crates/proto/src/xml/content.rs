@@ -86,9 +86,37 @@ impl Content {
         self.inherited.as_str()
     }
 
-    /// The same bytes, with what inherits its namespace now in `jabber:client`: for stanzas of other streams.
-    pub(crate) fn in_client_namespace(self) -> Content {
-        Content { inherited: Namespace::Static(ns::CLIENT), ..self }
+    /// The content of a stanza, for streams of every kind: what inherits its namespace is in `jabber:client`, and a child
+    /// that names `jabber:client` or `jabber:server` itself inherits it too.
+    ///
+    /// Otherwise a `<body xmlns='jabber:server'>` would be nothing to us and a body to the next server. Copies nothing
+    /// if there is no such child.
+    pub(crate) fn of_stanza(self) -> Content {
+        let content = Content { inherited: Namespace::Static(ns::CLIENT), ..self };
+        let known = [ns::CLIENT, ns::SERVER];
+        if !content.index.may_declare(&content.bytes, &known) {
+            return content;
+        }
+        let scope = content.scope();
+        let mut children = ChildBytes::new(&content.index, &content.bytes);
+        let mut out = Vec::with_capacity(content.bytes.len());
+        let mut copied = 0;
+        while let Some(bytes) = children.next() {
+            let Some(child) =
+                Child::new(bytes, &scope).filter(|child| known.contains(&child.ns()) && child.declares_ns())
+            else {
+                continue;
+            };
+            let at = children.offset_of(bytes);
+            out.extend_from_slice(&content.bytes[copied..at]);
+            child.tree().in_client_namespace().write(&mut out, ns::CLIENT);
+            copied = at + bytes.len();
+        }
+        if copied == 0 {
+            return content;
+        }
+        out.extend_from_slice(&content.bytes[copied..]);
+        Content::parse(&out).unwrap_or_default()
     }
 
     /// Whether there is a child with this namespace and name. Parses nothing.

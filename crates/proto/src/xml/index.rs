@@ -73,6 +73,19 @@ impl Index {
         }
     }
 
+    /// Whether a child may declare one of these namespaces itself.
+    pub(super) fn may_declare(&self, all: &[u8], namespaces: &[&str]) -> bool {
+        let declares = |entry: &Entry| match entry.ns {
+            EntryNs::Inherited => false,
+            EntryNs::Odd(_) => true,
+            EntryNs::At { .. } => {
+                let found = self.ns_bytes(entry, all, "");
+                namespaces.iter().any(|ns| ns.as_bytes() == found)
+            }
+        };
+        self.more_from > 0 || self.entries.iter().any(declares)
+    }
+
     /// Notes a namespace that cannot be pointed at.
     pub(super) fn odd_ns(&mut self, name: &str) -> EntryNs {
         let odd = Arc::make_mut(self.odd.get_or_insert_default());

@@ -5,6 +5,7 @@ use super::child::Child;
 use super::raw::{self, Token, Tokens};
 use super::scope::{Namespace, Scope};
 use super::write;
+use crate::ns;
 
 /// An element with everything in it, owned.
 ///
@@ -153,6 +154,19 @@ impl Tree {
         let mut out = Vec::new();
         self.write(&mut out, parent_ns);
         out
+    }
+
+    /// The same with `jabber:client` wherever it says `jabber:server`. Recursion ends where the scanner's depth limit does.
+    pub(super) fn in_client_namespace(mut self) -> Tree {
+        if self.ns() == ns::SERVER {
+            self.ns = Namespace::Static(ns::CLIENT);
+        }
+        let inside = |node| match node {
+            Node::Element(tree) => Node::Element(tree.in_client_namespace()),
+            text => text,
+        };
+        self.nodes = self.nodes.into_iter().map(inside).collect();
+        self
     }
 
     fn write_head(&self, out: &mut Vec<u8>, parent_ns: &str) {
