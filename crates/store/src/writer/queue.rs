@@ -167,3 +167,61 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn job(load: usize, bytes: usize) -> Job<usize> {
+        let held = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        Job { permit: Permit { _held: held, bytes }, record: Record::default(), load }
+    }
+
+    fn taken(queue: &Queue<usize>, limits: &WriterLimits) -> Vec<usize> {
+        match queue.take(limits, Patience::None) {
+            Taken::Batch(jobs) => jobs.into_iter().map(|job| job.load).collect(),
+            Taken::Nothing | Taken::Closed => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_batch_ends_at_its_bounds_and_loses_nothing() {
+        let limits = WriterLimits { batch_records_max: 3, batch_bytes_max: 100, ..WriterLimits::default() };
+        let queue = Queue::new();
+        for (load, bytes) in [(1, 30), (2, 30), (3, 30), (4, 60), (5, 60), (6, 500), (7, 1)].into_iter() {
+            queue.push(Lane::Interactive, job(load, bytes));
+        }
+        assert_eq!(taken(&queue, &limits), [1, 2, 3], "three records");
+        assert_eq!(taken(&queue, &limits), [4], "a hundred bytes");
+        assert_eq!(taken(&queue, &limits), [5]);
+        assert_eq!(taken(&queue, &limits), [6], "one that is larger goes alone");
+        assert_eq!(taken(&queue, &limits), [7]);
+        assert_eq!(taken(&queue, &limits), [0; 0]);
+    }
+
+    #[test]
+    fn bulk_work_gets_a_small_part_of_each_batch() {
+        let limits = WriterLimits::default();
+        let queue = Queue::new();
+        (0..BULK_RECORDS_MAX * 2).for_each(|load| queue.push(Lane::Bulk, job(load, 1)));
+        queue.push(Lane::Interactive, job(100, 1));
+        let first = taken(&queue, &limits);
+        assert_eq!((first[0], first.len()), (100, 1 + BULK_RECORDS_MAX));
+        queue.push(Lane::Interactive, job(101, 1));
+        assert_eq!(taken(&queue, &limits)[..2], [101, BULK_RECORDS_MAX]);
+    }
+
+    #[test]
+    fn a_closed_queue_is_emptied_and_takes_no_more() {
+        let queue = Queue::new();
+        queue.push(Lane::Interactive, job(1, 1));
+        queue.close();
+        queue.push(Lane::Interactive, job(2, 1));
+        assert_eq!(taken(&queue, &WriterLimits::default()), [1]);
+        assert!(matches!(queue.take(&WriterLimits::default(), Patience::Forever), Taken::Closed));
+    }
+}

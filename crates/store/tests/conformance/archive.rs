@@ -6,7 +6,9 @@ use metronome_model::{Direction, Keep, Op, Outcome, Record};
 use metronome_store::Counts;
 use metronome_store::archive::PAGE_BYTES_MAX;
 
-use crate::world::{UNSEEN_MAX, World, body, done, id, ids, kept_until_seen, message, read, received, seen, sent};
+use crate::world::{
+    UNSEEN_MAX, World, body, done, id, ids, kept_until_seen, message, read, received, seen, sent, without_unseen,
+};
 
 over_each_backend!(
     a_message_is_one_row_for_each_side,
@@ -19,6 +21,7 @@ over_each_backend!(
     a_record_is_all_or_nothing,
     a_record_with_several_stanzas_numbers_them_in_order,
     archives_do_not_mix,
+    a_long_archive_is_found_again_at_its_end,
 );
 
 fn a_message_is_one_row_for_each_side(world: &mut World) {
@@ -139,4 +142,21 @@ fn archives_do_not_mix(world: &mut World) {
         assert!(rows.iter().all(|row| body(row) == owner.to_string() && row.owner == owner));
         assert_eq!(read(world.store.counts(owner)), Counts { last_id: 3, rows: 3, unseen: 3 });
     }
+}
+
+fn a_long_archive_is_found_again_at_its_end(world: &mut World) {
+    let (alice, bob) = (world.add("alice", 1), world.add("bob", 2));
+    world.one(received(alice, "first"));
+    for _ in 0..3 {
+        let many: Vec<_> = (0..900).map(|_| without_unseen(sent(alice, bob, "hello"))).collect();
+        assert!(world.batch(many).iter().all(Outcome::is_done));
+        world.reopen();
+        world.one(received(alice, "again"));
+    }
+    world.reopen();
+    assert_eq!(read(world.store.counts(alice)), Counts { last_id: 2704, rows: 2704, unseen: 4 });
+    assert_eq!(world.unseen(alice), [1, 902, 1803, 2704]);
+    world.one(seen(alice, &[(1, 902)]));
+    assert_eq!(world.one(received(alice, "last")), done(&[2705]));
+    assert_eq!(world.unseen(alice), [1803, 2704, 2705]);
 }

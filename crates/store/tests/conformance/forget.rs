@@ -3,7 +3,7 @@
 use metronome_model::{Op, Outcome, Record};
 use metronome_store::Counts;
 
-use crate::world::{World, add, done, id, places_of, read, received, sent, table_sizes};
+use crate::world::{World, add, done, id, places_of, read, received, sent, table_sizes, without_unseen};
 
 over_each_backend!(
     a_forgotten_account_is_gone_at_once,
@@ -67,15 +67,6 @@ fn nothing_remains_of_a_forgotten_account(world: &mut World) {
     let sizes = table_sizes(&file);
     let left = |name| sizes[name];
     assert_eq!(["accounts", "account_keys", "archive", "stanzas", "archive_heads", "tombstones"].map(left), [0; 6]);
-}
-
-fn without_unseen(mut record: Record) -> Record {
-    for op in &mut record.ops {
-        if let Op::Append { unseen, .. } = op {
-            *unseen = false;
-        }
-    }
-    record
 }
 
 fn a_removal_cut_short_goes_on_after_a_restart(world: &mut World) {
