@@ -258,6 +258,13 @@ pub(crate) fn has_test(code: &str, name: &str) -> bool {
         .any(|at| words[at] == "fn" && words[at + 1] == name && is_marked_test(&words, at))
 }
 
+/// Whether `code` names `name` in the list of a call of the macro `list`, as in `list!(one, two)`.
+pub(crate) fn is_listed(code: &str, list: &str, name: &str) -> bool {
+    let words = tokens(code);
+    let calls = (0..words.len()).filter(|at| words[*at] == list && words.get(at + 1) == Some(&"!"));
+    calls.into_iter().any(|at| words[at + 2..].iter().take_while(|word| **word != ";").any(|word| *word == name))
+}
+
 /// Whether an attribute above the item at `at` ends in `test`, such as `#[test]` or `#[tokio::test(..)]`.
 fn is_marked_test(words: &[&str], at: usize) -> bool {
     let begin = words[..at].iter().rposition(|word| matches!(*word, "}" | ";" | "{")).map_or(0, |end| end + 1);
@@ -325,6 +332,13 @@ mod tests {
             assert!(declares(code, name), "{name}");
         }
         assert!(!declares(code, "walk"));
+    }
+
+    #[test]
+    fn a_macro_may_list_its_tests() {
+        let code = "over_each_backend!(one, two,); fn one() {} fn three() {}";
+        assert!(is_listed(code, "over_each_backend", "two"));
+        assert!(!is_listed(code, "over_each_backend", "three"));
     }
 
     #[test]

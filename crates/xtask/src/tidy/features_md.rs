@@ -15,6 +15,9 @@ const PAGE: &str = "FEATURES.md";
 /// A letter of rows, and how many there are: rows are numbered from 1 without gaps.
 const PARTS: &[(char, usize)] = &[('A', 180), ('S', 25), ('B', 30)];
 
+/// The macro that makes a test per backend from each function that it lists, and the modules it puts them into.
+const PER_BACKEND: (&str, &[&str]) = ("over_each_backend", &["memory", "sqlite"]);
+
 /// One row of the page.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
@@ -171,8 +174,15 @@ fn test_exists(root: &Path, parts: &[String]) -> Result<bool> {
     }
     let Some((target, modules)) = modules.split_first() else { return Ok(false) };
     for (start, children) in target_roots(&base, target) {
-        if let Some(file) = follow(children, start, modules)?
+        if let Some(file) = follow(children.clone(), start.clone(), modules)?
             && file_has_test(&file, function)?
+        {
+            return Ok(true);
+        }
+        if let Some((backend, modules)) = modules.split_last()
+            && PER_BACKEND.1.contains(&backend.as_str())
+            && let Some(file) = follow(children, start, modules)?
+            && source::is_listed(&code_of(&file)?, PER_BACKEND.0, function)
         {
             return Ok(true);
         }
@@ -214,8 +224,11 @@ fn follow(children: PathBuf, file: PathBuf, modules: &[String]) -> Result<Option
 }
 
 fn file_has_test(file: &Path, function: &str) -> Result<bool> {
-    let code = source::code_only(&tree::text_of(file)?.unwrap_or_default());
-    Ok(source::has_test(&code, function))
+    Ok(source::has_test(&code_of(file)?, function))
+}
+
+fn code_of(file: &Path) -> Result<String> {
+    Ok(source::code_only(&tree::text_of(file)?.unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -254,6 +267,8 @@ mod tests {
         };
         assert!(exists("xtask::tidy::features_md::tests::a_proof_must_exist"));
         assert!(exists("metronome_xtask::source::tests::items_are_found_by_name"));
+        assert!(exists("store::conformance::accounts::sqlite::an_account_is_found_by_name_and_id"));
+        assert!(!exists("store::conformance::accounts::sqlite::account"), "a function that no list names is no test");
         assert!(!exists("xtask::tidy::features_md::tests::absent"));
         assert!(!exists("xtask::tidy::features_md::tests"), "a module is no test");
         assert!(!exists("xtask::tidy::features_md::check"), "a function without #[test] is no test");
