@@ -1,9 +1,10 @@
 //! Message archives in SQLite: one thin row per owner and message, pointing at the stanza, which is stored once for
-//! the sender's and the recipient's row together. Measured against fat rows with an index of their own this saves one
-//! of four insertions and half of the bytes.
+//! the sender's and the recipient's row together. Measured with 200 owners this takes the CPU time of fat rows with an
+//! index of their own, and half of the bytes.
 //!
 //! Appending writes no head: the end of an archive is its highest key. A head is written when rows are seen, because
-//! then rows below it may go; it also makes everything up to `seen_to` seen without touching those rows.
+//! then rows below it may go; it also makes everything up to `seen_to` seen without touching those rows. A partial
+//! index of the unseen rows instead cost each message a third more.
 
 use std::sync::Arc;
 
