@@ -7,6 +7,7 @@ use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Offered;
 use metronome_model::{AccountId, Outcome};
+use metronome_proto::ns;
 use metronome_proto::payload::stanza_id;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
@@ -91,12 +92,18 @@ fn volatile_message(server: &Server, env: &mut Envelope, owner: AccountId) {
             Offered::Full | Offered::Gone => server.counters.dropped.add(),
         }
     }
-    if taken == 0 && audience.direct {
-        return;
-    }
-    // RFC 6121 section 8.5.3.2.1: a room's message to a resource that has left is told to the room.
-    if taken == 0 && env.stanza.kind == Kind::Message(MessageType::Groupchat) {
+    if taken == 0 && tells_sender(&env.stanza) {
         finish::refuse(server, env, Refuse::Bounce(StanzaError::new(Condition::ServiceUnavailable)));
+    }
+}
+
+/// Whether the sender hears of it when nobody took a message that is not stored: a room must know that an occupant has left
+/// (RFC 6121 section 8.5.3.2.1), and people that their words were not kept; nobody needs to hear of a lost chat state.
+fn tells_sender(stanza: &Stanza) -> bool {
+    match stanza.kind {
+        Kind::Message(MessageType::Groupchat) => true,
+        Kind::Message(MessageType::Chat | MessageType::Normal) => stanza.has(ns::CLIENT, "body"),
+        _ => false,
     }
 }
 

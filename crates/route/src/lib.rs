@@ -13,34 +13,33 @@ mod iq;
 mod message;
 mod order;
 pub mod presence;
+mod queue;
 pub mod timers;
 pub mod workers;
 
 use std::sync::Arc;
 
 use metronome_host::envelope::Envelope;
-use metronome_host::hosts::Host;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::stanza::{Kind, Received};
 
 use crate::inflight::InFlight;
 
+/// The synchronisation types of the parts that are model-checked; `tests/model.rs` gives them other ones.
+pub(crate) use metronome_host::sync;
+
 /// Takes one stanza of a client into its in-flight list: stamps `from` and fixes the rules it is handled under.
 ///
 /// The caller has made sure that the list has room ([`InFlight::has_room`]) and polls it afterwards.
-pub fn from_client(
-    server: &Arc<Server>,
-    session: &Arc<Session>,
-    host: &Arc<Host>,
-    read: Received,
-    list: &mut InFlight,
-) {
+pub fn from_client(server: &Arc<Server>, session: &Arc<Session>, read: Received, list: &mut InFlight) {
     server.counters.stanzas_in.add();
     let stanza = read.stamp(session.jid.clone());
     if matches!(stanza.kind, Kind::Iq(_)) && iq::is_answer(server, session, &stanza) {
         return;
     }
+    // The rules of this moment: a reload counts from the next stanza on, and never midway through one.
+    let Some(host) = server.hosts.load().get(session.jid.domain()).cloned() else { return };
     let order = order::of(server, &stanza);
-    list.push(order, Envelope::new(host.clone(), session.clone(), stanza, None));
+    list.push(order, Envelope::new(host, session.clone(), stanza, None));
 }

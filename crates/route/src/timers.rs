@@ -57,15 +57,22 @@ pub fn tick(server: &Server) {
 }
 
 fn visit(session: &Session, now_ms: u64, idle_ms: u64, answer_ms: u64) {
-    if session
-        .pinged_since_ms()
-        .is_some_and(|since_ms| now_ms.saturating_sub(since_ms.max(session.heard_ms())) > answer_ms)
+    if let Some(since_ms) = session.pinged_since_ms()
+        && is_overdue(now_ms, since_ms, session.heard_ms(), answer_ms)
     {
         session.close(Condition::ConnectionTimeout, Some("a ping was not answered"));
         return;
     }
     let idle = now_ms.saturating_sub(session.heard_ms()) > idle_ms;
     session.ping(now_ms, idle, |number| ping::ask(&session.jid.domain_jid(), &session.jid, number));
+}
+
+/// A silent client is given up after the time for an answer. One that talks on may have the ping still before it on a slow
+/// line, and gets more time; but without an answer it proves nothing, so not for ever.
+fn is_overdue(now_ms: u64, asked_ms: u64, heard_ms: u64, answer_ms: u64) -> bool {
+    const PATIENCE: u64 = 5;
+    now_ms.saturating_sub(asked_ms.max(heard_ms)) > answer_ms
+        || now_ms.saturating_sub(asked_ms) > answer_ms.saturating_mul(PATIENCE)
 }
 
 /// Submits the proofs of receipt: one record for each owner, so that an account that was deleted meanwhile spoils nobody

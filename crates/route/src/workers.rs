@@ -1,18 +1,16 @@
 //! What is committed is delivered by a fixed set of workers, one per core; an owner always has the same worker, so
 //! delivery order is commit order for each owner. A worker never awaits while it runs a record.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::server::{Load, Server};
-use metronome_host::sync::Mutex;
 use metronome_model::{AccountId, Outcome};
 use metronome_store::{Committed, Permit};
 
 use crate::deliver;
+use crate::queue::Queue;
 
 /// Records that a worker runs before it lets other tasks of its thread go on.
 const TURN: usize = 128;
@@ -20,18 +18,7 @@ const TURN: usize = 128;
 /// The workers' queues. They hold only what the writer's permits allow, 32 MiB in all.
 #[derive(Clone)]
 pub struct Workers {
-    queues: Arc<[Queue]>,
-}
-
-#[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Work>,
-    waker: Option<Waker>,
+    queues: Arc<[Queue<Work>]>,
 }
 
 /// One record to deliver. Dropping it returns its permit and settles its stanza.
@@ -75,39 +62,12 @@ impl Workers {
     pub async fn run(self, server: Arc<Server>, index: usize) {
         let mut turn = Vec::with_capacity(TURN);
         loop {
-            std::future::poll_fn(|cx| self.queues[index].poll_turn(cx, &mut turn)).await;
+            std::future::poll_fn(|cx| self.queues[index].poll_take(cx, &mut turn, TURN)).await;
             for work in turn.drain(..) {
                 run(&server, work);
             }
             tokio::task::yield_now().await;
         }
-    }
-}
-
-impl Queue {
-    fn push(&self, share: Vec<Work>) {
-        if share.is_empty() {
-            return;
-        }
-        let waker = {
-            let mut state = self.state.lock();
-            state.waiting.extend(share);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn poll_turn(&self, cx: &mut Context<'_>, turn: &mut Vec<Work>) -> Poll<()> {
-        let mut state = self.state.lock();
-        if state.waiting.is_empty() {
-            state.waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        let count = state.waiting.len().min(TURN);
-        turn.extend(state.waiting.drain(..count));
-        Poll::Ready(())
     }
 }
 

@@ -211,7 +211,7 @@ impl Run {
                 if read.lang.is_none() {
                     read.lang.clone_from(&self.lang);
                 }
-                metronome_route::from_client(&self.server, &self.session, &self.host, read, &mut self.list);
+                metronome_route::from_client(&self.server, &self.session, read, &mut self.list);
             }
             Err(Unreadable::Refused(refused)) => {
                 if let Some(reply) = refused.into_reply(self.host.name.clone(), self.session.jid.clone()) {
