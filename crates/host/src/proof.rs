@@ -81,7 +81,12 @@ impl Proof {
         self.ping.is_none() && !self.open.is_empty()
     }
 
-    /// Starts a ping that covers everything given so far; answers its number.
+    /// The number of the next ping.
+    pub fn next_ping(&self) -> u64 {
+        self.pings + 1
+    }
+
+    /// Starts the next ping, which covers everything given so far; answers its number.
     pub fn ask(&mut self, now_ms: u64) -> u64 {
         self.pings += 1;
         self.ping = Some((self.pings, now_ms));

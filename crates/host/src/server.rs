@@ -6,14 +6,17 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use metronome_model::{AccountId, Outcome, Record};
-use metronome_store::{Reads, Writer};
+use metronome_proto::jid::Jid;
+use metronome_store::{Committed, Opened, Reads, StoreError, Writer, WriterLimits};
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::envelope::Envelope;
 use crate::facts::Facts;
-use crate::hosts::Hosts;
+use crate::feature::Feature;
+use crate::hosts::{Host, Hosts, UNSEEN};
+use crate::options::Values;
 use crate::registry::Registry;
 use crate::rng::Rng;
 use crate::sessions::Sessions;
@@ -109,7 +112,54 @@ impl std::fmt::Debug for Server {
     }
 }
 
+/// What a server in a test is made of.
+#[doc(hidden)]
+pub struct ForTest {
+    /// Mostly the memory store, with the switches of `metronome_store::backend::faults` before it.
+    pub opened: Opened,
+    /// All settings of the features and of the crates below.
+    pub values: Values,
+    /// What the server answers.
+    pub features: &'static [&'static Feature],
+    /// The served domains.
+    pub domains: &'static [&'static str],
+    /// Of every random byte.
+    pub seed: u64,
+}
+
 impl Server {
+    /// A server without sockets, timers and workers, with a clock that the test moves. `committed` is what
+    /// [`Writer::start`] calls. Panics if a domain is not one.
+    #[doc(hidden)]
+    pub fn for_test(
+        parts: ForTest,
+        committed: impl FnMut(Vec<Committed<Load>>) + Send + 'static,
+    ) -> Result<Arc<Server>, StoreError> {
+        /// Some Sunday in 2001.
+        const START_MS: u64 = 1_000_000_000_000;
+        let ForTest { opened, values, features, domains, seed } = parts;
+        let registry = Arc::new(Registry::new(features));
+        let host = |domain: &&str| {
+            Host::new(Jid::parse(domain).expect("a test serves domains"), values.clone(), registry.clone(), None)
+        };
+        let hosts = Hosts::new(values.clone(), domains.iter().map(host).collect());
+        let limits = WriterLimits { unseen_max: values.count(&UNSEEN), ..WriterLimits::default() };
+        Ok(Arc::new(Server {
+            hosts: ArcSwap::from_pointee(hosts),
+            sessions: Sessions::default(),
+            store: opened.store,
+            writer: Writer::start(opened.backend, limits, committed)?,
+            facts: Facts::default(),
+            registry,
+            clock: Clock::manual(START_MS),
+            rng: Rng::seeded(seed),
+            counters: Counters::default(),
+            fake_salt_secret: Box::default(),
+            seen: Mutex::default(),
+            control: Control::default(),
+        }))
+    }
+
     /// Makes a change durable and waits for the outcome; for changes that come from commands, not from stanzas.
     pub async fn commit(&self, record: Record) -> Outcome {
         const BYTES: usize = 4096;

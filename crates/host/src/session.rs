@@ -326,10 +326,9 @@ impl Session {
     pub fn ping(&self, now_ms: u64, idle: bool, frame: impl FnOnce(u64) -> Frame) {
         self.change(|state| {
             let due = state.proof.wants_ping() || (idle && state.proof.asked_since_ms().is_none());
-            if due && !state.outbox.is_closing() {
-                let number = state.proof.ask(now_ms);
-                // A full outbox has its own deadline; the answer to a ping that never left cannot come.
-                let _ = state.outbox.push(frame(number));
+            // With a full outbox it is asked again at the next tick: the answer to a ping that never left cannot come.
+            if due && state.outbox.push(frame(state.proof.next_ping())) == Pushed::Queued {
+                state.proof.ask(now_ms);
             }
         });
     }
@@ -399,5 +398,117 @@ impl State {
             }
             Pushed::Gone => Offered::Gone,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::outbox::FRAMES_MAX;
+
+    fn session() -> Session {
+        let bound = Bound {
+            jid: Jid::parse("alice@localhost/x").unwrap(),
+            account: AccountId::from_bytes([7; 16]),
+            since_ms: 0,
+            heard_ms: 0,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            mechanism: "PLAIN",
+        };
+        Session::new(bound, 1)
+    }
+
+    fn frame() -> Frame {
+        Frame::whole(b"<a/>".to_vec())
+    }
+
+    fn live() -> Session {
+        let session = session();
+        session.set_presence(Some(Presence { priority: 0, frame: frame() }));
+        session.caught_up(0);
+        session
+    }
+
+    fn drain(session: &Session) -> usize {
+        let mut out = Vec::new();
+        let _ = session.poll_drain(&mut Context::from_waker(std::task::Waker::noop()), &mut out, usize::MAX);
+        out.len() / frame().len()
+    }
+
+    #[test]
+    fn a_ping_that_finds_no_room_is_asked_again() {
+        let session = live();
+        assert_eq!(session.offer(1, frame()), Offered::Queued);
+        while session.offer_volatile(frame()) == Offered::Queued {}
+        session.ping(5, false, |_| frame());
+        assert_eq!(session.pinged_since_ms(), None, "it never left");
+        assert_eq!(drain(&session), FRAMES_MAX);
+        session.ping(6, false, |_| frame());
+        assert_eq!(session.pinged_since_ms(), Some(6));
+        assert_eq!(session.pong(1), Some(vec![(1, 1)]));
+    }
+
+    #[test]
+    fn stored_messages_that_find_no_room_are_read_again_and_others_are_refused() {
+        let session = live();
+        for id in 1..=FRAMES_MAX as u64 {
+            assert_eq!(session.offer(id, frame()), Offered::Queued);
+        }
+        let next = FRAMES_MAX as u64 + 1;
+        assert_eq!(session.offer(next, frame()), Offered::Deferred);
+        assert_eq!(session.offer_volatile(frame()), Offered::Full);
+        assert_eq!(session.offer(next + 1, frame()), Offered::Deferred);
+        assert_eq!(drain(&session), FRAMES_MAX);
+        let at = session.catch_up().unwrap();
+        assert_eq!((at.after, at.noted, at.from), (next - 1, next + 1, From::Handed));
+    }
+
+    #[test]
+    fn more_separate_ids_than_can_be_proved_wait_in_the_store() {
+        let session = live();
+        let mut id = 0;
+        while session.offer(id + 2, frame()) == Offered::Queued {
+            id += 2;
+        }
+        assert_eq!(id as usize, 2 * crate::proof::RANGES_MAX);
+        drain(&session);
+        assert!(session.catch_up().is_none(), "nothing more is handed out before a ping covers what was");
+        session.ping(1, false, |_| frame());
+        assert_eq!(session.catch_up().unwrap().after, id);
+        assert_eq!(session.pong(1).unwrap().len(), crate::proof::RANGES_MAX);
+    }
+
+    #[test]
+    fn a_full_address_gets_messages_before_its_presence_and_not_once_more_after_it() {
+        let session = session();
+        assert_eq!(session.offer(1, frame()), Offered::Deferred);
+        assert_eq!(session.offer_direct(2, frame()), Offered::Queued);
+        session.set_presence(Some(Presence { priority: 0, frame: frame() }));
+        assert!(session.catch_up_with(1, frame));
+        assert!(session.catch_up_with(2, || panic!("it has this one")));
+        session.caught_up(2);
+        assert_eq!(drain(&session), 2);
+    }
+
+    #[test]
+    fn answers_that_nobody_reads_end_the_stream() {
+        let session = session();
+        for _ in 0..=FRAMES_MAX {
+            session.answer(frame());
+        }
+        assert!(session.is_closing());
+        assert_eq!(session.offer_volatile(frame()), Offered::Gone);
+    }
+
+    #[test]
+    fn an_ended_session_takes_nothing_and_tells_its_last_presence_once() {
+        let session = live();
+        assert!(session.end().is_some());
+        assert!(session.end().is_none());
+        assert_eq!(session.offer(1, frame()), Offered::Gone);
+        assert_eq!(session.offer_direct(1, frame()), Offered::Gone);
+        assert!(session.catch_up().is_none());
     }
 }

@@ -1,0 +1,176 @@
+//! A disk that fails and stalls: what senders hear, what recipients see, and what goes on meanwhile.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use metronome_model::Unavailable;
+use metronome_route::inflight::ENTRIES_MAX;
+use world::{World, bodies, ids};
+
+const PING: &str = "<iq type='get' to='localhost' id='p'><ping xmlns='urn:xmpp:ping'/></iq>";
+
+fn chat(to: &str, body: impl std::fmt::Display) -> String {
+    format!("<message to='{to}' type='chat' id='{body}'><body>{body}</body></message>")
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_told_to_the_sender_and_nobody_saw_the_message() {
+    for (why, condition) in [
+        (Unavailable::DiskFull, "<resource-constraint"),
+        (Unavailable::Disk, "<internal-server-error"),
+        (Unavailable::Corrupt, "<internal-server-error"),
+    ] {
+        let world = World::new().await;
+        let (mut alice, mut bob) =
+            (world.available("alice@localhost/a").await, world.available("bob@localhost/b").await);
+        world.faults.fail_commits(1, why);
+        alice.send(&chat("bob@localhost", "lost"));
+        let answer = alice.settled().await;
+        assert!(
+            answer.contains("type='error'") && answer.contains(condition) && answer.contains("id='lost'"),
+            "{answer}"
+        );
+        assert!(answer.contains("type='wait'"), "the sender may try again: {answer}");
+        assert!(world.rows("bob").await.is_empty() && world.rows("alice").await.is_empty());
+
+        // The same disk a moment later.
+        alice.send(&chat("bob@localhost", "kept"));
+        assert_eq!(alice.settled().await, "");
+        let seen = bob.until("</message>").await;
+        assert_eq!(bodies(&seen), ["kept"]);
+        assert_eq!(world.unseen("bob").await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_append_that_fails_in_its_batch_is_tried_alone_and_harms_no_other() {
+    let world = World::new().await;
+    let (mut alice, mut bob) = (world.available("alice@localhost/a").await, world.available("bob@localhost/b").await);
+    world.faults.stall();
+    for body in ["1", "2", "3"] {
+        alice.send(&chat("bob@localhost", body));
+    }
+    world.faults.fail_appends(1, Unavailable::Disk);
+    world.faults.release();
+    assert_eq!(alice.settled().await, "", "one failure of a batch is mended by trying its records one by one");
+    let seen = bob.until("<body>3</body>").await;
+    assert_eq!(bodies(&seen), ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_not_an_error() {
+    let world = World::new().await;
+    let (mut alice, mut bob) = (world.available("alice@localhost/a").await, world.available("bob@localhost/b").await);
+    world.faults.fail_commits_after_storing(1, Unavailable::Disk);
+    alice.send(&chat("bob@localhost", "once"));
+    assert_eq!(alice.settled().await, "");
+    bob.until("</message>").await;
+    assert_eq!(bob.so_far().await, "");
+    assert_eq!((world.rows("bob").await.len(), world.rows("alice").await.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn while_the_disk_stalls_pings_are_answered_until_64_stanzas_wait() {
+    let world = World::new().await;
+    let (mut alice, mut bob) = (world.available("alice@localhost/a").await, world.available("bob@localhost/b").await);
+    world.faults.stall();
+    for number in 0..ENTRIES_MAX - 1 {
+        alice.send(&chat("bob@localhost", number));
+        if number == 0 {
+            alice.turn().await;
+            let faults = world.faults.clone();
+            tokio::task::spawn_blocking(move || faults.wait_until_stalled()).await.unwrap();
+        }
+    }
+    assert!(alice.list.has_room());
+    alice.send(PING);
+    alice.until("id='p' type='result'/>").await;
+    // A settled stanza in the middle keeps its place until those before it are settled.
+    alice.turn().await;
+    assert!(!alice.list.has_room(), "the 65th stanza is not read");
+    // Nobody has seen what is not stored, and other streams go on.
+    assert_eq!(bob.so_far().await, "");
+    world.faults.release();
+    assert_eq!(alice.settled().await, "");
+    assert!(alice.list.has_room());
+    bob.wait(|bob| bodies(&bob.text).len() == ENTRIES_MAX - 1).await;
+    let seen = std::mem::take(&mut bob.text);
+    assert_eq!(bodies(&seen), (0..ENTRIES_MAX - 1).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert!(ids(&seen).is_sorted_by(|a, b| a < b));
+}
+
+#[tokio::test]
+async fn what_is_not_stored_waits_for_its_own_address_only() {
+    let world = World::new().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let mut bob = world.available("bob@localhost/b").await;
+    let mut carol = world.available("carol@localhost/c").await;
+    world.faults.stall();
+    let state = |to: &str| {
+        format!("<message to='{to}' type='chat'><paused xmlns='http://jabber.org/protocol/chatstates'/></message>")
+    };
+    alice.send(&chat("bob@localhost", "first"));
+    alice.send(&state("bob@localhost"));
+    alice.send(&state("carol@localhost"));
+    alice.turn().await;
+    // Carol gets hers though the disk stands still; Bob's stands behind the message before it.
+    carol.until("<paused").await;
+    assert_eq!(bob.so_far().await, "");
+    world.faults.release();
+    alice.settled().await;
+    let seen = bob.until("</message>").await + &bob.until("</message>").await;
+    assert!(seen.find("first").unwrap() < seen.find("<paused").unwrap(), "{seen}");
+}
+
+#[tokio::test]
+async fn presence_waits_for_everything_before_it_and_everything_behind_it_waits() {
+    let world = World::new().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let mut other = world.available("alice@localhost/other").await;
+    let mut carol = world.available("carol@localhost/c").await;
+    alice.until("a@localhost/other' to='alice@localhost'/>".trim_start_matches('a')).await;
+    world.faults.stall();
+    alice.send(&chat("bob@localhost", "stored"));
+    alice.send("<presence><show>away</show></presence>");
+    alice.send("<message to='carol@localhost' type='headline'><body>behind</body></message>");
+    alice.send(PING);
+    alice.until("id='p' type='result'/>").await;
+    assert_eq!(other.so_far().await, "");
+    assert_eq!(carol.so_far().await, "");
+    world.faults.release();
+    alice.settled().await;
+    other.until("<show>away</show>").await;
+    carol.until("behind").await;
+}
+
+#[tokio::test]
+async fn a_request_to_an_account_is_answered_behind_the_messages_before_it() {
+    let world = World::new().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    world.faults.stall();
+    alice.send(&chat("bob@localhost", "m"));
+    alice.send("<iq type='get' to='bob@localhost' id='ask'><ping xmlns='urn:xmpp:ping'/></iq>");
+    alice.send(PING);
+    // The answer of the host overtakes, the account's does not.
+    let first = alice.until("id='p' type='result'/>").await;
+    assert!(!first.contains("id='ask'"), "{first}");
+    assert_eq!(alice.so_far().await, "");
+    world.faults.release();
+    let answer = alice.settled().await;
+    assert!(answer.contains("id='ask'") && answer.contains("<service-unavailable"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_settles_what_it_had_sent() {
+    let world = World::new().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    world.faults.stall();
+    alice.send(&chat("bob@localhost", "1"));
+    alice.send(&chat("bob@localhost", "2"));
+    alice.turn().await;
+    metronome_route::presence::gone(&world.server, &alice.session);
+    alice.session.shut();
+    world.faults.release();
+    alice.settled().await;
+    assert_eq!(world.unseen("bob").await.len(), 2);
+}
