@@ -60,6 +60,17 @@ fn memory_stays_within_1_6_times_the_input() {
     }
 }
 
+/// Trees are for cold paths, but a peer chooses what is in them.
+#[test]
+fn a_tree_is_bounded_although_its_namespace_is_long() {
+    let xml = format!("<iq><q xmlns='{}'>{}</q></iq>", "u".repeat(1000), "<a/>".repeat(8000));
+    let Ok(Some(Item::Element(element))) = Scanner::elements(Limits::CLIENT).next(&mut xml.as_bytes()) else {
+        panic!()
+    };
+    let info = measure(|| drop(element.tree()));
+    assert!(info.bytes_max < 64 * xml.len() as u64, "{} bytes for {}", info.bytes_max, xml.len());
+}
+
 #[test]
 fn an_idle_connection_holds_no_buffer() {
     let stream = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='x' version='1.0'>\

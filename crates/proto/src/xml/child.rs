@@ -71,7 +71,7 @@ impl<'a> Child<'a> {
         self.bytes
     }
 
-    /// An owned copy, for code that keeps or changes it. Costs about twenty times the bytes at worst: not for routing.
+    /// An owned copy, for code that keeps or changes it. Costs up to sixty times the bytes at worst: not for routing.
     pub fn tree(&self) -> Tree {
         Tree::read(self)
     }

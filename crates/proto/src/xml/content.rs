@@ -121,7 +121,8 @@ impl Content {
 
     /// Whether there is a child with this namespace and name. Parses nothing.
     pub fn has(&self, ns: &str, name: &str) -> bool {
-        self.child(ns, name).is_some()
+        let is_indexed = self.index.find(&self.bytes, self.inherited(), ns, name).is_some();
+        is_indexed || (self.index.more_from > 0 && self.child(ns, name).is_some())
     }
 
     /// The first child with this namespace and name.

@@ -3,6 +3,9 @@
 
 use crate::stream::error::Condition;
 
+/// Bytes of one namespace name, for every peer: it stands once in the bytes and may be meant by thousands of elements.
+pub(super) const NAMESPACE_BYTES_MAX: usize = 1024;
+
 /// Bounds on one top-level element, or on the stream header. Going over one of them ends the stream (`policy-violation`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -117,14 +117,17 @@ impl Outer {
 #[derive(Clone, Debug)]
 pub(crate) struct Scope<'a> {
     default: Cow<'a, str>,
-    /// Innermost last; without an allocation as long as nobody uses prefixes.
-    prefixes: Vec<(&'a str, Cow<'a, str>)>,
+    /// Innermost last; absent as long as nobody uses prefixes, and shared by the elements that add none.
+    prefixes: Option<Arc<Vec<Prefix<'a>>>>,
 }
+
+/// A prefix and the namespace that it stands for.
+type Prefix<'a> = (&'a str, Cow<'a, str>);
 
 impl<'a> Scope<'a> {
     /// The scope of a self-contained element: only the namespace that it inherits.
     pub(crate) fn of_default(default: &'a str) -> Scope<'a> {
-        Scope { default: Cow::Borrowed(default), prefixes: Vec::new() }
+        Scope { default: Cow::Borrowed(default), prefixes: None }
     }
 
     /// The scope inside `tag`.
@@ -134,7 +137,7 @@ impl<'a> Scope<'a> {
             let name = raw::attribute_value(raw);
             match prefix {
                 "" => inside.default = name,
-                _ => inside.prefixes.push((prefix, name)),
+                _ => Arc::make_mut(inside.prefixes.get_or_insert_default()).push((prefix, name)),
             }
         }
         inside
@@ -145,7 +148,10 @@ impl<'a> Scope<'a> {
         match prefix {
             "" => &self.default,
             "xml" => ns::XML,
-            _ => self.prefixes.iter().rev().find(|(known, _)| *known == prefix).map_or("", |(_, name)| name),
+            _ => {
+                let mut innermost_first = self.prefixes.iter().flat_map(|all| all.iter().rev());
+                innermost_first.find(|(known, _)| *known == prefix).map_or("", |(_, name)| name)
+            }
         }
     }
 }

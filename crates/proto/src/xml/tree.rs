@@ -1,6 +1,8 @@
 //! A small owned tree for cold paths: payloads of iqs that are changed or built, features, errors. Routed stanzas never
 //! become one. Built with a chain of calls, written by the one escaper.
 
+use std::collections::HashMap;
+
 use super::child::Child;
 use super::raw::{self, Token, Tokens};
 use super::scope::{Namespace, Scope};
@@ -191,7 +193,9 @@ impl Tree {
 
     /// Copies a scanned element. Its depth is bounded by the limits under which it was scanned.
     pub(super) fn read(child: &Child<'_>) -> Tree {
-        let mut tree = Tree::head(child.tag(), child.scope());
+        // Each namespace once: many elements may mean a long one.
+        let mut namespaces = HashMap::new();
+        let mut tree = Tree::head(child.tag(), child.scope(), &mut namespaces);
         if child.tag().empty {
             return tree;
         }
@@ -205,7 +209,7 @@ impl Tree {
                 Some(Token::CData(raw)) => tree.push_text(&raw::cdata_value(raw)),
                 Some(Token::Open(tag)) => {
                     let inside = scope.enter(tag);
-                    let inner = Tree::head(tag, &inside);
+                    let inner = Tree::head(tag, &inside, &mut namespaces);
                     if tag.empty {
                         tree.nodes.push(Node::Element(inner));
                     } else {
@@ -222,8 +226,13 @@ impl Tree {
         }
     }
 
-    fn head(tag: raw::StartTag<'_>, inside: &Scope<'_>) -> Tree {
-        let mut tree = Tree::new(inside.namespace(tag.prefix()), tag.local());
+    fn head(tag: raw::StartTag<'_>, inside: &Scope<'_>, namespaces: &mut HashMap<String, Namespace>) -> Tree {
+        let name = inside.namespace(tag.prefix());
+        let ns = match namespaces.get(name) {
+            Some(known) => known.clone(),
+            None => namespaces.entry(name.to_owned()).or_insert(Namespace::of(name)).clone(),
+        };
+        let mut tree = Tree { name: tag.local().into(), ns, attributes: Vec::new(), nodes: Vec::new() };
         for attribute in tag.attributes() {
             let name = match (attribute.prefix, attribute.local) {
                 (b"", b"xmlns") => continue,

@@ -1,23 +1,20 @@
 //! One element, judged and indexed in one pass that can stop at any byte and go on when more have come.
 //! XML 1.0 and Namespaces in XML 1.0 as RFC 6120 section 11 narrows them; the scanner feeds it. It keeps positions in
-//! the element's bytes, never text, and its memory is bounded by the limits: under 4 KiB whatever comes.
+//! the element's bytes, never text, and its memory is bounded by the limits: under 8 KiB whatever comes.
 
-use std::borrow::Cow;
+mod lex;
+mod namespaces;
 
 use memchr::memmem;
 use smallvec::SmallVec;
 
-use super::chars::{self, COLON, INNER, NAME, START, WIDE};
-use super::index::{Entry, EntryNs, INDEXED_MAX, Index};
-use super::limits::{Limits, XmlError};
-use super::raw;
+use super::chars;
+use super::index::Index;
+use super::limits::Limits;
+use super::limits::XmlError::{self, BadFormat, Limit, NotWellFormed, Restricted};
 use super::scope::{Namespace, Outer};
-use crate::ns;
-
-use XmlError::{BadFormat, Limit, NotWellFormed, Restricted};
-
-/// Digits of a character reference: more would only be leading zeros.
-const REFERENCE_BYTES_MAX: usize = 16;
+use lex::{Name, name, reference, skip_space};
+use namespaces::Decl;
 
 /// The state of a half-read element.
 #[derive(Debug)]
@@ -41,6 +38,8 @@ pub(super) struct Walk {
     stack: SmallVec<[Frame; 8]>,
     /// Declarations made on the outermost element.
     head_decls: usize,
+    /// Bytes of namespaces that were compared to find an attribute given twice: work that a peer could multiply.
+    compared: usize,
     /// What was found, for the scanner.
     pub(super) found: Found,
 }
@@ -86,60 +85,6 @@ enum Step {
     End,
 }
 
-/// A name in the bytes; `colon` is counted from `start`, 0 if there is none.
-#[derive(Clone, Copy, Debug, Default)]
-struct Name {
-    start: u32,
-    len: u16,
-    colon: u16,
-}
-
-impl Name {
-    fn all(self, buf: &[u8]) -> &[u8] {
-        &buf[self.start as usize..self.start as usize + usize::from(self.len)]
-    }
-
-    fn prefix(self, buf: &[u8]) -> &[u8] {
-        &self.all(buf)[..usize::from(self.colon)]
-    }
-
-    fn local_at(self) -> u16 {
-        if self.colon == 0 { 0 } else { self.colon + 1 }
-    }
-
-    fn local(self, buf: &[u8]) -> &[u8] {
-        &self.all(buf)[usize::from(self.local_at())..]
-    }
-}
-
-/// A namespace declaration; prefix and value are positions.
-#[derive(Clone, Copy, Debug)]
-struct Decl {
-    prefix_at: u32,
-    prefix_len: u16,
-    /// The value has references or white space to normalise.
-    is_odd: bool,
-    uri_at: u32,
-    uri_len: u32,
-}
-
-impl Decl {
-    fn prefix(self, buf: &[u8]) -> &[u8] {
-        &buf[self.prefix_at as usize..self.prefix_at as usize + usize::from(self.prefix_len)]
-    }
-
-    fn uri(self, buf: &[u8]) -> Cow<'_, [u8]> {
-        let raw = &buf[self.uri_at as usize..(self.uri_at + self.uri_len) as usize];
-        if !self.is_odd {
-            return Cow::Borrowed(raw);
-        }
-        match raw::attribute_value(raw) {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        }
-    }
-}
-
 /// An element that is still open.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
@@ -147,15 +92,6 @@ struct Frame {
     name_len: u16,
     decls: u16,
     children: u32,
-}
-
-/// What a prefix stands for.
-#[derive(Clone, Copy, Debug)]
-enum Resolved {
-    Nothing,
-    Xml,
-    Decl(usize),
-    Outer(usize),
 }
 
 impl Walk {
@@ -175,6 +111,7 @@ impl Walk {
             decls: SmallVec::new(),
             stack: SmallVec::new(),
             head_decls: 0,
+            compared: 0,
             found: Found {
                 ns: Namespace::Static(""),
                 is_plain: true,
@@ -460,25 +397,6 @@ impl Walk {
         if self.tag_attributes > limits.attributes { Err(Limit("attributes")) } else { Ok(()) }
     }
 
-    fn declare(&mut self, buf: &[u8], limits: &Limits) -> Result<(), XmlError> {
-        let prefix = if self.attribute.colon == 0 { &[] } else { self.attribute.local(buf) };
-        let raw = &buf[self.mark..self.pos];
-        let decl = Decl {
-            prefix_at: self.attribute.start + u32::from(self.attribute.local_at()),
-            prefix_len: prefix.len() as u16,
-            is_odd: raw.iter().any(|byte| matches!(byte, b'&' | b'\t' | b'\n' | b'\r')),
-            uri_at: self.mark as u32,
-            uri_len: raw.len() as u32,
-        };
-        check_declaration(prefix, &decl.uri(buf))?;
-        let here = self.decls.len() - self.tag_decls;
-        if here >= usize::from(limits.namespaces) || self.decls.len() >= 4 * usize::from(limits.namespaces) {
-            return Err(Limit("namespace declarations"));
-        }
-        self.decls.push(decl);
-        Ok(())
-    }
-
     fn start_tag_done(&mut self, buf: &[u8], outer: &Outer, limits: &Limits, shape: Shape) -> Result<Step, XmlError> {
         if self.stack.len() >= usize::from(limits.depth) {
             return Err(Limit("depth"));
@@ -490,7 +408,7 @@ impl Walk {
             }
         }
         self.resolve_element(buf, outer)?;
-        self.resolve_attributes(buf, outer)?;
+        self.resolve_attributes(buf, outer, limits)?;
         if self.stack.is_empty() {
             self.found.head_end = self.pos;
             self.found.tail_start = self.pos;
@@ -514,127 +432,6 @@ impl Walk {
         self.state = State::Content;
         Ok(if is_header { Step::End } else { Step::On })
     }
-
-    fn resolve_element(&mut self, buf: &[u8], outer: &Outer) -> Result<(), XmlError> {
-        let prefix = self.tag.prefix(buf);
-        let resolved = match self.resolve(prefix, buf, outer) {
-            Resolved::Nothing if !prefix.is_empty() => return Err(NotWellFormed("an undeclared prefix")),
-            Resolved::Xml => return Err(NotWellFormed("an element with the prefix xml")),
-            resolved => resolved,
-        };
-        match self.stack.len() {
-            0 => {
-                self.head_decls = self.decls.len();
-                self.found.name_len = self.tag.len;
-                self.found.is_plain = prefix.is_empty();
-                self.found.ns = match resolved {
-                    Resolved::Decl(at) => Namespace::of(raw::text(&self.decls[at].uri(buf))),
-                    Resolved::Outer(at) => outer.get(at).clone(),
-                    Resolved::Nothing | Resolved::Xml => Namespace::Static(""),
-                };
-            }
-            depth => {
-                self.note_use(prefix, resolved);
-                if depth == 1 {
-                    self.index_child(resolved, buf);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes that a prefix is used whose declaration is not part of the child that uses it.
-    fn note_use(&mut self, prefix: &[u8], resolved: Resolved) {
-        let is_outside = match resolved {
-            Resolved::Decl(at) => at < self.head_decls,
-            Resolved::Outer(_) => true,
-            Resolved::Nothing | Resolved::Xml => false,
-        };
-        if is_outside && !prefix.is_empty() {
-            self.found.is_plain = false;
-        }
-    }
-
-    fn index_child(&mut self, resolved: Resolved, buf: &[u8]) {
-        let start = self.tag.start - 1;
-        let index = &mut self.found.index;
-        if index.entries.len() >= INDEXED_MAX {
-            if index.more_from == 0 {
-                index.more_from = start;
-            }
-            return;
-        }
-        let ns = match resolved {
-            Resolved::Decl(at) if at >= self.head_decls => {
-                let decl = self.decls[at];
-                match u16::try_from(decl.uri_len) {
-                    Ok(len) if !decl.is_odd => EntryNs::At { at: decl.uri_at - start, len },
-                    _ => index.odd_ns(raw::text(&decl.uri(buf))),
-                }
-            }
-            _ => EntryNs::Inherited,
-        };
-        let name_at = 1 + self.tag.local_at();
-        let name_len = self.tag.len - self.tag.local_at();
-        index.entries.push(Entry { start, end: start, name_at, name_len, ns });
-    }
-
-    /// Prefixes of attributes must be declared, and two must not mean the same name (Namespaces in XML section 6.3).
-    fn resolve_attributes(&mut self, buf: &[u8], outer: &Outer) -> Result<(), XmlError> {
-        if self.names.iter().all(|name| name.colon == 0) {
-            return Ok(());
-        }
-        let mut seen = SmallVec::<[(Name, Resolved); 8]>::new();
-        for at in 0..self.names.len() {
-            let name = self.names[at];
-            let prefix = name.prefix(buf);
-            if name.colon == 0 || prefix == b"xmlns" {
-                continue;
-            }
-            let resolved = self.resolve(prefix, buf, outer);
-            if let Resolved::Nothing = resolved {
-                return Err(NotWellFormed("an undeclared prefix"));
-            }
-            let same = |(other, ns): &(Name, Resolved)| {
-                other.local(buf) == name.local(buf) && self.uri(*ns, buf, outer) == self.uri(resolved, buf, outer)
-            };
-            if seen.iter().any(same) {
-                return Err(NotWellFormed("an attribute given twice"));
-            }
-            seen.push((name, resolved));
-            // The outermost element's own declarations are around its children, but not around itself.
-            if !self.stack.is_empty() || matches!(resolved, Resolved::Outer(_)) {
-                self.note_use(prefix, resolved);
-            }
-        }
-        Ok(())
-    }
-
-    fn resolve(&self, prefix: &[u8], buf: &[u8], outer: &Outer) -> Resolved {
-        if prefix.is_empty() {
-            // The usual case, without looking at any bytes.
-            return match self.decls.iter().rposition(|decl| decl.prefix_len == 0) {
-                Some(at) => Resolved::Decl(at),
-                None => outer.default_at().map_or(Resolved::Nothing, Resolved::Outer),
-            };
-        }
-        if prefix == b"xml" {
-            return Resolved::Xml;
-        }
-        if let Some(at) = self.decls.iter().rposition(|decl| decl.prefix(buf) == prefix) {
-            return Resolved::Decl(at);
-        }
-        outer.find(prefix).map_or(Resolved::Nothing, Resolved::Outer)
-    }
-
-    fn uri<'a>(&self, resolved: Resolved, buf: &'a [u8], outer: &'a Outer) -> Cow<'a, [u8]> {
-        match resolved {
-            Resolved::Nothing => Cow::Borrowed(b""),
-            Resolved::Xml => Cow::Borrowed(ns::XML.as_bytes()),
-            Resolved::Decl(at) => self.decls[at].uri(buf),
-            Resolved::Outer(at) => Cow::Borrowed(outer.get(at).as_str().as_bytes()),
-        }
-    }
 }
 
 /// How a start tag ends.
@@ -642,110 +439,4 @@ impl Walk {
 enum Shape {
     Open,
     Empty,
-}
-
-fn skip_space(buf: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while at < buf.len() && chars::is_space(buf[at]) {
-        at += 1;
-    }
-    at
-}
-
-/// The qualified name at `start`, or `None` if its end is not in sight.
-fn name(buf: &[u8], start: usize, limits: &Limits) -> Result<Option<Name>, XmlError> {
-    let most = usize::from(limits.name_bytes);
-    // One byte more than is allowed tells a name that is too long from one that ends there.
-    let window = &buf[start..buf.len().min(start + most + 1)];
-    let mut classes = 0;
-    let mut colon = 0;
-    let mut end = None;
-    for (at, &byte) in window.iter().enumerate() {
-        let class = NAME[usize::from(byte)];
-        if class == 0 {
-            end = Some(at);
-            break;
-        }
-        if class == COLON {
-            if colon != 0 || at == 0 {
-                return Err(NotWellFormed("a colon in a name"));
-            }
-            colon = at;
-        }
-        classes |= class;
-    }
-    let Some(len) = end else {
-        return if window.len() > most { Err(Limit("name")) } else { Ok(None) };
-    };
-    let name = Name { start: start as u32, len: len as u16, colon: colon as u16 };
-    let starts = |part: &[u8]| part.first().is_some_and(|&byte| NAME[usize::from(byte)] & (START | WIDE) != 0);
-    if !starts(name.all(buf)) || !starts(name.local(buf)) {
-        return Err(NotWellFormed("not a name"));
-    }
-    let judge = |part: &[u8]| part.is_ascii() || chars::is_name_part(part);
-    if classes & WIDE != 0 && !(judge(name.prefix(buf)) && judge(name.local(buf))) {
-        return Err(NotWellFormed("not a name"));
-    }
-    Ok(Some(name))
-}
-
-/// The length of the reference that `rest` begins with, or `None` if its end is not in sight.
-fn reference(rest: &[u8]) -> Result<Option<usize>, XmlError> {
-    match rest.get(1) {
-        None => return Ok(None),
-        Some(b'#') => return character_reference(rest),
-        Some(_) => {}
-    }
-    for (at, &byte) in rest.iter().enumerate().skip(1) {
-        match NAME[usize::from(byte)] {
-            START => {}
-            INNER if at > 1 => {}
-            _ if byte == b';' && at > 1 => {
-                return match &rest[1..at] {
-                    b"amp" | b"lt" | b"gt" | b"quot" | b"apos" => Ok(Some(at + 1)),
-                    _ => Err(Restricted("an entity")),
-                };
-            }
-            _ => return Err(NotWellFormed("a bare &")),
-        }
-        if at > REFERENCE_BYTES_MAX {
-            return Err(Restricted("an entity"));
-        }
-    }
-    Ok(None)
-}
-
-fn character_reference(rest: &[u8]) -> Result<Option<usize>, XmlError> {
-    let (radix, first) = match rest.get(2) {
-        None => return Ok(None),
-        Some(b'x') => (16, 3),
-        Some(_) => (10, 2),
-    };
-    let mut code = 0u32;
-    for (at, &byte) in rest.iter().enumerate().skip(first) {
-        if byte == b';' && at > first {
-            let known = chars::is_char(code);
-            return if known { Ok(Some(at + 1)) } else { Err(NotWellFormed("a reference to no character")) };
-        }
-        let Some(digit) = char::from(byte).to_digit(radix) else {
-            return Err(NotWellFormed("a malformed character reference"));
-        };
-        if at > REFERENCE_BYTES_MAX {
-            return Err(Limit("character reference"));
-        }
-        code = code.saturating_mul(radix).saturating_add(digit);
-    }
-    Ok(None)
-}
-
-/// The reserved prefixes and names (Namespaces in XML section 3), and no prefix without a name (section 5).
-fn check_declaration(prefix: &[u8], uri: &[u8]) -> Result<(), XmlError> {
-    let is_reserved = uri == ns::XMLNS.as_bytes() || (uri == ns::XML.as_bytes()) != (prefix == b"xml");
-    if prefix == b"xmlns" || is_reserved {
-        return Err(NotWellFormed("a reserved namespace"));
-    }
-    if uri.is_empty() && !prefix.is_empty() {
-        return Err(NotWellFormed("a prefix without a namespace"));
-    }
-    Ok(())
 }

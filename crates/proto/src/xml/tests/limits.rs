@@ -43,6 +43,21 @@ fn each_limit_holds_exactly() {
 }
 
 #[test]
+fn work_that_few_bytes_could_multiply_is_bounded() {
+    let scan = |xml: &str| Scanner::elements(Limits::CLIENT).next(&mut xml.as_bytes());
+    assert!(scan(&format!("<a xmlns='{}'/>", "u".repeat(1024))).is_ok());
+    assert_eq!(scan(&format!("<a xmlns='{}'/>", "u".repeat(1025))), Err(XmlError::Limit("namespace name")));
+    // Thousands of pairs of one local name in namespaces that differ at the end only.
+    let uri = "&#117;".repeat(100);
+    let declarations: String = (10..30).map(|n| format!(" xmlns:p{n}='{uri}{n}'")).collect();
+    let attributes: String = (10..30).map(|n| format!(" p{n}:x=''")).collect();
+    let few = format!("<a{declarations}><b{attributes}/></a>");
+    assert!(scan(&few).is_ok());
+    let many = format!("<a{declarations}>{}</a>", format!("<b{attributes}/>").repeat(100));
+    assert_eq!(scan(&many), Err(XmlError::Limit("attributes of one name")));
+}
+
+#[test]
 fn a_stanza_that_never_ends_is_cut_off_at_the_limit() {
     for (start, more) in
         [("<a>", "x"), ("<a b='", "x"), ("<a", " "), ("<a></a", " "), ("<a><![CDATA[", "]"), ("<a><", "b")]
