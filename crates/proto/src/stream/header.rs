@@ -56,7 +56,8 @@ impl Opened {
         }
         let has_version = match header.version.as_deref() {
             None => false,
-            Some(version) => is_supported(version).ok_or(Condition::UnsupportedVersion)?,
+            Some(version) if is_supported(version) => true,
+            Some(_) => return Err(Condition::UnsupportedVersion),
         };
         Ok(Opened {
             to: address(header.to.as_deref())?,
@@ -69,15 +70,11 @@ impl Opened {
     }
 }
 
-/// Whether a version is ours or newer; older ones are, by section 4.7.5, those without this stream's features.
-fn is_supported(version: &str) -> Option<bool> {
-    let (major, minor) = version.split_once('.')?;
-    let number = |digits: &str| digits.parse::<u32>().ok().filter(|_| !digits.starts_with('+'));
-    number(minor)?;
-    match number(major)? {
-        0 => None,
-        1.. => Some(true),
-    }
+/// Whether a version is ours or newer (section 4.7.5).
+fn is_supported(version: &str) -> bool {
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = version.split_once('.').filter(|(major, minor)| is_number(major) && is_number(minor));
+    parts.is_some_and(|(major, _)| major.bytes().any(|digit| digit != b'0'))
 }
 
 fn address(text: Option<&str>) -> Result<Option<Jid>, Condition> {
