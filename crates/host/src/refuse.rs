@@ -6,13 +6,13 @@ use metronome_proto::stanza::error::StanzaError;
 #[derive(Debug, Clone)]
 pub enum Refuse {
     /// The sender gets this error, unless its stanza was itself an error or a result.
-    Bounce(StanzaError),
+    Bounce(Box<StanzaError>),
     /// Nobody hears of it; the reason goes to the log.
     Drop(&'static str),
 }
 
 impl From<StanzaError> for Refuse {
     fn from(error: StanzaError) -> Self {
-        Refuse::Bounce(error)
+        Refuse::Bounce(Box::new(error))
     }
 }

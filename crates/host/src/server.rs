@@ -56,9 +56,18 @@ pub struct Server {
     /// Mixed into the salts that unknown users are shown, so that they look like accounts; from the store.
     pub fake_salt_secret: Box<[u8]>,
     /// Archive ids that clients have proved to have, waiting to be cleared in one batch.
-    pub seen: Mutex<Vec<(AccountId, Vec<(u64, u64)>)>>,
+    pub seen: Mutex<Vec<Proved>>,
     /// Requests to the process.
     pub control: Control,
+}
+
+/// Archive rows that an account's client has proved to have.
+#[derive(Debug)]
+pub struct Proved {
+    /// Whose rows.
+    pub owner: AccountId,
+    /// Ranges of ids, both ends included.
+    pub ids: Vec<(u64, u64)>,
 }
 
 /// Reads the configuration again and puts it into force: what changed, or why nothing did.
@@ -172,7 +181,7 @@ impl Server {
     /// Notes that a client has proved to have these rows; they are cleared with the next batch.
     pub fn note_seen(&self, owner: AccountId, ids: Vec<(u64, u64)>) {
         if !ids.is_empty() {
-            self.seen.lock().push((owner, ids));
+            self.seen.lock().push(Proved { owner, ids });
         }
     }
 }

@@ -60,6 +60,10 @@ pub(crate) struct Serve {
     _admitted: Admitted,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "what is large is what stays: boxing it would cost every session an allocation"
+)]
 enum Stage {
     /// Boxed: its memory is given back before the session begins.
     Negotiating(BoxFuture<'static, Option<Bound>>),

@@ -3,7 +3,6 @@
 use metronome_host::effect::Effect;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::outbox::Frame;
-use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Offered;
 use metronome_model::{AccountId, Outcome};
@@ -93,7 +92,7 @@ fn volatile_message(server: &Server, env: &mut Envelope, owner: AccountId) {
         }
     }
     if taken == 0 && tells_sender(&env.stanza) {
-        finish::refuse(server, env, Refuse::Bounce(StanzaError::new(Condition::ServiceUnavailable)));
+        finish::refuse(server, env, StanzaError::new(Condition::ServiceUnavailable).into());
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use metronome_features::ping;
 use metronome_host::options::{Kind, Setting};
-use metronome_host::server::{Load, Server};
+use metronome_host::server::{Load, Proved, Server};
 use metronome_host::session::Session;
 use metronome_model::{Op, Record};
 use metronome_proto::stream::error::Condition;
@@ -81,7 +81,7 @@ pub fn flush_seen(server: &Server) {
     const BYTES: usize = 256;
     loop {
         let Some(permit) = server.writer.try_permit(BYTES) else { return };
-        let Some((owner, ids)) = server.seen.lock().pop() else { return };
+        let Some(Proved { owner, ids }) = server.seen.lock().pop() else { return };
         server.writer.submit(permit, Record::of(Op::Seen { owner, ids }), Load::Quiet);
     }
 }

@@ -51,8 +51,8 @@ impl Authenticated {
                         }
                     };
                 }
-                Err(error) => {
-                    if let Some(answer) = request.error(&error) {
+                Err(refusal) => {
+                    if let Some(answer) = request.error(&StanzaError::new(refusal)) {
                         self.stream.send(&answer.to_vec()).await?;
                     }
                 }
@@ -72,12 +72,12 @@ impl Authenticated {
         }
     }
 
-    fn claim(&self, request: &Stanza) -> Result<Arc<Session>, StanzaError> {
+    fn claim(&self, request: &Stanza) -> Result<Arc<Session>, Refusal> {
         let server = &self.context.server;
-        let payload = request.child(ns::BIND, "bind").ok_or_else(|| StanzaError::new(Refusal::BadRequest))?;
-        let wanted = bind::Request::read(&payload).map_err(|_| StanzaError::new(Refusal::BadRequest))?;
+        let payload = request.child(ns::BIND, "bind").ok_or(Refusal::BadRequest)?;
+        let wanted = bind::Request::read(&payload).map_err(|_| Refusal::BadRequest)?;
         let resource = wanted.resource.unwrap_or_else(|| server.rng.token());
-        let jid = self.authn.jid().with_resource(&resource).map_err(|_| StanzaError::new(Refusal::BadRequest))?;
+        let jid = self.authn.jid().with_resource(&resource).map_err(|_| Refusal::BadRequest)?;
         let binding = Binding {
             jid,
             account: self.authn.account(),
@@ -86,13 +86,12 @@ impl Authenticated {
             address: self.context.address,
             mechanism: self.authn.mechanism(),
         };
-        let bound = server.sessions.bind(binding, self.host.bind, || server.rng.token()).map_err(|unbound| {
-            StanzaError::new(match unbound {
+        let bound =
+            server.sessions.bind(binding, self.host.bind, || server.rng.token()).map_err(|unbound| match unbound {
                 Unbound::Conflict => Refusal::Conflict,
                 Unbound::TooMany => Refusal::ResourceConstraint,
                 Unbound::BadResource => Refusal::BadRequest,
-            })
-        })?;
+            })?;
         if let Some(replaced) = bound.replaced {
             replaced.close(Condition::Conflict, Some("replaced by a new connection"));
             presence::gone(server, &replaced);
