@@ -103,7 +103,7 @@ def crash(_: int) -> dict:
     server.folder.mkdir(parents=True)
     command, _ = server.prepare()
     run = [BENCH, "crash", "--kills", "200", "--pairs", "10", "--address", f"127.0.0.1:{server.port}"]
-    run += ["--server-command", " ".join(command), "--prepare", server.prepare_command()]
+    run += ["--server-command", " ".join(command), "--prepare", server.accounts_command()]
     with open(server.folder / "output.log", "wb") as log:
         done = subprocess.run([str(part) for part in run], stdout=subprocess.PIPE, stderr=log, text=True, timeout=3600)
     if not done.stdout.strip():

@@ -4,7 +4,6 @@ import os
 import selectors
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from servers import DOMAIN, PASSWORD, Server
@@ -20,8 +19,8 @@ class Metronome(Server):
 
     @property
     def socket(self) -> Path:
-        """The control socket. It lies in the data folder."""
-        return self.folder / "data/control.sock"
+        """The control socket."""
+        return self.folder / "control.sock"
 
     def prepare(self):
         storage = '[storage]\nmessages = "volatile"\n' if self.variant == "volatile" else ""
@@ -32,8 +31,9 @@ data = "{self.folder}/data"
 [listen]
 c2s = ["127.0.0.1:{self.port}"]
 c2s_tls = []
+[control]
+socket = "{self.socket}"
 [tls]
-source = "files"
 files = {{ cert = "{self.cert}", key = "{self.key}" }}
 {storage}
 # The peers run without a limit on input, too.
@@ -49,21 +49,13 @@ level = "{self.log_level()}"
         return "error"
 
     def make_accounts(self):
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._add, range(1, self.accounts + 1)))
+        with open(self.folder / "accounts.log", "wb") as log:
+            subprocess.run(self.accounts_command(), shell=True, check=True, stdout=log, stderr=log)
 
-    def _add(self, number: int) -> None:
-        add = [str(RELEASE / "metronomectl"), "--socket", str(self.socket), "user", "add", f"u{number}@{DOMAIN}"]
-        subprocess.run(
-            [*add, "--password-stdin"], input=PASSWORD + "\n", text=True, check=True, stdout=subprocess.DEVNULL
-        )
-
-    def prepare_command(self) -> str:
-        """A shell command that makes the accounts, for the crash scenario, which starts the server itself."""
-        return (
-            f"for n in $(seq 1 {self.accounts}); do echo {PASSWORD} | {RELEASE}/metronomectl --socket {self.socket}"
-            f" user add u$n@{DOMAIN} --password-stdin || exit 1; done"
-        )
+    def accounts_command(self) -> str:
+        """A shell command that makes the accounts while the server runs."""
+        verbs = f"seq 1 {self.accounts} | sed 's/.*/user add u&@{DOMAIN} password={PASSWORD}/'"
+        return f"{verbs} | {RELEASE}/metronomectl --socket {self.socket} --batch --jobs 4"
 
 
 class Noisy(Metronome):

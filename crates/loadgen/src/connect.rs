@@ -1,6 +1,7 @@
 //! From nothing to a bound session: TCP, TLS, SASL, resource binding (RFC 6120 sections 4 to 7).
 //! Called by every scenario; a `Session` then moves bytes and answers the server's own requests.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,12 +16,14 @@ use tokio_rustls::TlsConnector;
 
 use crate::args::{Target, Tls};
 use crate::frames::{Frame, Frames, attribute, between, contains};
-use crate::scram::{Exchange, Secrets};
+use crate::scram::{Secrets, verify};
 use crate::socket::Socket;
 use crate::tls::connector;
 
 /// A login that takes longer has failed.
 const LOGIN_SECONDS_MAX: u64 = 60;
+/// From the end of the stream to the end of the connection.
+const PARTING_SECONDS_MAX: u64 = 10;
 /// How many stanzas a server may send before the one that is waited for, while settling in.
 const UNRELATED_STANZAS_MAX: usize = 1000;
 
@@ -38,7 +41,7 @@ impl Door {
     pub(crate) fn new(target: &Target) -> Result<Arc<Door>> {
         let alpn: &[u8] = if target.tls == Tls::Direct { b"xmpp-client" } else { b"" };
         Ok(Arc::new(Door {
-            secrets: Secrets::new(target.mechanism, &target.password),
+            secrets: Secrets::new(target.mechanism, &target.password)?,
             tls: connector(target.suite, alpn)?,
             tls_name: ServerName::try_from(target.domain.clone()).context("the domain is not a DNS name")?,
             target: target.clone(),
@@ -193,17 +196,26 @@ impl Session {
         self.frames.shrink();
     }
 
-    /// Closes the stream and reads until the connection ends; every stanza on the way goes to `see`.
-    /// Tells whether the server closed the stream too, or only the connection.
+    /// Closes the stream, reads until the server has closed it too, then ends the connection from both sides.
+    /// Every stanza on the way goes to `see`. `Open` says that it did not end so.
     pub(crate) async fn close(&mut self, mut see: impl FnMut(&[u8])) -> Result<Stream> {
         self.write(b"</stream:stream>").await?;
-        let mut stream = self.stanzas(&mut see);
-        while stream == Stream::Open && self.read().await.is_ok() {
-            stream = self.stanzas(&mut see);
+        while self.stanzas(&mut see) == Stream::Open {
+            self.read().await?;
         }
-        // The server may have closed the socket already.
+        // The server may have ended the connection already.
         let _ = self.socket.shutdown().await;
-        Ok(stream)
+        // Bytes left unread would turn our end into a reset, which proves nothing to the server.
+        let ended = timeout(Duration::from_secs(PARTING_SECONDS_MAX), async {
+            while self.socket.read_buf(self.frames.space()).await? > 0 {}
+            std::io::Result::Ok(())
+        });
+        Ok(match ended.await {
+            Ok(Ok(())) => Stream::Closed,
+            // An end without TLS's own farewell is an end all the same.
+            Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => Stream::Closed,
+            _ => Stream::Open,
+        })
     }
 
     async fn settle(&mut self, domain: &str) -> Result<()> {
@@ -227,19 +239,16 @@ impl Session {
     }
 
     async fn authenticate(&mut self, user: &str, secrets: &Secrets) -> Result<()> {
-        let mut exchange = Exchange::new(secrets.mechanism(), user)?;
-        let auth = format!(
-            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{}'>{}</auth>",
-            secrets.mechanism().name(),
-            exchange.first()
-        );
+        let (first, waiting) = secrets.first(user);
+        let mechanism = secrets.mechanism().name();
+        let auth = format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{mechanism}'>{first}</auth>");
         self.write(auth.as_bytes()).await?;
         let challenge = self.expect("<challenge").await?;
-        let answer = exchange.answer(between(&challenge, ">", b'<').context("empty challenge")?, secrets)?;
+        let (answer, answered) = secrets.answer(waiting, between(&challenge, ">", b'<').context("empty challenge")?)?;
         self.write(format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{answer}</response>").as_bytes())
             .await?;
         let success = self.expect("<success").await?;
-        exchange.verify(between(&success, ">", b'<').context("the server proves nothing")?)
+        verify(answered, between(&success, ">", b'<').context("the server proves nothing")?)
     }
 
     async fn bind(&mut self, features: &[u8]) -> Result<()> {

@@ -2,6 +2,7 @@
 //! Senders and recipients come back as often as needed; `ledger` judges what they saw.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ struct Pair {
     sender: usize,
     ledger: Arc<Mutex<Ledger>>,
     phase: watch::Receiver<Phase>,
+    /// Counted up just before each kill: what ends after that was cut, however clean it looks.
+    kills: Arc<AtomicU32>,
     random: fastrand::Rng,
 }
 
@@ -68,12 +71,19 @@ pub(crate) async fn run(args: &Crash) -> Result<Verdict> {
         victim::run(command).await?;
     }
 
+    let kills = Arc::new(AtomicU32::new(0));
     let (phase, watched) = watch::channel(Phase::Kills);
     let (mut senders, mut recipients, mut ledgers) = (JoinSet::new(), JoinSet::new(), Vec::new());
     for number in 0..args.pairs {
         let ledger = Arc::new(Mutex::new(Ledger::default()));
-        let (door, phase, random) = (door.clone(), watched.clone(), random.fork());
-        let pair = Pair { door, sender: 1 + number * 2, ledger: ledger.clone(), phase, random };
+        let pair = Pair {
+            door: door.clone(),
+            sender: 1 + number * 2,
+            ledger: ledger.clone(),
+            phase: watched.clone(),
+            kills: kills.clone(),
+            random: random.fork(),
+        };
         senders.spawn(pair.clone().send());
         recipients.spawn(pair.receive());
         ledgers.push(ledger);
@@ -82,6 +92,7 @@ pub(crate) async fn run(args: &Crash) -> Result<Verdict> {
         sleep(Duration::from_millis(random.u64(LIFE_MS))).await;
         check(&mut senders)?;
         check(&mut recipients)?;
+        kills.fetch_add(1, Ordering::SeqCst);
         server.kill().await?;
         server = Victim::start(&args.server_command, args.target.address)
             .await
@@ -95,6 +106,7 @@ pub(crate) async fn run(args: &Crash) -> Result<Verdict> {
 
     let mut verdict = Verdict { kills: args.kills, ..Verdict::default() };
     ledgers.iter().for_each(|ledger| lock(ledger).judge(&mut verdict));
+    verdict.examples.iter().for_each(|example| eprintln!("{example}"));
     eprintln!("{} repeated after a cut, {} refused", verdict.repeated, verdict.refused);
     Ok(verdict)
 }
@@ -232,9 +244,11 @@ impl Pair {
     }
 
     async fn enter(&self) -> Result<Recipient> {
+        let kills_before = self.kills.load(Ordering::SeqCst);
         let session = self.login(self.sender + 1).await?;
         let connection = lock(&self.ledger).connected();
-        let mut recipient = Recipient { session, sender: self.sender, ledger: self.ledger.clone(), connection };
+        let (ledger, kills) = (self.ledger.clone(), self.kills.clone());
+        let mut recipient = Recipient { session, sender: self.sender, ledger, connection, kills, kills_before };
         // If this fails, so does the first read.
         let _ = recipient.session.write(b"<presence/>").await;
         Ok(recipient)
@@ -247,6 +261,8 @@ struct Recipient {
     sender: usize,
     ledger: Arc<Mutex<Ledger>>,
     connection: usize,
+    kills: Arc<AtomicU32>,
+    kills_before: u32,
 }
 
 impl Recipient {
@@ -263,7 +279,8 @@ impl Recipient {
     async fn close(mut self) -> Ending {
         let closed =
             self.session.close(|stanza| note_arrival(stanza, self.sender, &self.ledger, self.connection)).await;
-        let ending = if matches!(closed, Ok(Stream::Closed)) { Ending::Clean } else { Ending::Cut };
+        let alive = self.kills.load(Ordering::SeqCst) == self.kills_before;
+        let ending = if alive && matches!(closed, Ok(Stream::Closed)) { Ending::Clean } else { Ending::Cut };
         self.end(ending);
         ending
     }

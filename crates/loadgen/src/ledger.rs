@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+/// How many broken messages are told in full.
+const EXAMPLES_MAX: usize = 20;
+
 /// The account of one sender and one recipient.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -87,7 +90,8 @@ impl Ledger {
 
     /// Adds this pair to `verdict`.
     pub(crate) fn judge(&self, verdict: &mut Verdict) {
-        for message in &self.messages {
+        for (number, message) in self.messages.iter().enumerate() {
+            let broken = verdict.lost + verdict.duplicated;
             let arrived = !message.arrivals.is_empty();
             let answered = message.fate == Fate::Answered;
             verdict.sent += 1;
@@ -102,8 +106,20 @@ impl Ledger {
                     verdict.duplicated += 1;
                 }
             }
+            if verdict.lost + verdict.duplicated > broken && verdict.examples.len() < EXAMPLES_MAX {
+                verdict.examples.push(self.history(number));
+            }
         }
         verdict.duplicated += self.foreign;
+    }
+
+    /// What happened to message `number`, for a person to read.
+    fn history(&self, number: usize) -> String {
+        let Message { fate, arrivals } = &self.messages[number];
+        let ends = |connection: &usize| format!("{connection} ({:?})", self.connections[*connection]);
+        let arrivals: Vec<String> = arrivals.iter().map(ends).collect();
+        let all = self.connections.len();
+        format!("message {number}: {fate:?}, arrived on connections [{}] of {all}", arrivals.join(", "))
     }
 
     /// Whether an arrival on `later` may repeat one on `earlier`: once per unclean cut from the one to the other.
@@ -126,6 +142,9 @@ pub(crate) struct Verdict {
     pub(crate) repeated: u64,
     #[serde(skip)]
     pub(crate) refused: u64,
+    /// The first broken messages, each with what happened to it.
+    #[serde(skip)]
+    pub(crate) examples: Vec<String>,
 }
 
 impl Verdict {
