@@ -91,7 +91,7 @@ fn outcome(session: &mut Session, stage: &Stage) -> Result<Counts> {
             Ok(Counts::ONE_PASSED)
         }
         Run::Binaries { kind, arguments, environment } => {
-            binaries::run_all(session, *kind, arguments, environment, stage.limit())
+            binaries::run_all(session, *kind, arguments, environment, stage)
         }
         Run::DocTests => {
             let run = process::Run::new(&session.root, "cargo", &["test", "--workspace", "--doc"]);

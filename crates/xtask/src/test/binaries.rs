@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::counts::{self, Counts};
+use super::stages::Stage;
 use super::{Session, process};
 
 /// What a test binary was made from.
@@ -66,18 +67,18 @@ fn of_message(line: &str) -> Result<Option<Binary>> {
     Ok(Some(Binary { folder, package, target, kind, is_main, executable: executable.into() }))
 }
 
-/// Runs all binaries of `kind` (and of the target `only`, where one is given).
+/// Runs all binaries of `kind`, one after another. One that hangs gets the stage's budget, not the time of the others.
 pub(super) fn run_all(
     session: &mut Session,
     kind: Kind,
     arguments: &[&str],
     environment: &[(&str, &str)],
-    limit: Duration,
+    stage: &Stage,
 ) -> Result<Counts> {
     let started = Instant::now();
     let mut total = Counts::default();
     for binary in session.binaries.iter().filter(|binary| binary.kind == kind) {
-        let left = limit.saturating_sub(started.elapsed());
+        let left = stage.limit().saturating_sub(started.elapsed()).min(stage.budget);
         let (counts, mut passed) = run(binary, &session.logs, arguments, environment, left)?;
         total.add(counts);
         session.passed.append(&mut passed);
