@@ -299,8 +299,8 @@ impl Session {
             let takes = presence.as_ref().is_some_and(|presence| presence.priority >= 0);
             match state.phase {
                 Phase::Quiet if takes => {
+                    // Behind what it was handed when it was available before: ids only grow on a session.
                     state.phase = Phase::CatchingUp(From::Unseen);
-                    state.handed = 0;
                     state.noted = 0;
                 }
                 Phase::CatchingUp(_) | Phase::Live if !takes => state.phase = Phase::Quiet,
@@ -490,6 +490,17 @@ mod tests {
         assert!(session.catch_up_with(2, || panic!("it has this one")));
         session.caught_up(2);
         assert_eq!(drain(&session), 2);
+    }
+
+    #[test]
+    fn a_session_that_comes_back_goes_on_behind_what_it_had() {
+        let session = live();
+        assert_eq!(session.offer(7, frame()), Offered::Queued);
+        session.set_presence(None);
+        assert_eq!(session.offer(8, frame()), Offered::Deferred);
+        session.set_presence(Some(Presence { priority: 0, frame: frame() }));
+        let at = session.catch_up().unwrap();
+        assert_eq!((at.after, at.from), (7, From::Unseen));
     }
 
     #[test]
