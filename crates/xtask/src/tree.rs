@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 /// Folders that hold what was built or fetched, not what was written.
-const SKIPPED: &[&str] = &["target", ".git", "node_modules", "corpus", "artifacts"];
+const SKIPPED: &[&str] = &["target", ".git", "node_modules", "corpus", "artifacts", "metronome-dev"];
 
 /// The folder of the workspace's `Cargo.toml`, two above this crate's.
 pub(crate) fn root() -> PathBuf {
