@@ -12,6 +12,9 @@ use crate::split;
 /// How long anything that must come may take. Far longer than it takes: nothing is measured by it.
 pub const WAIT: Duration = Duration::from_secs(10);
 
+/// Of anything longer, the conversation in a failure shows the beginning.
+const SHOWN_MAX: usize = 600;
+
 /// The namespace of streams.
 pub const STREAMS: &str = "http://etherx.jabber.org/streams";
 
@@ -19,17 +22,37 @@ pub const STREAMS: &str = "http://etherx.jabber.org/streams";
 pub struct Client {
     pub(crate) link: Link,
     pub(crate) dial: Dial,
-    pub(crate) name: String,
+    /// What failures call it.
+    pub name: String,
     /// The bound address, once there is one.
     pub(crate) jid: Option<String>,
     input: Vec<u8>,
     transcript: Vec<String>,
     pings: u32,
+    server_pings: ServerPings,
+}
+
+/// What a client does with the pings that the server sends to see whether it is alive and has got its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerPings {
+    /// They are answered at once, and the scenario does not see them.
+    Answered,
+    /// They are pieces of the stream like all others; the scenario answers them or does not.
+    Shown,
 }
 
 impl Client {
     pub(crate) fn new(link: Link, dial: Dial) -> Client {
-        Client { link, dial, name: "client".to_owned(), jid: None, input: Vec::new(), transcript: Vec::new(), pings: 0 }
+        Client {
+            link,
+            dial,
+            name: "client".to_owned(),
+            jid: None,
+            input: Vec::new(),
+            transcript: Vec::new(),
+            pings: 0,
+            server_pings: ServerPings::Answered,
+        }
     }
 
     /// Connects in clear text, and says nothing yet.
@@ -116,10 +139,7 @@ impl Client {
 
     /// Sends bytes as they are; the server may have closed the connection.
     pub fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        const SHOWN_MAX: usize = 2000;
-        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN_MAX)]).into_owned();
-        let more = if bytes.len() > SHOWN_MAX { format!("… ({} bytes)", bytes.len()) } else { String::new() };
-        self.transcript.push(format!("C: {shown}{more}"));
+        self.note("C", &String::from_utf8_lossy(&bytes[..bytes.len().min(2 * SHOWN_MAX)]), bytes.len());
         self.link.write(bytes)
     }
 
@@ -133,11 +153,21 @@ impl Client {
         }
     }
 
+    /// Whether the server's own pings are answered (which is how a client begins) or shown.
+    pub fn server_pings(&mut self, what: ServerPings) {
+        self.server_pings = what;
+    }
+
+    /// For how long sending may wait for a server that does not read.
+    pub fn set_write_timeout(&mut self, wait: Duration) {
+        self.link.socket().set_write_timeout(Some(wait)).expect("a socket has a timeout");
+    }
+
     // ---- expecting ---------------------------------------------------------------------------------------------
 
     /// The next piece of the stream.
     #[track_caller]
-    pub fn next(&mut self) -> Seen {
+    pub fn next_piece(&mut self) -> Seen {
         match self.read_until(Instant::now() + WAIT) {
             Ok(Some(seen)) => seen,
             Ok(None) => self.fail("nothing came"),
@@ -170,7 +200,7 @@ impl Client {
     pub fn expect_all(&mut self, patterns: &[&str]) -> Vec<Seen> {
         let mut found: Vec<Option<Seen>> = vec![None; patterns.len()];
         for _ in patterns {
-            let seen = self.next();
+            let seen = self.next_piece();
             let place = (0..patterns.len()).find(|&at| found[at].is_none() && seen.fits(patterns[at]));
             match place {
                 Some(at) => found[at] = Some(seen),
@@ -206,9 +236,9 @@ impl Client {
     /// Demands the stream error `condition`, then the end of the stream and of the connection. The server's header may come first.
     #[track_caller]
     pub fn expect_stream_error(&mut self, condition: &str) -> Seen {
-        let mut seen = self.next();
+        let mut seen = self.next_piece();
         if seen.fits("<stream:stream") {
-            seen = self.next();
+            seen = self.next_piece();
         }
         if !(seen.fits("<stream:error")
             && seen.contains(&format!("<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'")))
@@ -259,8 +289,12 @@ impl Client {
             };
             if let Some((piece, used)) = split::next(complete) {
                 self.input.drain(..used);
-                self.transcript.push(format!("S: {piece}"));
-                return Ok(Some(Seen::new(piece)));
+                self.note("S", &piece, piece.len());
+                let seen = Seen::new(piece);
+                if self.server_pings == ServerPings::Answered && self.answer_server_ping(&seen) {
+                    continue;
+                }
+                return Ok(Some(seen));
             }
             match self.link.read(&mut buffer, deadline) {
                 Read1::Bytes(count) => self.input.extend_from_slice(&buffer[..count]),
@@ -271,6 +305,21 @@ impl Client {
         }
     }
 
+    /// Answers a ping of the server itself; others' pings are for the scenario to see.
+    fn answer_server_ping(&mut self, seen: &Seen) -> bool {
+        let from = format!("<iq type='get' from='{}'><ping xmlns='urn:xmpp:ping'", self.dial.domain);
+        let Some(id) = seen.attribute("id").filter(|_| seen.fits(&from)) else { return false };
+        let _ = self.try_send(format!("<iq type='result' id='{id}'/>").as_bytes());
+        true
+    }
+
+    /// Adds a line to the conversation; of what is long, its beginning.
+    fn note(&mut self, who: &str, text: &str, bytes: usize) {
+        let end = (0..=SHOWN_MAX.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let more = if end < bytes { format!("… ({bytes} bytes)") } else { String::new() };
+        self.transcript.push(format!("{who}: {}{more}", &text[..end]));
+    }
+
     // ---- the end -----------------------------------------------------------------------------------------------
 
     /// Closes the stream and waits until the server has done so too (RFC 6120 section 4.4). What still comes is answered.
@@ -279,7 +328,7 @@ impl Client {
         self.send("</stream:stream>");
         let mut late = Vec::new();
         loop {
-            let seen = self.next();
+            let seen = self.next_piece();
             if seen.fits("</stream:stream>") {
                 break;
             }

@@ -33,7 +33,7 @@ mod setup;
 mod split;
 
 pub use certificates::{Certificates, Shown};
-pub use client::{Client, STREAMS, WAIT};
+pub use client::{Client, STREAMS, ServerPings, WAIT};
 pub use control::Control;
 pub use dial::{Dial, Versions};
 pub use log::Log;

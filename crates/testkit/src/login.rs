@@ -117,11 +117,11 @@ impl Client {
         match sasl.mechanism {
             "PLAIN" => {
                 self.auth("PLAIN", &plain(sasl.authzid, sasl.username, sasl.password));
-                self.next()
+                self.next_piece()
             }
             "EXTERNAL" => {
                 self.auth("EXTERNAL", sasl.authzid.as_bytes());
-                self.next()
+                self.next_piece()
             }
             _ => self.scram(sasl),
         }
@@ -143,7 +143,7 @@ impl Client {
         let (authzid, username) = (sasl.authzid, sasl.username);
         let (first, waiting) = Scram { hash, authzid, username, nonce: &nonce, binding }.first();
         self.auth(sasl.mechanism, &first);
-        let challenge = self.next();
+        let challenge = self.next_piece();
         if !challenge.fits("<challenge") {
             return challenge;
         }
@@ -159,7 +159,7 @@ impl Client {
         });
         let (proof, answered) = challenged.answer(&keys);
         self.send(&format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{}</response>", base64(proof)));
-        let outcome = self.next();
+        let outcome = self.next_piece();
         if outcome.fits("<success") {
             let signature = unbase64(&outcome.text_of("success").unwrap_or_default());
             if let Err(error) = answered.verify(&signature) {
