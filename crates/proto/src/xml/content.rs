@@ -48,7 +48,7 @@ impl Content {
         for tree in trees {
             tree.write(&mut bytes, ns::CLIENT);
         }
-        Content::parse(&bytes).unwrap_or_default()
+        Content::reread(&bytes)
     }
 
     /// Reads the bytes of another content back, as a store keeps them. They are judged like a stranger's.
@@ -58,12 +58,20 @@ impl Content {
             return Ok(Content::empty());
         }
         let wrapped = [HEAD, bytes, b"</x>"].concat();
-        let limits = Limits { stanza_bytes: wrapped.len(), ..Limits::RELAXED };
+        let limits = Limits { stanza_bytes: wrapped.len(), ..Limits::STORED };
         let mut input = &wrapped[..];
         match Scanner::elements(limits).next(&mut input) {
             Ok(Some(Item::Element(element))) if input.is_empty() => Ok(element.into_content()),
             _ => Err(NotContent),
         }
+    }
+
+    /// Reads what this crate has written. If that fails there is a mistake here or in a caller's names, and nothing is
+    /// sent rather than something that nobody has judged.
+    fn reread(bytes: &[u8]) -> Content {
+        let content = Content::parse(bytes);
+        debug_assert!(content.is_ok(), "not XML: {}", String::from_utf8_lossy(bytes));
+        content.unwrap_or_default()
     }
 
     /// The bytes of the children, to be written between a start tag and an end tag.
@@ -116,7 +124,7 @@ impl Content {
             return content;
         }
         out.extend_from_slice(&content.bytes[copied..]);
-        Content::parse(&out).unwrap_or_default()
+        Content::reread(&out)
     }
 
     /// Whether there is a child with this namespace and name. Parses nothing.
@@ -170,7 +178,7 @@ impl Content {
         let Some(mut kept) = kept else { return self };
         kept.extend_from_slice(&self.bytes[copied..]);
         let inherited = self.inherited.clone();
-        Content { inherited, ..Content::parse(&kept).unwrap_or_default() }
+        Content { inherited, ..Content::reread(&kept) }
     }
 
     /// The content with one more child at its end.
@@ -180,7 +188,7 @@ impl Content {
         bytes.extend_from_slice(&self.bytes);
         tree.write(&mut bytes, self.inherited());
         let inherited = self.inherited.clone();
-        Content { inherited, ..Content::parse(&bytes).unwrap_or_default() }
+        Content { inherited, ..Content::reread(&bytes) }
     }
 
     /// Bytes on the heap, the shared ones included.

@@ -3,9 +3,6 @@
 
 use crate::stream::error::Condition;
 
-/// Bytes of one namespace name, for every peer: it stands once in the bytes and may be meant by thousands of elements.
-pub(super) const NAMESPACE_BYTES_MAX: usize = 1024;
-
 /// Bounds on one top-level element, or on the stream header. Going over one of them ends the stream (`policy-violation`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -15,13 +12,17 @@ pub struct Limits {
     pub depth: u16,
     /// Attributes of one element, namespace declarations aside.
     pub attributes: u16,
-    /// Bytes of one element or attribute name, prefix included.
+    /// Bytes of one element or attribute name, prefix included. A namespace name may be four times as long.
     pub name_bytes: u16,
     /// Namespace declarations of one element; four times as many may be in scope at once.
     pub namespaces: u16,
     /// Children of one element.
     pub children: u32,
 }
+
+/// A namespace name stands once in the bytes and may be meant by thousands of elements, so it has a limit of its own:
+/// this times that of other names.
+pub(super) const NAMESPACE_TO_NAME: usize = 4;
 
 impl Limits {
     /// For a peer that has not proved who it is.
@@ -32,12 +33,13 @@ impl Limits {
         Limits { stanza_bytes: 256 * 1024, depth: 64, attributes: 64, name_bytes: 256, namespaces: 32, children: 8192 };
     /// For an authenticated server or component.
     pub const SERVER: Limits = Limits { stanza_bytes: 512 * 1024, ..Limits::CLIENT };
-    /// For bytes that have passed the limits of a peer before and may have grown a little since.
-    pub(super) const RELAXED: Limits = Limits {
+    /// For what a store gives back: it has passed the limits of a peer before, and has grown a little since.
+    pub const STORED: Limits = Limits {
         stanza_bytes: 4 * 1024 * 1024,
         depth: 128,
         attributes: 128,
-        name_bytes: 512,
+        // An escape in a namespace name takes up to six times the bytes.
+        name_bytes: 2048,
         namespaces: 256,
         children: 1 << 20,
     };

@@ -287,7 +287,7 @@ impl Scanner {
         let mut bytes = held.into_vec();
         isolate(&mut bytes, &walk.found, &self.outer)?;
         let mut walk = Walk::new(Until::End);
-        match walk.run(&bytes, &Outer::default(), &Limits::RELAXED)? {
+        match walk.run(&bytes, &Outer::default(), &Limits::STORED)? {
             Some(end) if end == bytes.len() && walk.found.is_plain => {
                 bytes.shrink_to_fit();
                 Ok(Element::new(Bytes::from(bytes), walk.found))

@@ -5,10 +5,13 @@ use metronome_proto::ns;
 use metronome_proto::stanza::{Name, Received, Stanza, StanzaError, Unreadable};
 use metronome_proto::xml::{Content, Element, Item, Limits, Scanner, Tree};
 
+/// Escapes and added declarations may make a stanza larger than its sender was allowed to.
+const LIMITS: Limits = Limits::STORED;
+
 /// The only element in `bytes`.
 fn only_element(bytes: &[u8]) -> Element {
     let mut rest = bytes;
-    match Scanner::elements(Limits { stanza_bytes: 1 << 22, ..Limits::CLIENT }).next(&mut rest) {
+    match Scanner::elements(LIMITS).next(&mut rest) {
         Ok(Some(Item::Element(element))) if rest.is_empty() => element,
         other => panic!("{other:?} and {rest:?} in {:?}", String::from_utf8_lossy(bytes)),
     }

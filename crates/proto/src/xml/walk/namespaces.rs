@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::index::{Entry, EntryNs, INDEXED_MAX};
 use super::super::limits::XmlError::{self, Limit, NotWellFormed};
-use super::super::limits::{Limits, NAMESPACE_BYTES_MAX};
+use super::super::limits::{Limits, NAMESPACE_TO_NAME};
 use super::super::raw;
 use super::super::scope::{Namespace, Outer};
 use super::Walk;
@@ -62,7 +62,7 @@ impl Walk {
             uri_at: self.mark as u32,
             uri_len: raw.len() as u32,
         };
-        if raw.len() > NAMESPACE_BYTES_MAX {
+        if raw.len() > NAMESPACE_TO_NAME * usize::from(limits.name_bytes) {
             return Err(Limit("namespace name"));
         }
         check_declaration(prefix, &decl.uri(buf))?;
