@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use metronome_model::{AccountId, Outcome, Record};
+use metronome_model::{AccountId, Op, Outcome, Record};
 use metronome_proto::jid::Jid;
 use metronome_store::{Committed, Opened, Reads, StoreError, Writer, WriterLimits};
 use tokio::sync::{Notify, oneshot};
@@ -176,6 +176,21 @@ impl Server {
         let (sender, receiver) = oneshot::channel();
         self.writer.submit(permit, record, Load::Asked(sender));
         receiver.await.unwrap_or(Outcome::Unavailable(metronome_model::Unavailable::Stopping))
+    }
+
+    /// Clears what clients of this account have proved and what of it is on its way to the store; when this returns, what the
+    /// store calls unseen nobody has proved.
+    pub async fn settle_seen(&self, owner: AccountId) {
+        let mut ids = Vec::new();
+        self.seen.lock().retain_mut(|proved| {
+            let keep = proved.owner != owner;
+            if !keep {
+                ids.append(&mut proved.ids);
+            }
+            keep
+        });
+        // Even with nothing to clear it comes behind what was submitted before. If it fails, rows are handed over once more.
+        let _ = self.commit(Record::of(Op::Seen { owner, ids })).await;
     }
 
     /// Notes that a client has proved to have these rows; they are cleared with the next batch.

@@ -17,7 +17,7 @@ const PAGE_ROWS: usize = 64;
 /// Reads the next page and hands it over. Called again while [`Session::catch_up`] says so.
 pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) -> Result<(), StoreError> {
     let rows = match at.from {
-        From::Unseen => server.store.unseen(session.account, at.after, PAGE_ROWS).await?,
+        From::Unseen => unseen(&server, &session, at.after).await?,
         From::Handed => server.store.rows(session.account, vec![(at.after + 1, u64::MAX)], PAGE_ROWS).await?,
     };
     if rows.is_empty() {
@@ -39,6 +39,17 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
         }
     }
     Ok(())
+}
+
+/// Unseen rows beyond `after`. Before the first of them what was proved a moment ago is cleared, so that a client that closes its
+/// stream and comes back at once does not get again what it had.
+async fn unseen(server: &Server, session: &Session, after: u64) -> Result<Vec<ArchivedRow>, StoreError> {
+    let rows = server.store.unseen(session.account, after, PAGE_ROWS).await?;
+    if after > 0 || rows.is_empty() {
+        return Ok(rows);
+    }
+    server.settle_seen(session.account).await;
+    server.store.unseen(session.account, after, PAGE_ROWS).await
 }
 
 /// Rows that the account received, unless another of its sessions is named and there to take it.
