@@ -63,7 +63,9 @@ pub fn decide(stanza: &Stanza) -> Decision {
     let is = |worth, why| Decision { worth, why };
     match stanza.kind {
         Kind::Message(MessageType::Chat | MessageType::Normal) => {}
-        Kind::Message(MessageType::Headline) => return is(Worth::Nothing, "a headline is news for those who are there"),
+        Kind::Message(MessageType::Headline) => {
+            return is(Worth::Nothing, "a headline is news for those who are there");
+        }
         Kind::Message(MessageType::Groupchat) => return is(Worth::Nothing, "the room keeps its own messages"),
         _ => return is(Worth::Nothing, "only messages are kept"),
     }
@@ -119,4 +121,132 @@ pub fn keep_received(env: &mut Envelope, owner: AccountId, keeps: Keeps, decisio
         unseen: true,
         stanza: env.stanza.clone(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use metronome_proto::jid::Jid;
+    use metronome_proto::stanza::Received;
+    use metronome_proto::xml::{Item, Limits, Scanner};
+
+    use super::*;
+
+    fn worth(attributes: &str, content: &str) -> Worth {
+        let xml = format!("<message to='bob@localhost' {attributes}>{content}</message>");
+        let mut scanner = Scanner::new(Limits::CLIENT);
+        let mut rest = format!("<stream:stream xmlns='jabber:client' xmlns:stream='s'>{xml}");
+        rest = rest.replace("xmlns:stream='s'", "xmlns:stream='http://etherx.jabber.org/streams'");
+        let mut bytes = rest.as_bytes();
+        let Ok(Some(Item::Open(_))) = scanner.next(&mut bytes) else { panic!("a stream") };
+        let Ok(Some(Item::Element(element))) = scanner.next(&mut bytes) else { panic!("{xml} is one stanza") };
+        let from = Jid::parse("alice@localhost/a").unwrap();
+        decide(&Received::read(element, ns::CLIENT).unwrap().stamp(from)).worth
+    }
+
+    #[test]
+    fn what_is_kept_of_every_kind_of_message() {
+        const STATE: &str = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+        const NO_STORE: &str = "<no-store xmlns='urn:xmpp:hints'/>";
+        const STORE: &str = "<store xmlns='urn:xmpp:hints'/>";
+        const NO_PERMANENT: &str = "<no-permanent-store xmlns='urn:xmpp:hints'/>";
+        const CHAT: &str = "type='chat'";
+        let omemo = "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/></encrypted>";
+        let table: &[(&str, &str, Worth)] = &[
+            (CHAT, "<body>hi</body>", Worth::Archive),
+            ("", "<body>hi</body>", Worth::Archive),
+            ("type='normal'", "<body>hi</body>", Worth::Archive),
+            ("type='something else'", "<body>hi</body>", Worth::Archive),
+            ("", "<subject>hi</subject>", Worth::Archive),
+            (CHAT, omemo, Worth::Archive),
+            (CHAT, "<encrypted xmlns='urn:xmpp:omemo:2'/>", Worth::Archive),
+            (CHAT, "<openpgp xmlns='urn:xmpp:openpgp:0'/>", Worth::Archive),
+            (CHAT, "<received xmlns='urn:xmpp:receipts' id='1'/>", Worth::Archive),
+            (CHAT, "<request xmlns='urn:xmpp:receipts'/>", Worth::Nothing),
+            (CHAT, "<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>", Worth::Archive),
+            (CHAT, "<markable xmlns='urn:xmpp:chat-markers:0'/>", Worth::Nothing),
+            (CHAT, "<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>x</reaction></reactions>", Worth::Archive),
+            (CHAT, "<retract xmlns='urn:xmpp:message-retract:1' id='1'/>", Worth::Archive),
+            (CHAT, "<propose xmlns='urn:xmpp:jingle-message:0' id='1'/>", Worth::Archive),
+            (CHAT, "<finish xmlns='urn:xmpp:jingle-message:0' id='1'/>", Worth::Archive),
+            (CHAT, "<x xmlns='jabber:x:conference' jid='room@muc.localhost'/>", Worth::Archive),
+            (CHAT, STATE, Worth::Nothing),
+            (CHAT, "", Worth::Nothing),
+            (CHAT, &format!("{STATE}<body>hi</body>"), Worth::Archive),
+            (CHAT, &format!("{STATE}{STORE}"), Worth::Archive),
+            (CHAT, &format!("<body>hi</body>{NO_STORE}"), Worth::Nothing),
+            (CHAT, &format!("<body>hi</body>{NO_STORE}{STORE}"), Worth::Nothing),
+            (CHAT, &format!("<body>hi</body>{NO_PERMANENT}"), Worth::UntilSeen),
+            (CHAT, &format!("{STATE}{NO_PERMANENT}"), Worth::Nothing),
+            ("type='headline'", "<body>hi</body>", Worth::Nothing),
+            ("type='groupchat'", "<body>hi</body>", Worth::Nothing),
+            ("type='groupchat'", &format!("<body>hi</body>{STORE}"), Worth::Nothing),
+            (
+                "type='error'",
+                "<body>hi</body><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+                Worth::Nothing,
+            ),
+            // A body of another namespace is none.
+            (CHAT, "<body xmlns='http://www.w3.org/1999/xhtml'>hi</body>", Worth::Nothing),
+        ];
+        for (attributes, content, expected) in table {
+            assert_eq!(worth(attributes, content), *expected, "<message {attributes}>{content}");
+        }
+    }
+
+    #[test]
+    fn a_record_has_the_rows_that_the_host_keeps() {
+        use std::net::{IpAddr, Ipv4Addr};
+        use std::sync::Arc;
+
+        use metronome_host::hosts::Host;
+        use metronome_host::options::Values;
+        use metronome_host::registry::Registry;
+        use metronome_host::session::Bound;
+        use metronome_host::sessions::Sessions;
+        use metronome_proto::stanza::Stanza;
+
+        let (alice, bob) = (AccountId::from_bytes([1; 16]), AccountId::from_bytes([2; 16]));
+        let session = {
+            let bound = Bound {
+                jid: Jid::parse("alice@localhost/a").unwrap(),
+                account: alice,
+                since_ms: 0,
+                heard_ms: 0,
+                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                mechanism: "PLAIN",
+            };
+            let rules = metronome_host::sessions::BindRules {
+                sessions_max: 1,
+                conflict: metronome_host::sessions::Conflict::KickOld,
+            };
+            Sessions::default().bind(bound, rules, String::new).unwrap().session
+        };
+        let rows = |keeps: Keeps, worth: Worth, destination: Destination, owner: AccountId| {
+            let values = Values::defaults(&[FEATURE.settings]);
+            let registry = Arc::new(Registry::new(&[]));
+            let mut host = Host::new(Jid::parse("localhost").unwrap(), values, registry, None);
+            host.keeps = keeps;
+            let stanza = Stanza::new(Kind::Message(MessageType::Chat), Jid::parse("alice@localhost/a").unwrap());
+            let mut env = Envelope::new(Arc::new(host), session.clone(), stanza, None);
+            env.destination = destination;
+            let decision = Decision { worth, why: "" };
+            keep_sent(&mut env, decision, 5);
+            keep_received(&mut env, owner, keeps, decision, 5);
+            let row = |op: &Op| match op {
+                Op::Append { owner, direction, keep, unseen, .. } => (*owner, *direction, *keep, *unseen),
+                _ => panic!("only rows"),
+            };
+            (env.record.ops.iter().map(row).collect::<Vec<_>>(), env.received_row)
+        };
+        let to_bob = Destination::Account(Some(bob));
+        let sent = (alice, Direction::Sent, Keep::Archive, false);
+        let received = |keep| (bob, Direction::Received, keep, true);
+        assert_eq!(rows(Keeps::Archive, Worth::Archive, to_bob, bob), (vec![sent, received(Keep::Archive)], Some(1)));
+        assert_eq!(rows(Keeps::Archive, Worth::UntilSeen, to_bob, bob), (vec![received(Keep::UntilSeen)], Some(0)));
+        assert_eq!(rows(Keeps::UntilSeen, Worth::Archive, to_bob, bob), (vec![received(Keep::UntilSeen)], Some(0)));
+        assert_eq!(rows(Keeps::Archive, Worth::Nothing, to_bob, bob), (vec![], None));
+        assert_eq!(rows(Keeps::Nothing, Worth::Archive, to_bob, bob), (vec![], None));
+        let own = (alice, Direction::Received, Keep::Archive, true);
+        assert_eq!(rows(Keeps::Archive, Worth::Archive, Destination::OwnAccount, alice), (vec![own], Some(0)));
+    }
 }

@@ -150,6 +150,7 @@ pub struct Client {
     page: Option<BoxFuture<'static, Result<(), StoreError>>>,
     /// Whether the outbox is drained, as when the client reads.
     pub reads: bool,
+    out: Vec<u8>,
 }
 
 impl Client {
@@ -159,7 +160,7 @@ impl Client {
             b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
         assert!(matches!(scanner.next(&mut header), Ok(Some(Item::Open(_)))));
         let list = InFlight::new(session.tickets.clone());
-        Client { server, host, session, list, text: String::new(), scanner, page: None, reads: true }
+        Client { server, host, session, list, text: String::new(), scanner, page: None, reads: true, out: Vec::new() }
     }
 
     /// Reads one stanza as raw XML.
@@ -198,9 +199,9 @@ impl Client {
             self.page = None;
             moved = true;
         }
-        let mut out = Vec::new();
-        if self.reads && self.session.poll_drain(cx, &mut out, 16 * 1024) == Poll::Ready(Drained::Frames) {
-            self.text.push_str(std::str::from_utf8(&out).unwrap());
+        self.out.clear();
+        if self.reads && self.session.poll_drain(cx, &mut self.out, 16 * 1024) == Poll::Ready(Drained::Frames) {
+            self.text.push_str(std::str::from_utf8(&self.out).unwrap());
             moved = true;
         }
         moved
