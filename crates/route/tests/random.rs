@@ -197,6 +197,8 @@ impl Run {
             self.ended.push(Ended { jid, text, unread: String::new() });
             client.lose();
         }
+        // What was proved is cleared before somebody new asks what nobody has seen.
+        self.world.tick().await;
         for name in PEOPLE {
             let jid = format!("{name}@localhost/last");
             let mut client = self.world.connect(&jid).await;
