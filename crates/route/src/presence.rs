@@ -13,6 +13,8 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::presence::PresenceType;
 use metronome_proto::stanza::{Kind, Stanza};
 
+use crate::timers;
+
 /// Decides a presence of one of our clients. Only its own availability is known here yet.
 pub(crate) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
     crate::destination::resolve(server, env);
@@ -52,6 +54,14 @@ pub fn gone(server: &Server, session: &Session) {
         let unavailable = Stanza::new(Kind::Presence(PresenceType::Unavailable), session.jid.clone());
         show_to_all(server, session, &Frame::whole(unavailable.with_to(session.jid.bare()).to_vec()));
     }
+}
+
+/// The client of an ended session has closed its stream and its connection in order, which proves that it has read everything.
+///
+/// Submitted at once and not with the next batch: after an orderly end nothing should come twice, not even if the server dies now.
+pub fn closed_in_order(server: &Server, session: &Session) {
+    server.note_seen(session.account, session.proved_by_close());
+    timers::flush_seen(server);
 }
 
 /// The `priority` of a presence (RFC 6121 section 4.7.2.3): -128 to 127, 0 if it is not there.

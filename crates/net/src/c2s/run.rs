@@ -391,7 +391,7 @@ impl Run {
                 }
             };
             if clean && self.closed_by_client {
-                self.server.note_seen(self.session.account, self.session.proved_by_close());
+                presence::closed_in_order(&self.server, &self.session);
             }
             return Poll::Ready(());
         }
