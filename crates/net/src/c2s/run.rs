@@ -135,10 +135,14 @@ impl Run {
 
     fn poll_open(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
         let read = self.poll_read(cx)?;
+        let was_full = !self.list.has_room();
         let _ = self.list.poll(&self.server, cx);
+        // While it was full nothing was read, so nothing but this wakes the reading up again.
+        let has_room_again = was_full && self.list.has_room();
         let page = self.poll_page(cx);
         let wrote = self.poll_write(cx)?;
-        Ok(if read == Moved::Yes || page == Moved::Yes || wrote == Moved::Yes { Moved::Yes } else { Moved::No })
+        let moved = has_room_again || read == Moved::Yes || page == Moved::Yes || wrote == Moved::Yes;
+        Ok(if moved { Moved::Yes } else { Moved::No })
     }
 
     fn poll_settling(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
