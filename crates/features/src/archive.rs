@@ -92,7 +92,7 @@ pub fn decide(stanza: &Stanza) -> Decision {
 /// The sender's row, unless the message goes to the sender's own account, which keeps one row of it.
 pub fn keep_sent(env: &mut Envelope, decision: Decision, at_ms: u64) {
     let archived = decision.worth == Worth::Archive && env.host.keeps == Keeps::Archive;
-    if archived && env.destination != Destination::OwnAccount {
+    if archived && env.destination != Destination::OwnAccount && !env.sender.is_guest() {
         env.record.push(Op::Append {
             owner: env.sender.account,
             at_ms,

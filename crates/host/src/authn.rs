@@ -14,7 +14,7 @@ pub struct Authn {
 }
 
 impl Authn {
-    /// The one place where a proved identity becomes an account: it must be the account that was asked for and be active.
+    /// The one place where a proved identity becomes a stored account: it must be the account that was asked for and be active.
     ///
     /// `identity` was made by the mechanism after its authorization identity was checked against the authentication identity.
     pub fn authorize(identity: &Identity, account: &Account) -> Result<Authn, Failure> {
@@ -26,6 +26,16 @@ impl Authn {
         }
         let jid = Jid::from_parts(Some(&account.name), &account.host, None).map_err(|_| Failure::NotAuthorized)?;
         Ok(Authn { account: account.id, jid, mechanism: identity.mechanism().as_str() })
+    }
+
+    /// A guest (SASL ANONYMOUS): an account of this one stream, which no store knows. `id` is random and new.
+    pub fn guest(identity: &Identity, id: AccountId) -> Result<Authn, Failure> {
+        if !identity.anonymous() {
+            return Err(Failure::NotAuthorized);
+        }
+        let jid =
+            Jid::from_parts(Some(identity.authcid()), identity.host(), None).map_err(|_| Failure::NotAuthorized)?;
+        Ok(Authn { account: id, jid, mechanism: identity.mechanism().as_str() })
     }
 
     /// The account.

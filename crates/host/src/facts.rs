@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use metronome_model::{Account, AccountState};
+use metronome_model::{Account, AccountId, AccountState, Role};
 use metronome_proto::jid::Jid;
 use metronome_store::{Reads, StoreError};
 
@@ -16,8 +16,19 @@ pub const BYTES_MAX: usize = 32 * 1024 * 1024;
 /// One account as admission sees it.
 #[derive(Debug, Clone)]
 pub struct AccountFacts {
-    /// The account's row.
+    /// The account's row; a guest has one that is stored nowhere.
     pub account: Account,
+    /// Who it is.
+    pub kind: AccountKind,
+}
+
+/// Whether an account is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountKind {
+    /// It is.
+    Stored,
+    /// It exists for one session only, and nothing is stored for it (SASL ANONYMOUS).
+    Guest,
 }
 
 impl AccountFacts {
@@ -40,6 +51,8 @@ pub struct Facts {
 struct State {
     /// By bare JID; accounts that do not exist are remembered too.
     known: HashMap<Box<str>, Entry>,
+    /// Guests, by bare JID, for as long as their sessions last; as many as there are such sessions.
+    guests: HashMap<Box<str>, Arc<AccountFacts>>,
     /// Names in the order of their entry, for eviction with a second chance.
     order: VecDeque<Box<str>>,
     bytes: usize,
@@ -57,6 +70,9 @@ impl Facts {
     /// The facts of a bare JID of ours, if they are in memory.
     pub fn peek(&self, bare: &str) -> Option<Known> {
         let mut state = self.state.lock();
+        if let Some(guest) = state.guests.get(bare) {
+            return Some(Some(guest.clone()));
+        }
         let entry = state.known.get_mut(bare)?;
         entry.used = true;
         Some(entry.known.clone())
@@ -69,7 +85,10 @@ impl Facts {
         }
         let Some(name) = jid.local() else { return Ok(None) };
         let generation = self.state.lock().generation;
-        let known = store.account(jid.domain(), name).await?.map(|account| Arc::new(AccountFacts { account }));
+        let known = store
+            .account(jid.domain(), name)
+            .await?
+            .map(|account| Arc::new(AccountFacts { account, kind: AccountKind::Stored }));
         self.state.lock().keep(jid.bare_str(), known.clone(), generation);
         Ok(known)
     }
@@ -82,6 +101,26 @@ impl Facts {
             state.bytes -= cost(bare);
             state.order.retain(|name| &**name != bare);
         }
+    }
+
+    /// Makes a guest known, until [`Facts::guest_left`].
+    pub fn guest_came(&self, jid: &Jid, id: AccountId, now_ms: u64) {
+        let account = Account {
+            id,
+            host: jid.domain().into(),
+            name: jid.local().unwrap_or_default().into(),
+            role: Role::User,
+            state: AccountState::Active,
+            auth_epoch: 0,
+            created_ms: now_ms,
+        };
+        let guest = Arc::new(AccountFacts { account, kind: AccountKind::Guest });
+        self.state.lock().guests.insert(jid.bare_str().into(), guest);
+    }
+
+    /// Forgets a guest.
+    pub fn guest_left(&self, jid: &Jid) {
+        self.state.lock().guests.remove(jid.bare_str());
     }
 
     /// Bytes held.

@@ -68,10 +68,11 @@ pub const MESSAGES: Setting = Setting::new(
 /// What is offered to log in with.
 pub const MECHANISMS: Setting = Setting::new(
     "auth.mechanisms",
-    Kind::Choices(&["SCRAM-SHA-512", "SCRAM-SHA-384", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "EXTERNAL"]),
+    Kind::Choices(&["SCRAM-SHA-512", "SCRAM-SHA-384", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "EXTERNAL", "ANONYMOUS"]),
     "[\"SCRAM-SHA-512\", \"SCRAM-SHA-256\", \"SCRAM-SHA-1\", \"EXTERNAL\"]",
     "The mechanisms that clients may log in with; each SCRAM mechanism is offered with its -PLUS variant. SCRAM-SHA-384 is of use \
-     only for imported accounts that have keys for it. What is not in the list is neither offered nor accepted.",
+     only for imported accounts that have keys for it. ANONYMOUS lets guests in: each gets an address of its own, and nothing is \
+     stored for it. What is not in the list is neither offered nor accepted.",
 )
 .for_new_streams()
 .per_host();
@@ -184,7 +185,7 @@ fn rules(values: &Values) -> Rules {
         scram: scram.into_iter().filter(|hash| listed(&format!("SCRAM-{}", hash.as_str()))).collect(),
         plain,
         external: listed("EXTERNAL"),
-        anonymous: false,
+        anonymous: listed("ANONYMOUS"),
     }
 }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
+use metronome_sasl::MechanismName;
 
 use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
 use crate::proof::Proof;
@@ -150,6 +151,11 @@ impl Session {
             waker.wake();
         }
         result
+    }
+
+    /// Whether it belongs to a guest (SASL ANONYMOUS), for whom nothing is stored.
+    pub fn is_guest(&self) -> bool {
+        self.mechanism == MechanismName::Anonymous.as_str()
     }
 
     /// Notes that the client was heard at this steady time.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use metronome_features::{archive, stanza_id};
 use metronome_host::envelope::{Destination, Envelope};
-use metronome_host::hosts::Host;
+use metronome_host::facts::AccountKind;
+use metronome_host::hosts::Keeps;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_model::AccountId;
@@ -19,16 +20,17 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     let decision = archive::decide(&env.stanza);
     let at_ms = server.clock.unix_ms();
     archive::keep_sent(env, decision, at_ms); // the sender's row, unless the recipient is the sender
-    let (owner, host) = recipient(server, env).await?; // RFC 6121 section 8.5.1: an account that exists
+    let (owner, keeps) = recipient(server, env).await?; // RFC 6121 section 8.5.1: an account that exists
     refuse_misdirected(env)?; // RFC 6121 section 8.5.2 and 8.5.3: groupchat is for rooms
-    archive::keep_received(env, owner, host.keeps, decision, at_ms); // XEP-0160: unseen until a client proves receipt
+    archive::keep_received(env, owner, keeps, decision, at_ms); // XEP-0160: unseen until a client proves receipt
     Ok(())
 }
 
-/// The account that a message is for, and the host it lives on.
-async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Arc<Host>), Refuse> {
+/// The account that a message is for, and what is kept for it.
+async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Keeps), Refuse> {
     let to = match env.destination {
-        Destination::OwnAccount => return Ok((env.sender.account, env.host.clone())),
+        Destination::OwnAccount if env.sender.is_guest() => return Ok((env.sender.account, Keeps::Nothing)),
+        Destination::OwnAccount => return Ok((env.sender.account, env.host.keeps)),
         Destination::Remote => return Err(StanzaError::new(Condition::RemoteServerNotFound).into()),
         Destination::Account(_) => env.stanza.to.as_ref(),
         Destination::Host | Destination::Nobody => None,
@@ -42,7 +44,8 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ar
     })?;
     let facts = facts.filter(|facts| facts.is_active()).ok_or_else(unavailable)?;
     env.destination = Destination::Account(Some(facts.account.id));
-    Ok((facts.account.id, host))
+    let keeps = if facts.kind == AccountKind::Guest { Keeps::Nothing } else { host.keeps };
+    Ok((facts.account.id, keeps))
 }
 
 /// A groupchat message is for a room: an account's resource gets one only if it is there to take it.

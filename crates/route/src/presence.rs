@@ -50,6 +50,9 @@ pub(crate) fn deliver(server: &Server, env: &Envelope) {
 /// Ends a session, whatever ended its stream: close, time-out, conflict, an administrator, a panic. Saying it twice does no harm.
 pub fn gone(server: &Server, session: &Session) {
     server.sessions.remove(session);
+    if session.is_guest() {
+        server.facts.guest_left(&session.jid);
+    }
     if session.end().is_some() {
         let unavailable = Stanza::new(Kind::Presence(PresenceType::Unavailable), session.jid.clone());
         show_to_all(server, session, &Frame::whole(unavailable.with_to(session.jid.bare()).to_vec()));

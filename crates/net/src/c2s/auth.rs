@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use metronome_host::authn::Authn;
 use metronome_host::hosts::{self, Host};
-use metronome_model::KeyHash;
+use metronome_model::{AccountId, KeyHash};
 use metronome_proto::jid::{Jid, prepare_local};
 use metronome_proto::ns;
 use metronome_proto::payload::sasl::{self, Answer, Request};
@@ -195,6 +195,15 @@ impl Attempt {
     }
 
     async fn done(&mut self, secured: &mut Secured, success: Success) -> Result<Result<Authn, Failure>, Fault> {
+        if success.identity.anonymous() {
+            let id = AccountId::from_bytes(secured.context.server.rng.bytes16());
+            let authn = match Authn::guest(&success.identity, id) {
+                Ok(authn) => authn,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            secured.say(&Answer::Success(None)).await?;
+            return Ok(Ok(authn));
+        }
         // EXTERNAL and a password that was right need the account just as SCRAM does; its row is read once per attempt.
         if self.credentials.is_none()
             && let Err(failure) = self.look_up(secured, success.identity.authcid()).await
@@ -239,8 +248,7 @@ impl Attempt {
                 Ok(Input::Verdict(check(secured, keys, password).await))
             }
             Need::Certificate => Ok(Input::Certificate(secured.certified.clone())),
-            // Guests are not let in by any configuration yet, so the mechanism is in no offer.
-            Need::AnonymousName => Err(Failure::InvalidMechanism),
+            Need::AnonymousName => Ok(Input::AnonymousName(secured.context.server.rng.token())),
         }
     }
 

@@ -92,6 +92,9 @@ impl Authenticated {
                 Unbound::TooMany => Refusal::ResourceConstraint,
                 Unbound::BadResource => Refusal::BadRequest,
             })?;
+        if bound.session.is_guest() {
+            server.facts.guest_came(&bound.session.jid, bound.session.account, server.clock.unix_ms());
+        }
         if let Some(replaced) = bound.replaced {
             replaced.close(Condition::Conflict, Some("replaced by a new connection"));
             presence::gone(server, &replaced);
