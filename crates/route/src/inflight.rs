@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use metronome_host::envelope::Envelope;
+use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::server::{Load, Server};
 use metronome_host::tickets::Tickets;
+use metronome_proto::stanza::Kind;
 use metronome_store::Permit;
 use smallvec::SmallVec;
 
@@ -64,8 +65,8 @@ struct Before {
     barrier: bool,
     /// Addresses with an entry that is not settled.
     addresses: SmallVec<[u64; 8]>,
-    /// Addresses with an entry that is not admitted.
-    unadmitted: SmallVec<[u64; 8]>,
+    /// Addresses with an entry that is not admitted, or that the recipient must get before what is stored behind it.
+    held_up: SmallVec<[u64; 8]>,
 }
 
 impl Before {
@@ -74,7 +75,7 @@ impl Before {
         match order {
             Order::Free => true,
             Order::All => !self.unsettled,
-            Order::To(address) => !self.barrier && !self.unadmitted.contains(&address),
+            Order::To(address) => !self.barrier && !self.held_up.contains(&address),
         }
     }
 
@@ -99,9 +100,14 @@ impl Before {
                 if !self.addresses.contains(&address) {
                     self.addresses.push(address);
                 }
-                let admitted = matches!(entry.stage, Stage::Submitted | Stage::Held(_));
-                if !admitted && !self.unadmitted.contains(&address) {
-                    self.unadmitted.push(address);
+                let lets_on = match &entry.stage {
+                    Stage::Submitted => true,
+                    // A record behind it would reach the recipient before it, from the worker.
+                    Stage::Held(env) => is_for_sender_only(env),
+                    _ => false,
+                };
+                if !lets_on && !self.held_up.contains(&address) {
+                    self.held_up.push(address);
                 }
             }
         }
@@ -236,6 +242,11 @@ impl Entry {
         self.stage = stage;
         flow
     }
+}
+
+/// Whether nobody but its sender hears of this stanza: a request that the server answers, or a refused one.
+fn is_for_sender_only(env: &Envelope) -> bool {
+    matches!(env.stanza.kind, Kind::Iq(_)) || env.destination == Destination::Nobody
 }
 
 /// Hands a record to the writer, whose queue keeps the order from here on.

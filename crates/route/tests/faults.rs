@@ -123,6 +123,36 @@ async fn what_is_not_stored_waits_for_its_own_address_only() {
 }
 
 #[tokio::test]
+async fn a_stored_message_does_not_overtake_one_that_is_not_stored() {
+    let world = World::new().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let mut bob = world.available("bob@localhost/b").await;
+    world.faults.stall();
+    let words =
+        |body: &str, hint: &str| format!("<message to='bob@localhost' type='chat'><body>{body}</body>{hint}</message>");
+    alice.send(&words("1", ""));
+    alice.turn().await;
+    alice.send(&words("2", "<no-store xmlns='urn:xmpp:hints'/>"));
+    alice.send(&words("3", ""));
+    alice.send("<iq type='get' to='bob@localhost' id='ask'><ping xmlns='urn:xmpp:ping'/></iq>");
+    alice.send(&words("4", ""));
+    alice.turn().await;
+    world.faults.release();
+    alice.settled().await;
+    let seen = bob.until("<body>4</body>").await;
+    assert_eq!(bodies(&seen), ["1", "2", "3", "4"]);
+    bob.until("</message>").await;
+    // Once more with all of it read before the commit begins.
+    for number in 0..40 {
+        alice
+            .send(&words(&number.to_string(), if number % 3 == 2 { "<no-store xmlns='urn:xmpp:hints'/>" } else { "" }));
+    }
+    alice.settled().await;
+    bob.wait(|bob| bodies(&bob.text).len() == 40).await;
+    assert_eq!(bodies(&bob.text), (0..40).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn presence_waits_for_everything_before_it_and_everything_behind_it_waits() {
     let world = World::new().await;
     let mut alice = world.available("alice@localhost/a").await;
