@@ -280,6 +280,15 @@ impl Client {
         String::from_utf8_lossy(&std::mem::take(&mut self.input)).into_owned()
     }
 
+    /// Waits, reads what comes, and answers whether the server still holds the connection.
+    pub fn is_open_after(&mut self, wait: Duration) -> bool {
+        let mut buffer = [0; 4096];
+        match self.link.read(&mut buffer, Instant::now() + wait) {
+            Read1::Bytes(_) | Read1::Nothing => true,
+            Read1::End | Read1::Reset => false,
+        }
+    }
+
     fn read_until(&mut self, deadline: Instant) -> Result<Option<Seen>, Read1> {
         let mut buffer = [0; 16 * 1024];
         loop {

@@ -137,6 +137,11 @@ impl Dial {
         Ok(Client::new(self.encrypt(Link::open(self.direct, self.from)?)?, self.clone()))
     }
 
+    /// Connects to the port of direct TLS and says nothing: not even the handshake.
+    pub fn try_direct_without_handshake(&self) -> io::Result<Client> {
+        Ok(Client::new(Link::open(self.direct, self.from)?, self.clone()))
+    }
+
     /// Connects in clear text and encrypts with STARTTLS; the stream is to be opened.
     #[track_caller]
     pub fn starttls(&self) -> Client {

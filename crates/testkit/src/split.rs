@@ -21,6 +21,10 @@ pub(crate) fn next(input: &str) -> Option<(String, usize)> {
     let mut position = 0;
     loop {
         let start = position + rest[position..].find('<')?;
+        if rest[start..].starts_with("<![CDATA[") {
+            position = start + rest[start..].find("]]>")? + 3;
+            continue;
+        }
         let end = tag_end(&rest[start..])? + start;
         let tag = &rest[start..end];
         position = end;
@@ -80,6 +84,7 @@ mod tests {
 
     #[test]
     fn half_a_piece_is_none() {
+        assert_eq!(all("<a><![CDATA[<b>]]></a>"), ["<a><![CDATA[<b>]]></a>"]);
         for half in ["", " ", "<?xml", "<a", "<a b='>", "<a><b/>", "<a><b></b>"] {
             assert_eq!(next(half), None, "{half}");
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use metronome_testkit::{Backend, Client, Dial, Setup, WAIT};
+use metronome_testkit::{Backend, Client, Dial, Setup, WAIT, on_both_stores_with};
 
 /// Whether a new connection is served.
 fn is_served(dial: &Dial) -> Option<Client> {
@@ -113,4 +113,17 @@ fn who_sends_too_fast_waits_and_the_others_do_not() {
     }
     // 45 KB at 10 KB/s with a burst of 10 KB and one read beyond it cannot be through in a second: a lower bound does not depend on the machine.
     assert!(started.elapsed() > Duration::from_secs(1), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_burst_longer_than_the_list_of_unsettled_stanzas_goes_through_without_a_pause() {
+    let options = "limits.c2s.bytes = \"1 GiB/s\"\nlimits.c2s.burst = \"1 GiB\"";
+    on_both_stores_with(options, |server| {
+        let mut bob = Client::login(server, "bob", "desk");
+        bob.available();
+        let mut alice = Client::login(server, "alice", "phone");
+        alice.send(&"<message to='bob@localhost' type='chat'><body>x</body></message>".repeat(2_000));
+        // A pause of a second for each full list would be longer than anything here waits.
+        alice.expect_nothing_before_ping();
+    });
 }
