@@ -164,8 +164,7 @@ def tests(calls):
     """Yields each test's name and what is wrong, or an empty string."""
     everything = range(ONE_BY_ONE + AT_ONCE)
     syncs = [call for call in calls if call.name in ("fsync", "fdatasync") and file_of(call).endswith("-wal")]
-    sends = [call for call in calls if call.name in SENDS and "TCP" in call.text.split(",")[0] + file_of(call)
-             or call.name in SENDS and "socket:" in file_of(call)]
+    sends = [call for call in calls if call.name in SENDS and re.match(r"(TCP|socket:)", file_of(call))]
     writes = [call for call in calls if call.name.startswith("pwrite") and file_of(call).endswith("-wal")]
     wrong = {"write": [], "send": [], "answer": []}
     for number in everything:
