@@ -272,3 +272,50 @@ async fn random_sequences_keep_every_promise() {
         run.judge(seed).await;
     }
 }
+
+/// With a recipient who is there all the time, everything keeps its order, stored or not, however the disk behaves.
+#[tokio::test]
+async fn random_mixtures_of_one_sender_keep_their_order() {
+    for seed in 0..SEEDS {
+        let mut rng = Rng::with_seed(seed);
+        let world = World::new().await;
+        let mut bob = world.available("bob@localhost/b").await;
+        let mut senders = [world.available("alice@localhost/a").await, world.available("carol@localhost/c").await];
+        let mut count = 0;
+        for _ in 0..STEPS {
+            let sender = &mut senders[rng.usize(0..2)];
+            if !sender.list.has_room() {
+                world.faults.release();
+                sender.settled().await;
+            }
+            count += 1;
+            match rng.u32(0..12) {
+                0 => world.faults.stall(),
+                1 => world.faults.release(),
+                2 => sender.turn().await,
+                3 => bob.turn().await,
+                4 => sender.send("<iq to='bob@localhost' type='get' id='q'><ping xmlns='urn:xmpp:ping'/></iq>"),
+                5 => sender.send("<presence/>"),
+                6 => world.faults.fail_commits(1, Unavailable::Disk),
+                7 => sender.send(&format!("<message to='bob@localhost/b' type='headline'><body>{count}</body></message>")),
+                8 => sender.send(&format!(
+                    "<message to='bob@localhost' type='chat'><body>{count}</body><no-store xmlns='urn:xmpp:hints'/></message>"
+                )),
+                9 => sender.send(&format!("<message to='bob@localhost/b' type='chat'><body>{count}</body></message>")),
+                _ => sender.send(&format!("<message to='bob@localhost' type='chat'><body>{count}</body></message>")),
+            }
+        }
+        world.faults.stop_failing();
+        world.faults.release();
+        for sender in &mut senders {
+            sender.settled().await;
+        }
+        let text = bob.so_far().await;
+        for sender in ["alice@localhost/a", "carol@localhost/c"] {
+            let messages = text.split("<message ").filter(|message| message.contains(&format!("from='{sender}'")));
+            let numbers: Vec<u32> = messages.flat_map(bodies).map(|body| body.parse().unwrap()).collect();
+            assert!(numbers.is_sorted_by(|a, b| a < b), "seed {seed}: {sender} {numbers:?}");
+            assert!(numbers.len() > 10, "seed {seed}: {numbers:?}");
+        }
+    }
+}
