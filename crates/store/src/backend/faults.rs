@@ -142,6 +142,10 @@ impl Backend for FaultyBackend {
         self.inner.begin()
     }
 
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.inner.flush()
+    }
+
     fn commit(&mut self) -> Result<Wrote, StoreError> {
         let (fault, secretly) = self.faults.before_commit();
         if fault.is_err() && !secretly {

@@ -15,6 +15,12 @@ pub trait Backend: AccountWrites + ArchiveWrites + MetaWrites + Send {
     /// Opens a transaction.
     fn begin(&mut self) -> Result<(), StoreError>;
 
+    /// Writes what the transaction still holds in memory, so that what cannot be written fails here, where the batch can be
+    /// undone and its records tried alone.
+    fn flush(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Makes the transaction durable; does not touch the disk if it changed nothing. After an error nobody knows
     /// whether it is durable until [`Backend::recover`] says so.
     fn commit(&mut self) -> Result<Wrote, StoreError>;

@@ -157,6 +157,7 @@ impl<T> Batches<T> {
         if self.purging == Purging::Running {
             self.purging = still(self.backend.purge(PURGE_ROWS_BESIDE)?);
         }
+        self.backend.flush()?;
         self.commit()?;
         if jobs.iter().any(|job| forgets(&job.record)) {
             self.purging = Purging::Running;
