@@ -40,12 +40,32 @@ pub fn attribute(out: &mut Vec<u8>, name: &str, value: &str) {
     out.push(b'\'');
 }
 
+/// Bytes that are never replaced and begin nothing that is.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        plain[control] = false;
+        control += 1;
+    }
+    let mut special = b"<>&\"'\xEF".as_slice();
+    while let [byte, rest @ ..] = special {
+        plain[*byte as usize] = false;
+        special = rest;
+    }
+    plain
+};
+
 /// Copies `text` in runs, replacing what `replacement` names.
 ///
 /// Characters that XML cannot carry at all (a few controls, U+FFFE, U+FFFF) become U+FFFD: dropping them could join
 /// what they kept apart.
 fn escape(out: &mut Vec<u8>, text: &str, replacement: impl Fn(u8) -> Option<&'static str>) {
     let bytes = text.as_bytes();
+    // Nearly every address, id and name: looked at once, with nothing to decide.
+    if bytes.iter().all(|&byte| PLAIN[byte as usize]) {
+        return out.extend_from_slice(bytes);
+    }
     let mut copied = 0;
     for (at, &byte) in bytes.iter().enumerate() {
         let (with, len) = match (replacement(byte), byte) {
