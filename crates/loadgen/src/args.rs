@@ -133,7 +133,7 @@ pub(crate) struct Chat {
     #[arg(long, default_value_t = 100)]
     pub(crate) pairs: usize,
     /// Messages of one sender that have not arrived yet
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) window: u32,
     /// Length of a body in bytes
     #[arg(long, default_value_t = 100)]
