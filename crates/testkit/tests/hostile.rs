@@ -13,6 +13,9 @@ const AUTH: &str = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism=";
 /// Messages that must go through in each direction while the crowd is at work.
 const MESSAGES: usize = 60;
 
+/// Between two visits of one attacker, for each attacker: together they make about 700 visits in a second, however many they are.
+const PAUSE: Duration = Duration::from_micros(1500);
+
 fn crowd_size() -> usize {
     let given = std::env::var("METRONOME_HOSTILE_CONNECTIONS").ok();
     given.map_or(200, |text| text.parse().expect("METRONOME_HOSTILE_CONNECTIONS is a number"))
@@ -181,16 +184,17 @@ fn hostile_connections_do_their_worst_and_two_clients_chat() {
             let (stop, visits) = (&stop, &visits);
             let attacker = move || {
                 let (_, attack) = ATTACKS[at % ATTACKS.len()];
+                std::thread::sleep(PAUSE * at as u32);
                 while !stop.load(Ordering::Relaxed) {
                     let _ = attack(&dial, stop);
                     visits.fetch_add(1, Ordering::Relaxed);
-                    // Otherwise the test's own threads would be the attack on this machine's cores.
-                    std::thread::sleep(Duration::from_millis(100));
+                    // All share this machine's cores with the server: more visits would measure the attackers' own work.
+                    std::thread::sleep(PAUSE * crowd as u32);
                 }
             };
             std::thread::Builder::new().stack_size(256 * 1024).spawn_scoped(scope, attacker).unwrap();
         }
-        let until = Instant::now() + Duration::from_secs(6);
+        let until = Instant::now() + (PAUSE * 3 * crowd as u32).max(Duration::from_secs(6));
         let mut at = 0;
         while at < MESSAGES || Instant::now() < until {
             let (from, to) = if at % 2 == 0 { (&mut alice, &mut bob) } else { (&mut bob, &mut alice) };

@@ -17,7 +17,7 @@ use rustls::server::Acceptor;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
-use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::Context;
 use super::stream::{Fault, Stream};
@@ -180,8 +180,8 @@ impl Opened {
         let deadline = self.stream.deadline().min(Instant::now() + HANDSHAKE);
         let (Socket::Plain(socket), ..) = self.stream.into_parts() else { return Err(None) };
         let handshake = async {
-            let _turn = self.context.admission.handshakes.acquire().await.ok()?;
-            TlsAcceptor::from(tls.config.clone()).accept(socket).await.ok()
+            let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
+            shake_hands(&self.context, hello, tls).await
         };
         let socket = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
         Ok(secured(self.context, socket, Some(self.to.host), tls))
@@ -204,16 +204,27 @@ impl Opened {
 async fn direct(context: Context, socket: TcpStream) -> Result<Secured, Option<End>> {
     let hosts = context.server.hosts.load_full();
     let handshake = async {
-        let _turn = context.admission.handshakes.acquire().await.ok()?;
-        let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
-        let wanted = start.client_hello().server_name().and_then(|name| hosts.get(&name.to_ascii_lowercase()));
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
+        let wanted = hello.client_hello().server_name().and_then(|name| hosts.get(&name.to_ascii_lowercase()));
         let tls = wanted.unwrap_or_else(|| hosts.first()).tls.clone()?;
-        let socket = start.into_stream(tls.config.clone()).await.ok()?;
+        let socket = shake_hands(&context, hello, &tls).await?;
         Some((socket, tls))
     };
     let deadline = Instant::now() + HANDSHAKE;
     let (socket, tls) = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
     Ok(secured(context, socket, None, &tls))
+}
+
+/// The handshake after the client's hello. Its costly part, the key exchange and the signature, has to wait for its turn, so
+/// that a crowd of newcomers does not hold up the streams there are. Nobody has the turn while the network is waited for:
+/// clients that stop midway would keep all others out.
+async fn shake_hands(context: &Context, hello: StartHandshake<TcpStream>, tls: &Tls) -> Option<TlsStream<TcpStream>> {
+    let turn = context.admission.handshakes.acquire().await.ok()?;
+    tokio::task::yield_now().await;
+    // Computes here and now, and only then becomes a future.
+    let rest = hello.into_stream(tls.config.clone());
+    drop(turn);
+    rest.await.ok()
 }
 
 /// Gathers what the TLS connection proves.

@@ -127,3 +127,24 @@ fn a_burst_longer_than_the_list_of_unsettled_stanzas_goes_through_without_a_paus
         alice.expect_nothing_before_ping();
     });
 }
+
+#[test]
+fn handshakes_that_stop_midway_keep_nobody_out() {
+    let server = Setup::default().store(Backend::Memory).start();
+    let dial = server.dial();
+    // Half of them say half of their hello, the others all of it; none goes on.
+    let mut hello = Vec::new();
+    let mut tls = rustls::ClientConnection::new(dial.tls_config(), "localhost".try_into().unwrap()).unwrap();
+    tls.write_tls(&mut hello).unwrap();
+    let _half_open: Vec<_> = (0..200)
+        .map(|at| {
+            let mut client = dial.try_direct_without_handshake().unwrap();
+            client.try_send(if at % 2 == 0 { &hello } else { &hello[..hello.len() / 2] }).unwrap();
+            client
+        })
+        .collect();
+    // Waiting for one of their deadlines after the other would take minutes.
+    Client::login(&server, "alice", "phone").expect_nothing_before_ping();
+    let mut starttls = Client::connect(&server).tls();
+    starttls.log_in("bob", "desk");
+}
