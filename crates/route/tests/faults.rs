@@ -3,7 +3,8 @@
 
 mod world;
 
-use metronome_model::Unavailable;
+use metronome_host::server::Load;
+use metronome_model::{Op, Record, Unavailable};
 use metronome_route::inflight::ENTRIES_MAX;
 use world::{World, bodies, ids};
 
@@ -203,4 +204,90 @@ async fn a_stream_that_ends_settles_what_it_had_sent() {
     world.faults.release();
     alice.settled().await;
     assert_eq!(world.unseen("bob").await.len(), 2);
+}
+
+#[tokio::test]
+async fn when_the_writer_has_no_room_streams_wait_and_nothing_is_lost() {
+    const SESSIONS: usize = 70;
+    let world = World::with(&[("limits.c2s.sessions", "100")], metronome_features::ALL).await;
+    let mut bob = world.available("bob@localhost/b").await;
+    let padding = "x".repeat(240_000);
+    world.faults.stall();
+    let mut senders = Vec::new();
+    for number in 0..SESSIONS {
+        let mut sender = world.connect(&format!("alice@localhost/{number}")).await;
+        for part in 0..3 {
+            sender
+                .send_waiting(&format!(
+                    "<message to='bob@localhost' type='chat'><p>{padding}</p><body>{number}-{part}</body></message>"
+                ))
+                .await;
+            sender.turn().await;
+            if !sender.list.has_room() {
+                break;
+            }
+        }
+        senders.push(sender);
+    }
+    assert!(world.server.writer.try_permit(1024 * 1024).is_none(), "the bound is reached");
+    // The host answers all the same.
+    let last = senders.last_mut().unwrap();
+    if last.list.has_room() {
+        last.so_far().await;
+    }
+    assert_eq!(bob.so_far().await, "");
+    world.faults.release();
+    for sender in &mut senders {
+        assert_eq!(sender.settled().await, "");
+    }
+    world.all_permits().await;
+    let kept = world.rows("bob").await.len();
+    bob.wait(|bob| bob.text.len() > kept * padding.len() && bob.session.outbox_bytes() == 0).await;
+    assert_eq!(ids(&bob.text).len(), kept);
+    let mut next = vec![0; SESSIONS];
+    for body in bodies(&bob.text) {
+        let (session, part) = body.split_once('-').unwrap();
+        let session: usize = session.parse().unwrap();
+        assert_eq!(part.parse::<usize>().unwrap(), next[session]);
+        next[session] += 1;
+    }
+    assert!(next.iter().all(|&count| count > 0), "{next:?}");
+}
+
+#[tokio::test]
+async fn an_account_deleted_meanwhile_gets_nothing_and_the_sender_hears_of_it() {
+    let world = World::new().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let bob = world.id("bob").await;
+    // Its facts are known from an earlier message.
+    alice.send(&chat("bob@localhost", "earlier"));
+    alice.settled().await;
+    world.faults.stall();
+    let permit = world.server.writer.permit(512).await;
+    world.server.writer.submit(permit, Record::of(Op::ForgetAccount { id: bob }), Load::Quiet);
+    alice.send(&chat("bob@localhost", "late"));
+    alice.turn().await;
+    world.faults.release();
+    let answer = alice.settled().await;
+    assert!(answer.contains("id='late'") && answer.contains("<service-unavailable"), "{answer}");
+    assert_eq!(world.rows("alice").await.len(), 1, "the sender's row is not kept alone");
+}
+
+#[tokio::test]
+async fn a_login_while_the_disk_stalls_is_answered_and_gets_its_messages_later() {
+    let world = World::new().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    alice.send(&chat("bob@localhost", "1"));
+    alice.settled().await;
+    world.faults.stall();
+    alice.send(&chat("bob@localhost", "2"));
+    alice.turn().await;
+    let mut bob = world.connect("bob@localhost/b").await;
+    bob.send("<presence/>");
+    let seen = bob.so_far().await;
+    assert!(seen.contains("<presence from='bob@localhost/b'"), "{seen}");
+    world.faults.release();
+    let seen = bob.until("<body>2</body>").await;
+    assert_eq!(bodies(&seen), ["1", "2"]);
+    alice.settled().await;
 }

@@ -192,6 +192,8 @@ impl Run {
         for client in &mut self.clients {
             client.wait(|client| client.session.outbox_bytes() == 0 && client.session.catch_up().is_none()).await;
         }
+        // Nothing that failed keeps its part of the writer's bound.
+        self.world.all_permits().await;
         for client in std::mem::take(&mut self.clients) {
             let (jid, text) = (client.session.jid.to_string(), client.text.clone());
             self.ended.push(Ended { jid, text, unread: String::new() });

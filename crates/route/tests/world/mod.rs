@@ -23,9 +23,9 @@ use metronome_proto::xml::{Item, Limits, Scanner};
 use metronome_route::inflight::InFlight;
 use metronome_route::workers::Workers;
 use metronome_route::{catch_up, presence, timers};
-use metronome_store::StoreError;
 use metronome_store::backend::faults::Faults;
 use metronome_store::backend::memory;
+use metronome_store::{StoreError, WriterLimits};
 
 /// Longer than anything here can take; only a test that fails waits for it.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -89,7 +89,15 @@ impl World {
 
     /// All rows of an account.
     pub async fn rows(&self, name: &str) -> Vec<ArchivedRow> {
-        self.server.store.rows(self.id(name).await, vec![(1, u64::MAX)], 10_000).await.unwrap()
+        let (owner, mut rows) = (self.id(name).await, Vec::<ArchivedRow>::new());
+        loop {
+            let after = rows.last().map_or(0, |row| row.id);
+            let mut page = self.server.store.rows(owner, vec![(after + 1, u64::MAX)], 10_000).await.unwrap();
+            if page.is_empty() {
+                return rows;
+            }
+            rows.append(&mut page);
+        }
     }
 
     /// The unseen rows of an account.
@@ -130,6 +138,12 @@ impl World {
     pub async fn tick(&self) {
         timers::tick(&self.server);
         self.committed().await;
+    }
+
+    /// Waits until every permit of the writer is back.
+    pub async fn all_permits(&self) {
+        let all = WriterLimits::default().permit_bytes_max;
+        tokio::time::timeout(LIMIT, self.server.writer.permit(all)).await.expect("every permit comes back");
     }
 
     /// Waits until everything submitted so far is committed.
@@ -220,7 +234,8 @@ impl Client {
             }),
         );
         if waited.await.is_err() {
-            panic!("it never came; there was: {}", self.text);
+            let from = (0..=self.text.len().saturating_sub(2000)).rev().find(|&at| self.text.is_char_boundary(at));
+            panic!("it never came; at the end there was: {}", &self.text[from.unwrap_or(0)..]);
         }
     }
 
