@@ -13,6 +13,8 @@ pub const BYTES_MAX: usize = 1024 * 1024;
 pub const FRAMES_MAX: usize = 4096;
 /// Above this many bytes the stream's own requests are no longer read, so that answers always find room.
 pub const BYTES_HIGH: usize = BYTES_MAX / 2;
+/// Above this many frames as well.
+pub const FRAMES_HIGH: usize = FRAMES_MAX / 2;
 
 /// One element to write: a start of its own and a body that recipients share.
 #[derive(Clone, Debug)]
@@ -151,6 +153,11 @@ impl Outbox {
     /// Bytes that wait.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether so much waits that only answers should be added.
+    pub fn is_high(&self) -> bool {
+        self.bytes >= BYTES_HIGH || self.frames.len() >= FRAMES_HIGH
     }
 
     /// Heap bytes that the queue itself holds.

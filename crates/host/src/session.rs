@@ -202,7 +202,7 @@ impl Session {
     pub fn catch_up(&self) -> Option<CatchUp> {
         let state = self.state.lock();
         match state.phase {
-            Phase::CatchingUp(from) if state.has_room() => {
+            Phase::CatchingUp(from) if state.has_room() || state.wants_proof() => {
                 Some(CatchUp { after: state.handed, noted: state.noted, from })
             }
             _ => None,
@@ -328,6 +328,16 @@ impl Session {
 
     // ---- proof of receipt and end ------------------------------------------------------------------------------
 
+    /// Whether so much waits for proof that a ping should not wait for its time.
+    pub fn wants_proof(&self) -> bool {
+        self.state.lock().wants_proof()
+    }
+
+    /// Whether so much waits to be written that the client's requests should not be read.
+    pub fn is_behind(&self) -> bool {
+        self.state.lock().outbox.is_high()
+    }
+
     /// Whether a ping is due: something waits for proof, or `idle` asks for a sign of life. Queues it.
     pub fn ping(&self, now_ms: u64, idle: bool, frame: impl FnOnce(u64) -> Frame) {
         self.change(|state| {
@@ -378,7 +388,12 @@ impl Session {
 impl State {
     /// Leaves room for answers to the client's own requests while stored messages flow.
     fn has_room(&self) -> bool {
-        self.outbox.bytes() < crate::outbox::BYTES_HIGH && !self.proof.is_full()
+        !self.outbox.is_high() && !self.proof.is_full()
+    }
+
+    /// Whether nothing but an own ping is in the way of more stored messages.
+    fn wants_proof(&self) -> bool {
+        !self.outbox.is_high() && self.proof.is_full() && self.proof.wants_ping()
     }
 
     fn note(&mut self, id: u64) -> Offered {
@@ -472,6 +487,19 @@ mod tests {
     }
 
     #[test]
+    fn many_small_frames_leave_room_for_answers_too() {
+        let session = live();
+        for id in 1..=FRAMES_MAX as u64 + 1 {
+            let _ = session.offer(id, frame());
+        }
+        let mut out = Vec::new();
+        let _ = session.poll_drain(&mut Context::from_waker(std::task::Waker::noop()), &mut out, 1);
+        assert!(session.is_behind() && session.catch_up().is_none(), "the store is not read into a full outbox");
+        drain(&session);
+        assert!(!session.is_behind() && session.catch_up().is_some());
+    }
+
+    #[test]
     fn more_separate_ids_than_can_be_proved_wait_in_the_store() {
         let session = live();
         let mut id = 0;
@@ -480,8 +508,11 @@ mod tests {
         }
         assert_eq!(id as usize, 2 * crate::proof::RANGES_MAX);
         drain(&session);
-        assert!(session.catch_up().is_none(), "nothing more is handed out before a ping covers what was");
+        // Nothing more is handed out before a ping covers what was, and that need not wait for the clock.
+        assert!(session.wants_proof() && session.catch_up().is_some());
+        assert!(!session.catch_up_with(id + 2, || panic!("there is no room for proof")));
         session.ping(1, false, |_| frame());
+        assert!(!session.wants_proof());
         assert_eq!(session.catch_up().unwrap().after, id);
         assert_eq!(session.pong(1).unwrap().len(), crate::proof::RANGES_MAX);
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use metronome_features::offline;
+use metronome_features::{offline, ping};
 use metronome_host::server::Server;
 use metronome_host::session::{CatchUp, From, Session};
 use metronome_model::{ArchivedRow, Direction};
@@ -16,6 +16,12 @@ const PAGE_ROWS: usize = 64;
 
 /// Reads the next page and hands it over. Called again while [`Session::catch_up`] says so.
 pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) -> Result<(), StoreError> {
+    if session.wants_proof() {
+        // A talk of many turns has so many separate ids that the next tick would be waited for.
+        session
+            .ping(server.clock.steady_ms(), false, |number| ping::ask(&session.jid.domain_jid(), &session.jid, number));
+        return Ok(());
+    }
     let rows = match at.from {
         From::Unseen => unseen(&server, &session, at.after).await?,
         From::Handed => server.store.rows(session.account, vec![(at.after + 1, u64::MAX)], PAGE_ROWS).await?,

@@ -204,3 +204,25 @@ async fn a_sender_that_is_gone_does_not_take_its_message_along() {
     bob.send("<presence/>");
     bob.until("<body>last words</body>").await;
 }
+
+#[tokio::test]
+async fn a_talk_of_many_turns_does_not_wait_for_the_clock() {
+    const TURNS: usize = 1000;
+    let world = World::new().await;
+    let (mut alice, mut bob) = (world.available("alice@localhost/a").await, world.available("bob@localhost/b").await);
+    let mut pings = 0;
+    for turn in 0..TURNS {
+        alice.send(&chat("bob@localhost", turn));
+        alice.settled().await;
+        let seen = bob.until(&format!("<body>{turn}</body>")).await;
+        for number in seen.split("server-ping-").skip(1).map(|rest| rest.split('\'').next().unwrap()) {
+            bob.send(&format!("<iq type='result' to='localhost' id='server-ping-{number}'/>"));
+            pings += 1;
+        }
+        bob.send(&chat("alice@localhost", turn));
+        bob.settled().await;
+        // Hers are not looked at, and she answers no ping: she falls back on the store.
+        alice.text.clear();
+    }
+    assert!((2..20).contains(&pings), "{pings} pings for {TURNS} turns");
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use metronome_host::hosts::Host;
-use metronome_host::outbox::{self, Closing, Drained, Frame};
+use metronome_host::outbox::{Closing, Drained, Frame};
 use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::ns;
@@ -161,7 +161,7 @@ impl Run {
 
     /// Reads while the list has room and the client reads its answers.
     fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        if !self.list.has_room() || self.unwritten.len() + self.session.outbox_bytes() > outbox::BYTES_HIGH {
+        if !self.list.has_room() || self.session.is_behind() {
             return Ok(Moved::No);
         }
         if !self.unread.is_empty() {
