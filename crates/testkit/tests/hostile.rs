@@ -88,16 +88,14 @@ const ATTACKS: [(&str, Attack); 16] = [
     ("sends noise", |dial, stop| {
         let mut client = if fastrand::bool() { dial.try_clear()? } else { dial.try_direct_without_handshake()? };
         while !stop.load(Ordering::Relaxed) {
-            let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(1024).collect();
-            client.try_send(&noise)?;
+            client.try_send(&noise())?;
         }
         Ok(())
     }),
     ("sends noise inside of TLS", |dial, stop| {
         let mut client = dial.try_direct()?;
         while !stop.load(Ordering::Relaxed) {
-            let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(1024).collect();
-            client.try_send(&noise)?;
+            client.try_send(&noise())?;
         }
         Ok(())
     }),
@@ -146,6 +144,12 @@ const ATTACKS: [(&str, Attack); 16] = [
     }),
 ];
 
+fn noise() -> [u8; 512] {
+    let mut noise = [0; 512];
+    fastrand::fill(&mut noise);
+    noise
+}
+
 fn open(mut client: Client) -> std::io::Result<Client> {
     client.try_send(Client::header("localhost").as_bytes())?;
     for _ in 0..2 {
@@ -183,6 +187,8 @@ fn hostile_connections_do_their_worst_and_two_clients_chat() {
             let dial = server.dial().from(&format!("127.0.{}.{}", 1 + at / 200, 1 + at % 200));
             let (stop, visits) = (&stop, &visits);
             let attacker = move || {
+                // A real crowd brings its own machines. This one shares ours, and must not win by taking its cores.
+                rustix::process::setpriority_process(None, 19).unwrap();
                 let (_, attack) = ATTACKS[at % ATTACKS.len()];
                 std::thread::sleep(PAUSE * at as u32);
                 while !stop.load(Ordering::Relaxed) {
@@ -212,7 +218,7 @@ fn hostile_connections_do_their_worst_and_two_clients_chat() {
     let grown = peak.saturating_sub(before);
     eprintln!("{crowd} hostile connections, {} visits: {grown} bytes more at the peak", visits.load(Ordering::Relaxed));
     // A handshake and a stream before its login: rustls' buffers and 8 KiB of ours, and what the allocator rounds up.
-    let bound = 48 * 1024 * crowd as u64 + (16 << 20);
+    let bound = 32 * 1024 * crowd as u64 + (16 << 20);
     assert!(grown < bound, "{grown} bytes more, and {bound} are the bound");
     assert_eq!(server.figure("panics"), 0);
     assert_eq!(server.figure("logins"), 3);
