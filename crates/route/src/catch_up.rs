@@ -32,7 +32,7 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
     }
     for row in rows {
         let id = row.id;
-        let wanted = is_for(&row, &session);
+        let wanted = is_for(&server, &row, &session);
         let went = match wanted {
             true => session.catch_up_with(id, || frame_of(&row, &session)),
             false => session.pass_over(id),
@@ -59,10 +59,12 @@ async fn unseen(server: &Server, session: &Session, after: u64) -> Result<Vec<Ar
 }
 
 /// Rows that the account received, unless another of its sessions is named and there to take it.
-fn is_for(row: &ArchivedRow, session: &Session) -> bool {
+fn is_for(server: &Server, row: &ArchivedRow, session: &Session) -> bool {
     row.direction == Direction::Received
         && match &row.stanza.to {
-            Some(to) if to.is_full() && *to != session.jid => row.unseen,
+            Some(to) if to.is_full() && *to != session.jid => {
+                row.unseen && server.sessions.of(session.account).iter().all(|other| other.jid != *to)
+            }
             _ => true,
         }
 }

@@ -226,3 +226,20 @@ async fn a_talk_of_many_turns_does_not_wait_for_the_clock() {
     }
     assert!((2..20).contains(&pings), "{pings} pings for {TURNS} turns");
 }
+
+#[tokio::test]
+async fn what_waits_for_the_proof_of_a_named_session_is_given_to_others_only_when_it_is_gone() {
+    let world = World::new().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let mut phone = world.available("bob@localhost/phone").await;
+    alice.send(&chat("bob@localhost/phone", "for the phone"));
+    alice.send(&chat("bob@localhost/car", "for the car"));
+    alice.settled().await;
+    phone.until("<body>for the car</body>").await;
+    let mut desk = world.available("bob@localhost/desk").await;
+    assert_eq!(bodies(&desk.so_far().await), ["for the car"]);
+    phone.lose();
+    let mut tablet = world.available("bob@localhost/tablet").await;
+    assert_eq!(bodies(&tablet.so_far().await), ["for the phone", "for the car"]);
+    assert_eq!(bodies(&desk.so_far().await), [""; 0]);
+}
