@@ -132,6 +132,38 @@ fn what_was_seen_is_not_delivered_again() {
 }
 
 #[test]
+fn what_was_seen_stays_seen_over_a_restart() {
+    let mut server = Setup::default().start();
+    let mut alice = Client::login(&server, "alice", "phone");
+    let mut bob = online(&server, "bob", "desk");
+    numbers(0..3).for_each(|body| write(&mut alice, "bob@localhost", body));
+    expect_bodies(&mut bob, numbers(0..3));
+    // The stop comes before the batch in which this is written.
+    bob.close();
+    drop(alice);
+    server.restart();
+    let mut bob = online(&server, "bob", "desk");
+    bob.expect_nothing_before_ping();
+}
+
+#[test]
+fn a_stop_closes_streams_in_order_and_keeps_what_was_sent() {
+    let mut server = Setup::default().start();
+    let mut alice = Client::login(&server, "alice", "phone");
+    let mut bob = online(&server, "bob", "desk");
+    bob.server_pings(ServerPings::Shown);
+    numbers(0..20).for_each(|body| write(&mut alice, "bob@localhost", body));
+    settle(&mut alice, "bob@localhost");
+    server.stop();
+    alice.expect_stream_error("system-shutdown");
+    expect_bodies(&mut bob, numbers(0..20));
+    server.start_again();
+    // He has not closed his stream, so nothing proves that he had them.
+    let mut bob = online(&server, "bob", "desk");
+    expect_bodies(&mut bob, numbers(0..20));
+}
+
+#[test]
 fn after_a_lost_connection_messages_come_once_more_under_the_same_ids() {
     on_both_stores(|server| {
         let mut alice = Client::login(server, "alice", "phone");
