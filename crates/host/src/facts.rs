@@ -157,3 +157,56 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use metronome_store::backend::memory;
+
+    use super::*;
+
+    fn ask(facts: &Facts, store: &dyn Reads, jid: &str) -> Known {
+        let jid = Jid::parse(jid).unwrap();
+        let asked = std::pin::pin!(facts.of(store, &jid));
+        match asked.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(known) => known.unwrap(),
+            Poll::Pending => panic!("the memory store answers at once"),
+        }
+    }
+
+    #[test]
+    fn accounts_that_do_not_exist_are_remembered_until_forgotten() {
+        let (facts, opened) = (Facts::default(), memory::open());
+        assert!(facts.peek("alice@localhost").is_none());
+        assert!(ask(&facts, &*opened.store, "alice@localhost/x").is_none());
+        assert!(facts.peek("alice@localhost").is_some_and(|known| known.is_none()));
+        assert!(facts.memory_usage() > 0);
+        facts.forget("alice@localhost");
+        assert!(facts.peek("alice@localhost").is_none());
+        assert_eq!(facts.memory_usage(), 0);
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept() {
+        let facts = Facts::default();
+        let generation = facts.state.lock().generation;
+        facts.forget("alice@localhost");
+        facts.state.lock().keep("alice@localhost", None, generation);
+        assert!(facts.peek("alice@localhost").is_none());
+    }
+
+    #[test]
+    fn it_stays_within_its_bytes_and_keeps_what_is_used() {
+        let facts = Facts::default();
+        let kept = BYTES_MAX / cost("account-000000@localhost");
+        for number in 0..kept * 2 {
+            facts.state.lock().keep(&format!("account-{number:06}@localhost"), None, 0);
+            assert!(facts.peek("account-000000@localhost").is_some(), "it is asked for all the time");
+        }
+        assert!(facts.memory_usage() <= BYTES_MAX);
+        assert!(facts.peek("account-000001@localhost").is_none());
+        let state = facts.state.lock();
+        assert_eq!(state.known.len(), state.order.len());
+    }
+}
