@@ -114,6 +114,7 @@ fn the_control_socket_stops_the_server_as_sigterm_does() {
     let mut session = Client::login(&server, "alice", "phone");
     server.control().run("stop", json!({}));
     session.expect_stream_error("system-shutdown");
+    drop(session);
     assert!(server.wait_for_exit(WAIT).success());
 }
 
