@@ -267,9 +267,11 @@ impl Server {
         pages * rustix::param::page_size() as u64
     }
 
-    /// How many files and sockets it has open.
-    pub fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the server runs").count()
+    /// How many sockets it has open, listening ones included.
+    pub fn sockets(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the server runs");
+        let targets = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
     /// One of the figures of `status`, such as `logins`.
