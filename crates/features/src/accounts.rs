@@ -221,12 +221,16 @@ fn disconnect(server: &Server, account: AccountId, condition: Condition, why: &'
     }
 }
 
-/// Keys for every SCRAM mechanism that the host may offer, derived beside the runtime's threads: it takes milliseconds.
+/// Keys for the usual SCRAM mechanisms and for every other that the host offers, derived beside the runtime's threads: it takes milliseconds.
 async fn keys_of(host: &Host, password: &str) -> Result<Vec<StoredKeys>, Failed> {
     let password = Password::new(password).map_err(|error| Failed::usage(error.to_string()))?;
     let iterations = host.values.count(&hosts::ITERATIONS) as u32;
+    let mut hashes = vec![KeyHash::Sha1, KeyHash::Sha256, KeyHash::Sha512];
+    if host.sasl.scram.contains(&Hash::Sha384) {
+        hashes.push(KeyHash::Sha384);
+    }
     let derived = tokio::task::spawn_blocking(move || {
-        [KeyHash::Sha1, KeyHash::Sha256, KeyHash::Sha512].map(|hash| stored(hash, &password, iterations)).to_vec()
+        hashes.into_iter().map(|hash| stored(hash, &password, iterations)).collect()
     });
     derived.await.map_err(|_| Failed::problem("the keys could not be derived"))
 }
