@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 
@@ -37,7 +37,8 @@ impl Link {
             None => TcpStream::connect(to)?,
             Some(from) => {
                 let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-                let descriptor = socket(family, SocketType::STREAM, None)?;
+                // Not for the servers that other tests start meanwhile: they would keep it open.
+                let descriptor = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
                 bind(&descriptor, &SocketAddr::new(from, 0))?;
                 connect(&descriptor, &to)?;
                 TcpStream::from(descriptor)
