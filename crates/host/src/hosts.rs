@@ -70,9 +70,9 @@ pub const MECHANISMS: Setting = Setting::new(
     "auth.mechanisms",
     Kind::Choices(&["SCRAM-SHA-512", "SCRAM-SHA-384", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "EXTERNAL", "ANONYMOUS"]),
     "[\"SCRAM-SHA-512\", \"SCRAM-SHA-256\", \"SCRAM-SHA-1\", \"EXTERNAL\"]",
-    "The mechanisms that clients may log in with; each SCRAM mechanism is offered with its -PLUS variant. SCRAM-SHA-384 is of use \
-     only for imported accounts that have keys for it. ANONYMOUS lets guests in: each gets an address of its own, and nothing is \
-     stored for it. What is not in the list is neither offered nor accepted.",
+    "The mechanisms that clients may log in with; each SCRAM mechanism is offered with its -PLUS variant. Accounts have keys for \
+     SCRAM-SHA-384 only if it was listed when their password was set, or if they were imported with them. ANONYMOUS lets guests \
+     in: each gets an address of its own, and nothing is stored for it. What is not in the list is neither offered nor accepted.",
 )
 .for_new_streams()
 .per_host();

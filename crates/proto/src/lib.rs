@@ -4,6 +4,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod conditions;
 pub mod jid;
 pub mod ns;
 pub mod payload;

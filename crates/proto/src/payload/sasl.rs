@@ -1,6 +1,7 @@
 //! RFC 6120 section 6: SASL, and the feature of XEP-0440. Data stay base64 text here; decoding them is for the mechanism's
 //! caller, which answers `incorrect-encoding`.
 
+use crate::conditions::conditions;
 use crate::ns;
 use crate::xml::{Element, Tree};
 
@@ -116,49 +117,30 @@ impl Answer {
     }
 }
 
-macro_rules! conditions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// Why authentication failed, section 6.5.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Condition {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl Condition {
-            /// All of them, in the order of the RFC.
-            pub const ALL: &[Condition] = &[$(Condition::$variant),*];
-
-            /// The name of its element.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Condition::$variant => $name,)*
-                }
-            }
-        }
-    };
-}
-
 conditions! {
-    /// 6.5.1: the client gave up.
-    Aborted = "aborted",
-    /// 6.5.2: the account is disabled.
-    AccountDisabled = "account-disabled",
-    /// 6.5.3: the credentials were right once.
-    CredentialsExpired = "credentials-expired",
-    /// 6.5.4: the mechanism needs TLS.
-    EncryptionRequired = "encryption-required",
-    /// 6.5.5: the data are not base64.
-    IncorrectEncoding = "incorrect-encoding",
-    /// 6.5.6: the client may not act as whom it asked to be.
-    InvalidAuthzid = "invalid-authzid",
-    /// 6.5.7: a mechanism that was not offered.
-    InvalidMechanism = "invalid-mechanism",
-    /// 6.5.8: the request is not as the mechanism says.
-    MalformedRequest = "malformed-request",
-    /// 6.5.9: the mechanism is too weak for this account.
-    MechanismTooWeak = "mechanism-too-weak",
-    /// 6.5.10: the credentials are wrong, or nobody says what is.
-    NotAuthorized = "not-authorized",
-    /// 6.5.11: try again later.
-    TemporaryAuthFailure = "temporary-auth-failure",
+    /// Why authentication failed, section 6.5.
+    pub enum Condition {
+        /// 6.5.1: the client gave up.
+        Aborted = "aborted",
+        /// 6.5.2: the account is disabled.
+        AccountDisabled = "account-disabled",
+        /// 6.5.3: the credentials were right once.
+        CredentialsExpired = "credentials-expired",
+        /// 6.5.4: the mechanism needs TLS.
+        EncryptionRequired = "encryption-required",
+        /// 6.5.5: the data are not base64.
+        IncorrectEncoding = "incorrect-encoding",
+        /// 6.5.6: the client may not act as whom it asked to be.
+        InvalidAuthzid = "invalid-authzid",
+        /// 6.5.7: a mechanism that was not offered.
+        InvalidMechanism = "invalid-mechanism",
+        /// 6.5.8: the request is not as the mechanism says.
+        MalformedRequest = "malformed-request",
+        /// 6.5.9: the mechanism is too weak for this account.
+        MechanismTooWeak = "mechanism-too-weak",
+        /// 6.5.10: the credentials are wrong, or nobody says what is.
+        NotAuthorized = "not-authorized",
+        /// 6.5.11: try again later.
+        TemporaryAuthFailure = "temporary-auth-failure",
+    }
 }

@@ -1,5 +1,6 @@
 //! Stanza errors (RFC 6120 section 8.3): the conditions, what each asks the sender to do, and the `<error/>` element.
 
+use crate::conditions::conditions;
 use crate::jid::Jid;
 use crate::ns;
 use crate::xml::{Child, Content, Tree};
@@ -44,80 +45,84 @@ impl ErrorType {
     }
 }
 
-macro_rules! conditions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal $kind:ident,)*) => {
-        /// The defined conditions, section 8.3.3.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Condition {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl Condition {
-            /// All of them, in the order of the RFC.
-            pub const ALL: &[Condition] = &[$(Condition::$variant),*];
-
-            /// The name of its element.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Condition::$variant => $name,)*
-                }
-            }
-
-            /// The type that the RFC gives or recommends for it.
-            pub fn default_type(self) -> ErrorType {
-                match self {
-                    $(Condition::$variant => ErrorType::$kind,)*
-                }
-            }
-        }
-    };
+conditions! {
+    /// The defined conditions, section 8.3.3.
+    pub enum Condition {
+        /// 8.3.3.1: the stanza is not as its schema says.
+        BadRequest = "bad-request",
+        /// 8.3.3.2: something of that name is there already.
+        Conflict = "conflict",
+        /// 8.3.3.3: nobody here implements it.
+        FeatureNotImplemented = "feature-not-implemented",
+        /// 8.3.3.4: the sender may not do this.
+        Forbidden = "forbidden",
+        /// 8.3.3.5: the recipient is no longer at this address.
+        Gone = "gone",
+        /// 8.3.3.6: something is wrong with the server itself.
+        InternalServerError = "internal-server-error",
+        /// 8.3.3.7: the address or the item is not there.
+        ItemNotFound = "item-not-found",
+        /// 8.3.3.8: an address that is none.
+        JidMalformed = "jid-malformed",
+        /// 8.3.3.9: a local policy wants it otherwise.
+        NotAcceptable = "not-acceptable",
+        /// 8.3.3.10: nobody may do this.
+        NotAllowed = "not-allowed",
+        /// 8.3.3.11: the sender must authenticate first.
+        NotAuthorized = "not-authorized",
+        /// 8.3.3.12: a local policy was violated.
+        PolicyViolation = "policy-violation",
+        /// 8.3.3.13: the recipient is away for now.
+        RecipientUnavailable = "recipient-unavailable",
+        /// 8.3.3.14: send it to another address.
+        Redirect = "redirect",
+        /// 8.3.3.15: the sender must register first.
+        RegistrationRequired = "registration-required",
+        /// 8.3.3.16: there is no such remote server.
+        RemoteServerNotFound = "remote-server-not-found",
+        /// 8.3.3.17: the remote server did not answer in time.
+        RemoteServerTimeout = "remote-server-timeout",
+        /// 8.3.3.18: not enough of something to do it now.
+        ResourceConstraint = "resource-constraint",
+        /// 8.3.3.19: nobody is there to answer, or nobody says so.
+        ServiceUnavailable = "service-unavailable",
+        /// 8.3.3.20: the sender must subscribe first.
+        SubscriptionRequired = "subscription-required",
+        /// 8.3.3.21: none of the others; the application's own condition says more.
+        UndefinedCondition = "undefined-condition",
+        /// 8.3.3.22: it was expected, but not now.
+        UnexpectedRequest = "unexpected-request",
+    }
 }
 
-conditions! {
-    /// 8.3.3.1: the stanza is not as its schema says.
-    BadRequest = "bad-request" Modify,
-    /// 8.3.3.2: something of that name is there already.
-    Conflict = "conflict" Cancel,
-    /// 8.3.3.3: nobody here implements it.
-    FeatureNotImplemented = "feature-not-implemented" Cancel,
-    /// 8.3.3.4: the sender may not do this.
-    Forbidden = "forbidden" Auth,
-    /// 8.3.3.5: the recipient is no longer at this address.
-    Gone = "gone" Cancel,
-    /// 8.3.3.6: something is wrong with the server itself.
-    InternalServerError = "internal-server-error" Cancel,
-    /// 8.3.3.7: the address or the item is not there.
-    ItemNotFound = "item-not-found" Cancel,
-    /// 8.3.3.8: an address that is none.
-    JidMalformed = "jid-malformed" Modify,
-    /// 8.3.3.9: a local policy wants it otherwise.
-    NotAcceptable = "not-acceptable" Modify,
-    /// 8.3.3.10: nobody may do this.
-    NotAllowed = "not-allowed" Cancel,
-    /// 8.3.3.11: the sender must authenticate first.
-    NotAuthorized = "not-authorized" Auth,
-    /// 8.3.3.12: a local policy was violated.
-    PolicyViolation = "policy-violation" Modify,
-    /// 8.3.3.13: the recipient is away for now.
-    RecipientUnavailable = "recipient-unavailable" Wait,
-    /// 8.3.3.14: send it to another address.
-    Redirect = "redirect" Modify,
-    /// 8.3.3.15: the sender must register first.
-    RegistrationRequired = "registration-required" Auth,
-    /// 8.3.3.16: there is no such remote server.
-    RemoteServerNotFound = "remote-server-not-found" Cancel,
-    /// 8.3.3.17: the remote server did not answer in time.
-    RemoteServerTimeout = "remote-server-timeout" Wait,
-    /// 8.3.3.18: not enough of something to do it now.
-    ResourceConstraint = "resource-constraint" Wait,
-    /// 8.3.3.19: nobody is there to answer, or nobody says so.
-    ServiceUnavailable = "service-unavailable" Cancel,
-    /// 8.3.3.20: the sender must subscribe first.
-    SubscriptionRequired = "subscription-required" Auth,
-    /// 8.3.3.21: none of the others; the application's own condition says more.
-    UndefinedCondition = "undefined-condition" Modify,
-    /// 8.3.3.22: it was expected, but not now.
-    UnexpectedRequest = "unexpected-request" Wait,
+impl Condition {
+    /// The type that the RFC gives or recommends for it.
+    pub fn default_type(self) -> ErrorType {
+        match self {
+            Condition::Forbidden
+            | Condition::NotAuthorized
+            | Condition::RegistrationRequired
+            | Condition::SubscriptionRequired => ErrorType::Auth,
+            Condition::Conflict
+            | Condition::FeatureNotImplemented
+            | Condition::Gone
+            | Condition::InternalServerError
+            | Condition::ItemNotFound
+            | Condition::NotAllowed
+            | Condition::RemoteServerNotFound
+            | Condition::ServiceUnavailable => ErrorType::Cancel,
+            Condition::BadRequest
+            | Condition::JidMalformed
+            | Condition::NotAcceptable
+            | Condition::PolicyViolation
+            | Condition::Redirect
+            | Condition::UndefinedCondition => ErrorType::Modify,
+            Condition::RecipientUnavailable
+            | Condition::RemoteServerTimeout
+            | Condition::ResourceConstraint
+            | Condition::UnexpectedRequest => ErrorType::Wait,
+        }
+    }
 }
 
 /// The `<error/>` of an error stanza.

@@ -1,81 +1,63 @@
 //! Stream errors (RFC 6120 section 4.9): the last thing that is said on a stream before it is closed.
 
+use crate::conditions::conditions;
 use crate::ns;
 use crate::xml::{Element, Tree, write};
 
-macro_rules! conditions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// The defined conditions, section 4.9.3.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Condition {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl Condition {
-            /// All of them, in the order of the RFC.
-            pub const ALL: &[Condition] = &[$(Condition::$variant),*];
-
-            /// The name of its element.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Condition::$variant => $name,)*
-                }
-            }
-        }
-    };
-}
-
 conditions! {
-    /// 4.9.3.1: XML that cannot be processed.
-    BadFormat = "bad-format",
-    /// 4.9.3.2: an unsupported prefix, or none where one is needed.
-    BadNamespacePrefix = "bad-namespace-prefix",
-    /// 4.9.3.3: another stream has taken this one's place.
-    Conflict = "conflict",
-    /// 4.9.3.4: the other side does not answer any more.
-    ConnectionTimeout = "connection-timeout",
-    /// 4.9.3.5: the domain is no longer served here.
-    HostGone = "host-gone",
-    /// 4.9.3.6: the domain is not served here.
-    HostUnknown = "host-unknown",
-    /// 4.9.3.7: a stanza between servers without `to` or `from`, or with one that is not an address.
-    ImproperAddressing = "improper-addressing",
-    /// 4.9.3.8: something is wrong with the server itself.
-    InternalServerError = "internal-server-error",
-    /// 4.9.3.9: `from` is not what was authenticated.
-    InvalidFrom = "invalid-from",
-    /// 4.9.3.10: the namespace of the stream or of its content.
-    InvalidNamespace = "invalid-namespace",
-    /// 4.9.3.11: the content is not what its namespace says.
-    InvalidXml = "invalid-xml",
-    /// 4.9.3.12: something was sent that needs authentication first.
-    NotAuthorized = "not-authorized",
-    /// 4.9.3.13: the XML is not well-formed.
-    NotWellFormed = "not-well-formed",
-    /// 4.9.3.14: a local policy was violated: size, rate, resources.
-    PolicyViolation = "policy-violation",
-    /// 4.9.3.15: a remote server that is needed cannot be reached.
-    RemoteConnectionFailed = "remote-connection-failed",
-    /// 4.9.3.16: the stream is closed because its features have changed.
-    Reset = "reset",
-    /// 4.9.3.17: not enough of something to serve this stream.
-    ResourceConstraint = "resource-constraint",
-    /// 4.9.3.18: comments, processing instructions, DTDs, entities.
-    RestrictedXml = "restricted-xml",
-    /// 4.9.3.19: go to another host; the text of the element names it.
-    SeeOtherHost = "see-other-host",
-    /// 4.9.3.20: the server is going down.
-    SystemShutdown = "system-shutdown",
-    /// 4.9.3.21: none of the others.
-    UndefinedCondition = "undefined-condition",
-    /// 4.9.3.22: an encoding other than UTF-8.
-    UnsupportedEncoding = "unsupported-encoding",
-    /// 4.9.3.23: a mandatory feature is not supported.
-    UnsupportedFeature = "unsupported-feature",
-    /// 4.9.3.24: a top-level element that is no stanza and nothing else that is known.
-    UnsupportedStanzaType = "unsupported-stanza-type",
-    /// 4.9.3.25: the version of the stream.
-    UnsupportedVersion = "unsupported-version",
+    /// The defined conditions, section 4.9.3.
+    pub enum Condition {
+        /// 4.9.3.1: XML that cannot be processed.
+        BadFormat = "bad-format",
+        /// 4.9.3.2: an unsupported prefix, or none where one is needed.
+        BadNamespacePrefix = "bad-namespace-prefix",
+        /// 4.9.3.3: another stream has taken this one's place.
+        Conflict = "conflict",
+        /// 4.9.3.4: the other side does not answer any more.
+        ConnectionTimeout = "connection-timeout",
+        /// 4.9.3.5: the domain is no longer served here.
+        HostGone = "host-gone",
+        /// 4.9.3.6: the domain is not served here.
+        HostUnknown = "host-unknown",
+        /// 4.9.3.7: a stanza between servers without `to` or `from`, or with one that is not an address.
+        ImproperAddressing = "improper-addressing",
+        /// 4.9.3.8: something is wrong with the server itself.
+        InternalServerError = "internal-server-error",
+        /// 4.9.3.9: `from` is not what was authenticated.
+        InvalidFrom = "invalid-from",
+        /// 4.9.3.10: the namespace of the stream or of its content.
+        InvalidNamespace = "invalid-namespace",
+        /// 4.9.3.11: the content is not what its namespace says.
+        InvalidXml = "invalid-xml",
+        /// 4.9.3.12: something was sent that needs authentication first.
+        NotAuthorized = "not-authorized",
+        /// 4.9.3.13: the XML is not well-formed.
+        NotWellFormed = "not-well-formed",
+        /// 4.9.3.14: a local policy was violated: size, rate, resources.
+        PolicyViolation = "policy-violation",
+        /// 4.9.3.15: a remote server that is needed cannot be reached.
+        RemoteConnectionFailed = "remote-connection-failed",
+        /// 4.9.3.16: the stream is closed because its features have changed.
+        Reset = "reset",
+        /// 4.9.3.17: not enough of something to serve this stream.
+        ResourceConstraint = "resource-constraint",
+        /// 4.9.3.18: comments, processing instructions, DTDs, entities.
+        RestrictedXml = "restricted-xml",
+        /// 4.9.3.19: go to another host; the text of the element names it.
+        SeeOtherHost = "see-other-host",
+        /// 4.9.3.20: the server is going down.
+        SystemShutdown = "system-shutdown",
+        /// 4.9.3.21: none of the others.
+        UndefinedCondition = "undefined-condition",
+        /// 4.9.3.22: an encoding other than UTF-8.
+        UnsupportedEncoding = "unsupported-encoding",
+        /// 4.9.3.23: a mandatory feature is not supported.
+        UnsupportedFeature = "unsupported-feature",
+        /// 4.9.3.24: a top-level element that is no stanza and nothing else that is known.
+        UnsupportedStanzaType = "unsupported-stanza-type",
+        /// 4.9.3.25: the version of the stream.
+        UnsupportedVersion = "unsupported-version",
+    }
 }
 
 /// A stream error: the condition, and what may go with it.
