@@ -267,6 +267,18 @@ impl Server {
         pages * rustix::param::page_size() as u64
     }
 
+    /// By how many bytes its resident memory grows each time this is done again: the least of several rounds.
+    ///
+    /// What the allocator keeps for itself comes in leaps in some of them; what is never given back comes in all.
+    pub fn steady_growth(&self, rounds: usize, mut round: impl FnMut()) -> u64 {
+        let mut grow = || {
+            let before = self.resident_bytes();
+            round();
+            self.resident_bytes().saturating_sub(before)
+        };
+        (0..rounds).map(|_| grow()).min().unwrap_or_default()
+    }
+
     /// How many sockets it has open, listening ones included.
     pub fn sockets(&self) -> usize {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the server runs");
