@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use metronome_features::{offline, ping};
+use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::{CatchUp, From, Session};
 use metronome_model::{ArchivedRow, Direction};
@@ -34,7 +35,7 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
         let id = row.id;
         let wanted = is_for(&server, &row, &session);
         let went = match wanted {
-            true => session.catch_up_with(id, || frame_of(&row, &session)),
+            true => session.catch_up_with(id, || frame_of(&server, &row, &session)),
             false => session.pass_over(id),
         };
         if !went {
@@ -69,8 +70,14 @@ fn is_for(server: &Server, row: &ArchivedRow, session: &Session) -> bool {
         }
 }
 
-fn frame_of(row: &ArchivedRow, session: &Session) -> metronome_host::outbox::Frame {
+/// The row as the client gets it, with the time it was stored if it has waited (XEP-0203): one that came while this session was
+/// there already, a moment ago, has not.
+fn frame_of(server: &Server, row: &ArchivedRow, session: &Session) -> Frame {
+    const MOMENT_MS: u64 = 1000;
+    let has_waited = row.at_ms < session.since_ms || server.clock.unix_ms().saturating_sub(row.at_ms) >= MOMENT_MS;
     deliver::stored_frame(&row.stanza, row.id, |out| {
-        offline::write_stamp(out, &session.jid.domain_jid(), row.at_ms);
+        if has_waited {
+            offline::write_stamp(out, &session.jid.domain_jid(), row.at_ms);
+        }
     })
 }
