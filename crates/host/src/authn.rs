@@ -11,6 +11,8 @@ pub struct Authn {
     account: AccountId,
     jid: Jid,
     mechanism: &'static str,
+    /// The account's epoch when it was proved; none for a guest.
+    epoch: Option<u32>,
 }
 
 impl Authn {
@@ -25,7 +27,8 @@ impl Authn {
             return Err(Failure::AccountDisabled);
         }
         let jid = Jid::from_parts(Some(&account.name), &account.host, None).map_err(|_| Failure::NotAuthorized)?;
-        Ok(Authn { account: account.id, jid, mechanism: identity.mechanism().as_str() })
+        let epoch = Some(account.auth_epoch);
+        Ok(Authn { account: account.id, jid, mechanism: identity.mechanism().as_str(), epoch })
     }
 
     /// A guest (SASL ANONYMOUS): an account of this one stream, which no store knows. `id` is random and new.
@@ -35,7 +38,19 @@ impl Authn {
         }
         let jid =
             Jid::from_parts(Some(identity.authcid()), identity.host(), None).map_err(|_| Failure::NotAuthorized)?;
-        Ok(Authn { account: id, jid, mechanism: identity.mechanism().as_str() })
+        Ok(Authn { account: id, jid, mechanism: identity.mechanism().as_str(), epoch: None })
+    }
+
+    /// Whether the proof still counts, given the account's row as it is now: none if it was deleted.
+    ///
+    /// Asked once the session stands in the table, so that whoever disables or deletes an account either finds the session there
+    /// or is found out here.
+    pub fn still_counts(&self, now: Option<&Account>) -> bool {
+        match (self.epoch, now) {
+            (None, _) => true,
+            (Some(epoch), Some(account)) => account.auth_epoch == epoch && account.state == AccountState::Active,
+            (Some(_), None) => false,
+        }
     }
 
     /// The account.

@@ -62,8 +62,7 @@ pub const MESSAGES: Setting = Setting::new(
     Kind::Choice(&["durable", "volatile"]),
     "\"durable\"",
     "For benchmarks only: `volatile` stores no message at all, so messages to absent people and in crashes are lost.",
-)
-.at_restart();
+);
 
 /// What is offered to log in with.
 pub const MECHANISMS: Setting = Setting::new(

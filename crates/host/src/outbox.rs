@@ -101,7 +101,9 @@ impl Outbox {
         if key != 0 && self.replace(&frame, key) {
             return Pushed::Queued;
         }
-        if self.bytes + frame.len() > BYTES_MAX || self.frames.len() >= FRAMES_MAX {
+        // A single larger frame goes alone: refused, it would be in the way for ever.
+        let is_over = self.bytes + frame.len() > BYTES_MAX || self.frames.len() >= FRAMES_MAX;
+        if is_over && !self.frames.is_empty() {
             return Pushed::Full;
         }
         self.bytes += frame.len();

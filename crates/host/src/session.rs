@@ -202,7 +202,8 @@ impl Session {
     pub fn catch_up(&self) -> Option<CatchUp> {
         let state = self.state.lock();
         match state.phase {
-            Phase::CatchingUp(from) if state.has_room() || state.wants_proof() => {
+            // A closing outbox takes nothing any more: reading on would never end.
+            Phase::CatchingUp(from) if !state.outbox.is_closing() && (state.has_room() || state.wants_proof()) => {
                 Some(CatchUp { after: state.handed, noted: state.noted, from })
             }
             _ => None,
@@ -414,6 +415,8 @@ impl State {
             }
             // Only the id is kept; the row is read again when the client has read what waits.
             Pushed::Full => {
+                // While live, everything before it was handed over or was not for this session.
+                self.handed = self.handed.max(id - 1);
                 self.phase = Phase::CatchingUp(From::Handed);
                 self.note(id)
             }
@@ -513,7 +516,8 @@ mod tests {
         assert!(!session.catch_up_with(id + 2, || panic!("there is no room for proof")));
         session.ping(1, false, |_| frame());
         assert!(!session.wants_proof());
-        assert_eq!(session.catch_up().unwrap().after, id);
+        // On from the one that found no room; the one before it was not for this session.
+        assert_eq!(session.catch_up().unwrap().after, id + 1);
         assert_eq!(session.pong(1).unwrap().len(), crate::proof::RANGES_MAX);
     }
 

@@ -96,7 +96,7 @@ impl Sessions {
                 Conflict::Increment => wanted.jid = counted(&wanted.jid, devices)?,
             }
         }
-        if devices.len() >= rules.sessions_max {
+        if replaced.is_none() && devices.len() >= rules.sessions_max {
             return Err(Unbound::TooMany);
         }
         let session = Arc::new(Session::new(wanted, self.serial.fetch_add(1, Ordering::Relaxed) + 1));

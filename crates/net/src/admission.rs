@@ -109,6 +109,7 @@ impl Admission {
     pub fn admit(self: &Arc<Self>, address: IpAddr, values: &Values) -> Result<Admitted, &'static str> {
         let (rate, connections_max) = (values.frequency(&CONNECTION_RATE), values.count(&CONNECTIONS) as usize);
         let per_second = rate.times as f64 / rate.per.as_secs_f64();
+        let burst = (5.0 * per_second).max(1.0);
         let (address, now) = (household(address), Instant::now());
         let mut addresses = self.addresses.lock();
         if addresses.len() >= ENTRIES_MAX {
@@ -117,9 +118,9 @@ impl Admission {
         if addresses.len() >= ENTRIES_MAX {
             return Err("too many addresses are connected");
         }
-        let entry = addresses.entry(address).or_insert(Address { connections: 0, tokens: 5.0 * per_second, at: now });
+        let entry = addresses.entry(address).or_insert(Address { connections: 0, tokens: burst, at: now });
         let earned = now.duration_since(entry.at).as_secs_f64() * per_second;
-        entry.tokens = (entry.tokens + earned).min(5.0 * per_second);
+        entry.tokens = (entry.tokens + earned).min(burst);
         entry.at = now;
         if entry.connections >= connections_max {
             return Err("the address has too many connections");
@@ -145,7 +146,8 @@ impl Admission {
     pub(crate) fn failed(&self, address: IpAddr, account: u64, values: &Values) {
         let limit = values.frequency(&LOGIN_FAILURES);
         let (now, window) = (Instant::now(), limit.per.max(Duration::from_secs(1)));
-        let keep = window.max(values.duration(&LOGIN_BLOCK));
+        let block = values.duration(&LOGIN_BLOCK);
+        let keep = window.max(block);
         let mut failures = self.failures.lock();
         if failures.len() >= ENTRIES_MAX {
             failures.retain(|_, entry| now.duration_since(entry.since) < keep);
@@ -155,7 +157,7 @@ impl Admission {
         }
         let entry =
             failures.entry((household(address), account)).or_insert(Failures { count: 0, since: now, blocked: false });
-        if now.duration_since(entry.since) >= if entry.blocked { keep } else { window } {
+        if now.duration_since(entry.since) >= if entry.blocked { block } else { window } {
             *entry = Failures { count: 0, since: now, blocked: false };
         }
         entry.count += 1;
@@ -220,7 +222,7 @@ mod tests {
         let admission = Arc::new(Admission::new(1));
         let values = values().with("limits.connection_rate", "\"1/min\"");
         let address = "192.0.2.1".parse().unwrap();
-        // A burst of five times the rate is less than one connection here.
+        assert!(admission.admit(address, &values).is_ok());
         assert_eq!(admission.admit(address, &values).unwrap_err(), "the address connects too often");
     }
 

@@ -94,6 +94,10 @@ async fn accept(listener: TcpListener, entry: Entry, server: Arc<Server>, admiss
             accepted = listener.accept() => accepted,
             () = server.control.stopped() => return,
         };
+        // The stop may have come with the connection: nobody gets in any more.
+        if server.control.is_stopping() {
+            return;
+        }
         match accepted {
             Ok((socket, peer)) => start(socket, peer, entry, &server, &admission),
             Err(error) => {

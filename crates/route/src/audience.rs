@@ -27,6 +27,8 @@ impl Audience {
 pub(crate) fn choose(server: &Server, account: AccountId, stanza: &Stanza) -> Audience {
     let Kind::Message(kind) = stanza.kind else { return Audience::nobody("not a message") };
     let mut sessions = server.sessions.of(account);
+    // One that is being closed takes nothing any more, and must not stand in another's way.
+    sessions.retain(|session| !session.is_closing());
     if let Some(to) = stanza.to.as_ref().filter(|to| to.is_full()) {
         if let Some(at) = sessions.iter().position(|session| session.jid == *to) {
             let named = sessions.swap_remove(at);

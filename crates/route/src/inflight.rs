@@ -151,6 +151,8 @@ impl InFlight {
             if !self.settled.is_empty() {
                 continue;
             }
+            // What was settled just now, without a ticket, leaves the list before anyone waits for a ticket.
+            self.reap();
             if !self.waits() {
                 return Poll::Ready(());
             }

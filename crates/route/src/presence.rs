@@ -30,6 +30,10 @@ pub(crate) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
 pub(crate) fn deliver(server: &Server, env: &Envelope) {
     debug_assert_eq!(env.destination, Destination::OwnAccount);
     let session = &env.sender;
+    // Its unavailable presence has been shown, or will be: nothing may come behind it.
+    if session.is_closing() {
+        return;
+    }
     let frame = to_own_sessions(&env.stanza, session);
     match (env.stanza.kind, priority_of(&env.stanza)) {
         (Kind::Presence(PresenceType::Available), Ok(priority)) => {

@@ -81,7 +81,9 @@ pub fn flush_seen(server: &Server) {
     const BYTES: usize = 256;
     loop {
         let Some(permit) = server.writer.try_permit(BYTES) else { return };
-        let Some(Proved { owner, ids }) = server.seen.lock().pop() else { return };
+        // Submitted under the lock, so that nobody finds it neither here nor on its way.
+        let mut seen = server.seen.lock();
+        let Some(Proved { owner, ids }) = seen.pop() else { return };
         server.writer.submit(permit, Record::of(Op::Seen { owner, ids }), Load::Quiet);
     }
 }

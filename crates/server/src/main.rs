@@ -12,7 +12,7 @@ use metronome_server::config::{self, ConfigFile, Configuration, Inputs, STANDARD
 use metronome_server::logging::Logging;
 use metronome_server::tables::SETTINGS;
 use metronome_server::{dev, pages, reload, shutdown};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -74,9 +74,10 @@ fn run(arguments: &Arguments, started: Instant) -> anyhow::Result<()> {
             dev::accounts(&running.server).await?;
         }
         running.server.control.on_reload(reload::reloader(inputs, configuration.clone(), logging.clone()));
+        // Before anybody is told that we are ready: whoever is told may signal at once.
+        let signals = Signals::install()?;
         announce(arguments, &running, &configuration, started);
-        tokio::spawn(reload_on_hangup(running.server.clone(), logging));
-        wait_for_stop(&running.server).await?;
+        signals.wait_for_stop(&running.server, &logging).await;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         shutdown::run(running).await;
         Ok(())
@@ -125,25 +126,40 @@ fn raise_descriptor_limit() {
     }
 }
 
-async fn reload_on_hangup(server: Arc<Server>, logging: Arc<Logging>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-    while hangup.recv().await.is_some() {
-        if let Err(error) = logging.reopen() {
-            tracing::error!(%error, "the log file could not be opened again");
+/// What the operating system tells the server.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Signals> {
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Reloads at each hangup, and returns when the server is to stop.
+    async fn wait_for_stop(mut self, server: &Arc<Server>, logging: &Logging) {
+        loop {
+            tokio::select! {
+                Some(()) = self.hangup.recv() => reload_on_hangup(server, logging),
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+                () = server.control.stopped() => break,
+            }
         }
-        // Success and failure are logged there.
-        let _ = server.control.reload(&server);
+        server.control.request_stop();
     }
 }
 
-async fn wait_for_stop(server: &Server) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = server.control.stopped() => {}
+fn reload_on_hangup(server: &Arc<Server>, logging: &Logging) {
+    if let Err(error) = logging.reopen() {
+        tracing::error!(%error, "the log file could not be opened again");
     }
-    server.control.request_stop();
-    Ok(())
+    // Success and failure are logged there.
+    let _ = server.control.reload(server);
 }

@@ -20,6 +20,10 @@ pub async fn run(running: Running) {
     }
     let deadline = Instant::now() + STREAMS;
     while admission.connections() > 0 && Instant::now() < deadline {
+        // Again and again: a stream may have been at its last step when the stop came.
+        for session in server.sessions.all() {
+            session.close(Condition::SystemShutdown, None);
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     timers::flush_seen(&server);

@@ -14,8 +14,8 @@ use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::features::Features;
 use metronome_proto::xml::Element;
 use metronome_sasl::{
-    Exchange, Failure, Hash, Input, Keys, Names, Need, Offer, Opening, Password, Secret, Step, Success, Verdict,
-    decode, encode, fake_keys, token, verify_password,
+    ClientCertificate, Exchange, Failure, Hash, Input, Keys, Names, Need, Offer, Opening, Password, Secret, Step,
+    Success, Verdict, decode, encode, fake_keys, token, verify_password,
 };
 use metronome_store::Credentials;
 
@@ -67,6 +67,11 @@ impl Secured {
 
     async fn open(&mut self) -> Result<OpenedTo, Fault> {
         let to = open(&self.context, &mut self.stream, self.fixed.as_ref()).await?;
+        // What one host trusts a certificate to prove, it does not prove to another.
+        if to.host.name != self.shown_by {
+            self.certified.clear();
+            self.facts.certificate = ClientCertificate::Absent;
+        }
         let mut features = Features::new();
         announce(&self.offer(&to.host), &mut features);
         let mut out = Vec::new();

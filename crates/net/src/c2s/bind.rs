@@ -42,6 +42,7 @@ impl Authenticated {
             let request = self.request().await?;
             match self.claim(&request) {
                 Ok(session) => {
+                    self.recheck(&session).await?;
                     let answer = request.result(Content::from_tree(&bind::result(&session.jid)));
                     return match self.stream.send(&answer.to_vec()).await {
                         Ok(()) => Ok(session),
@@ -58,6 +59,22 @@ impl Authenticated {
                 }
             }
         }
+    }
+
+    /// The account may have been disabled, deleted or given another password since the login, and the server may be stopping.
+    async fn recheck(&self, session: &Session) -> Result<(), Fault> {
+        let server = &self.context.server;
+        let fault = match server.store.account_by_id(self.authn.account()).await {
+            _ if server.control.is_stopping() => Condition::SystemShutdown,
+            Ok(account) if self.authn.still_counts(account.as_ref()) => return Ok(()),
+            Ok(_) => Condition::NotAuthorized,
+            Err(error) => {
+                tracing::error!(%error, "an account could not be read");
+                Condition::InternalServerError
+            }
+        };
+        presence::gone(server, session);
+        Err(fault.into())
     }
 
     /// The client's request; nothing but binding is allowed now (section 7.1).

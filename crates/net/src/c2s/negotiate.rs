@@ -6,6 +6,7 @@ use std::sync::Arc;
 use metronome_host::authn::Authn;
 use metronome_host::hosts::{Host, Tls};
 use metronome_host::session::Session;
+use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::starttls::{self, Need};
 use metronome_proto::stream::error::Condition;
@@ -43,6 +44,8 @@ pub(super) struct Secured {
     pub(super) facts: StreamFacts,
     /// The addresses in a certificate that is trusted to prove them.
     pub(super) certified: Vec<String>,
+    /// The host whose trust was asked for them, and whose certificate was shown.
+    pub(super) shown_by: Jid,
     /// A stream that goes on without TLS: its header, and the first element behind the features.
     pub(super) begun: Option<(OpenedTo, Element)>,
 }
@@ -184,7 +187,8 @@ impl Opened {
             shake_hands(&self.context, hello, tls).await
         };
         let socket = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
-        Ok(secured(self.context, socket, Some(self.to.host), tls))
+        let shown_by = self.to.host.name.clone();
+        Ok(secured(self.context, socket, Some(self.to.host), tls, shown_by))
     }
 
     /// A stream without TLS on which clients may log in all the same, because the administrator said so.
@@ -195,6 +199,7 @@ impl Opened {
             fixed: Some(self.to.host.clone()),
             facts: StreamFacts::default(),
             certified: Vec::new(),
+            shown_by: self.to.host.name.clone(),
             begun: Some((self.to, first)),
         }
     }
@@ -206,13 +211,14 @@ async fn direct(context: Context, socket: TcpStream) -> Result<Secured, Option<E
     let handshake = async {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
         let wanted = hello.client_hello().server_name().and_then(|name| hosts.get(&name.to_ascii_lowercase()));
-        let tls = wanted.unwrap_or_else(|| hosts.first()).tls.clone()?;
+        let host = wanted.unwrap_or_else(|| hosts.first()).clone();
+        let tls = host.tls.clone()?;
         let socket = shake_hands(&context, hello, &tls).await?;
-        Some((socket, tls))
+        Some((socket, tls, host.name.clone()))
     };
     let deadline = Instant::now() + HANDSHAKE;
-    let (socket, tls) = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
-    Ok(secured(context, socket, None, &tls))
+    let (socket, tls, shown_by) = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
+    Ok(secured(context, socket, None, &tls, shown_by))
 }
 
 /// The handshake after the client's hello. Its costly part, the key exchange and the signature, has to wait for its turn, so
@@ -228,7 +234,13 @@ async fn shake_hands(context: &Context, hello: StartHandshake<TcpStream>, tls: &
 }
 
 /// Gathers what the TLS connection proves.
-fn secured(context: Context, socket: TlsStream<TcpStream>, fixed: Option<Arc<Host>>, tls: &Tls) -> Secured {
+fn secured(
+    context: Context,
+    socket: TlsStream<TcpStream>,
+    fixed: Option<Arc<Host>>,
+    tls: &Tls,
+    shown_by: Jid,
+) -> Secured {
     let connection = socket.get_ref().1;
     let exported = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
     let bindings = ChannelBindings {
@@ -240,5 +252,13 @@ fn secured(context: Context, socket: TlsStream<TcpStream>, fixed: Option<Arc<Hos
     let certified = chain.first().filter(|_| trusted).map(tls::addresses).unwrap_or_default();
     let certificate = if certified.is_empty() { ClientCertificate::Absent } else { ClientCertificate::Verified };
     let facts = StreamFacts { encrypted: true, bindings, certificate };
-    Secured { context, stream: Stream::new(Socket::Tls(Box::new(socket))), fixed, facts, certified, begun: None }
+    Secured {
+        context,
+        stream: Stream::new(Socket::Tls(Box::new(socket))),
+        fixed,
+        facts,
+        certified,
+        shown_by,
+        begun: None,
+    }
 }

@@ -57,6 +57,8 @@ pub(super) struct Run {
     deadline: Option<Pin<Box<Sleep>>>,
     /// The client has sent `</stream:stream>`.
     closed_by_client: bool,
+    /// Our last words were written in this very moment.
+    just_written: bool,
     /// We end the connection now.
     goodbye: bool,
     /// Why we close, if it is the client's own fault.
@@ -107,6 +109,7 @@ impl Run {
             page: None,
             deadline: None,
             closed_by_client: false,
+            just_written: false,
             goodbye: false,
             fault: None,
         }
@@ -134,6 +137,11 @@ impl Run {
     }
 
     fn poll_open(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
+        // Who is being disconnected is not read any more, however slowly it takes what waits for it.
+        if self.session.is_closing() {
+            self.settle();
+            return Ok(Moved::Yes);
+        }
         let read = self.poll_read(cx)?;
         let was_full = !self.list.has_room();
         let _ = self.list.poll(&self.server, cx);
@@ -200,7 +208,7 @@ impl Run {
                 Ok(Some(Item::Element(element))) => self.stanza(element),
                 Ok(Some(Item::Close)) => {
                     self.closed_by_client = true;
-                    self.phase = Phase::Settling;
+                    self.settle();
                 }
                 Ok(Some(Item::Open(_))) => self.fail(Condition::BadFormat),
                 Ok(None) => return,
@@ -231,7 +239,13 @@ impl Run {
     fn fail(&mut self, condition: Condition) {
         tracing::debug!(jid = self.session.jid.as_str(), why = condition.name(), "a stream ends with an error");
         self.fault = Some(StreamError::new(condition));
+        self.settle();
+    }
+
+    /// Nothing more is read. What was read is settled, and what waits is written, for a limited time.
+    fn settle(&mut self) {
         self.phase = Phase::Settling;
+        self.set_deadline(STALLED);
     }
 
     // ---- stored messages ---------------------------------------------------------------------------------------
@@ -281,6 +295,7 @@ impl Run {
         self.poll_flush(cx)?;
         if self.phase == Phase::Last && !self.unflushed {
             self.phase = Phase::Waiting;
+            self.just_written = true;
             // Where we end the stream there is nothing to be proved, and nothing to wait for.
             self.goodbye = !self.closed_by_client;
             self.set_deadline(if self.goodbye { CLOSE } else { PARTING });
@@ -317,7 +332,7 @@ impl Run {
         match self.phase {
             // The server ends this stream: what was read is settled first.
             Phase::Open => {
-                self.phase = Phase::Settling;
+                self.settle();
                 Moved::Yes
             }
             Phase::Draining => {
@@ -358,7 +373,7 @@ impl Run {
     }
 
     fn progressed(&mut self) {
-        if matches!(self.phase, Phase::Open | Phase::Settling) {
+        if self.phase == Phase::Open {
             self.deadline = None;
         }
     }
@@ -370,7 +385,12 @@ impl Run {
     /// Its clean end proves that it has read everything. Our own goodbye waits a little for that: a client that closes
     /// with the goodbye unread would reset the connection and prove nothing.
     fn poll_waiting(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        // An end that was there before our last words says nothing about whether they were read.
+        let mut is_early = std::mem::take(&mut self.just_written);
         loop {
+            if self.goodbye && self.poll_deadline(cx).is_ready() {
+                return Poll::Ready(());
+            }
             if self.goodbye
                 && Pin::new(&mut self.socket).poll_shutdown(cx).is_pending()
                 && self.poll_deadline(cx).is_pending()
@@ -389,12 +409,13 @@ impl Run {
                 Poll::Pending if self.poll_deadline(cx).is_pending() => return Poll::Pending,
                 Poll::Pending if self.goodbye => false,
                 Poll::Pending => {
+                    is_early = false;
                     self.goodbye = true;
                     self.set_deadline(CLOSE);
                     continue;
                 }
             };
-            if clean && self.closed_by_client {
+            if clean && self.closed_by_client && !is_early {
                 presence::closed_in_order(&self.server, &self.session);
             }
             return Poll::Ready(());

@@ -21,7 +21,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Answers requests one after the other, until the other side closes or `stopping` does.
 pub(super) async fn serve<F>(mut stream: UnixStream, run: impl Fn(Request) -> F, mut stopping: watch::Receiver<()>)
 where
-    F: Future<Output = Reply>,
+    F: Future<Output = Reply> + Send + 'static,
 {
     let (reading, mut writing) = stream.split();
     let mut reader = BufReader::new(reading);
@@ -52,11 +52,13 @@ pub(super) async fn refuse(mut stream: UnixStream, why: &'static str) {
 
 async fn answer<F>(line: &[u8], run: impl Fn(Request) -> F) -> Reply
 where
-    F: Future<Output = Reply>,
+    F: Future<Output = Reply> + Send + 'static,
 {
     match Request::from_line(line) {
-        Ok(request) => match timeout(COMMAND_TIMEOUT, run(request)).await {
-            Ok(reply) => reply,
+        // A task of its own: a command that has begun ends, also when nobody waits for it any more.
+        Ok(request) => match timeout(COMMAND_TIMEOUT, tokio::spawn(run(request))).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Reply::problem("the command has failed; the log says why"),
             Err(_) => Reply::problem("the command has taken too long; what it did may still take effect"),
         },
         Err(why) => Reply::usage(why),

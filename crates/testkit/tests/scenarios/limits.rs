@@ -30,7 +30,8 @@ fn an_address_may_have_so_many_connections_and_others_do_not_notice() {
 #[test]
 fn an_address_that_connects_too_often_waits() {
     let server = Setup::default().store(Backend::Memory).options("limits.connection_rate = \"1/h\"").start();
-    // Five times a single connection in an hour is less than one now.
+    // Five times a single connection in an hour is less than one now, but the first is always let in.
+    assert!(is_served(&server.dial().from("127.0.0.2")).is_some());
     assert!(is_served(&server.dial().from("127.0.0.2")).is_none());
     server.write_options("limits.connection_rate = \"2/h\"");
     server.control().run("reload", serde_json::json!({}));
@@ -124,6 +125,19 @@ fn a_burst_longer_than_the_list_of_unsettled_stanzas_goes_through_without_a_paus
         let mut alice = Client::login(server, "alice", "phone");
         alice.send(&"<message to='bob@localhost' type='chat'><body>x</body></message>".repeat(2_000));
         // A pause of a second for each full list would be longer than anything here waits.
+        alice.expect_nothing_before_ping();
+    });
+}
+
+#[test]
+fn a_burst_of_what_is_not_stored_goes_through_without_a_pause() {
+    let options = "limits.c2s.bytes = \"1 GiB/s\"\nlimits.c2s.burst = \"1 GiB\"";
+    on_both_stores_with(options, |server| {
+        let mut alice = Client::login(server, "alice", "phone");
+        // Bob has not been looked at yet, so the first one waits for the store and the others behind it.
+        let state =
+            "<message to='bob@localhost' type='chat'><active xmlns='http://jabber.org/protocol/chatstates'/></message>";
+        alice.send(&state.repeat(500));
         alice.expect_nothing_before_ping();
     });
 }

@@ -291,6 +291,27 @@ fn a_disabled_account_is_kept_out_until_it_is_enabled() {
 }
 
 #[test]
+fn a_login_does_not_outlive_what_it_proved_until_it_is_bound() {
+    let changes = [
+        ("user disable", json!({ "jid": "alice@localhost" })),
+        ("user delete", json!({ "jid": "bob@localhost" })),
+        ("user passwd", json!({ "jid": "carol@localhost", "password": "another" })),
+    ];
+    on_both_stores(|server| {
+        for (command, arguments) in &changes {
+            let name = arguments["jid"].as_str().unwrap().split('@').next().unwrap().to_owned();
+            let mut client = opened(server);
+            assert!(client.sasl(&Sasl::new("SCRAM-SHA-256", &name, &format!("{name}-secret"))).fits("<success"));
+            server.control().run(command, arguments.clone());
+            client.open();
+            client.send("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+            client.expect_stream_error("not-authorized");
+        }
+        assert_eq!(server.figure("sessions"), 0);
+    });
+}
+
+#[test]
 fn a_new_password_ends_sessions_and_the_old_one_is_worth_nothing() {
     on_both_stores(|server| {
         let mut session = Client::login(server, "alice", "phone");
