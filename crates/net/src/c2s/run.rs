@@ -57,8 +57,8 @@ pub(super) struct Run {
     deadline: Option<Pin<Box<Sleep>>>,
     /// The client has sent `</stream:stream>`.
     closed_by_client: bool,
-    /// Our last words were written in this very moment.
-    just_written: bool,
+    /// The client had ended its connection before our last words: that says nothing about whether it has read what came before.
+    ended_early: bool,
     /// We end the connection now.
     goodbye: bool,
     /// Why we close, if it is the client's own fault.
@@ -109,7 +109,7 @@ impl Run {
             page: None,
             deadline: None,
             closed_by_client: false,
-            just_written: false,
+            ended_early: false,
             goodbye: false,
             fault: None,
         }
@@ -295,7 +295,6 @@ impl Run {
         self.poll_flush(cx)?;
         if self.phase == Phase::Last && !self.unflushed {
             self.phase = Phase::Waiting;
-            self.just_written = true;
             // Where we end the stream there is nothing to be proved, and nothing to wait for.
             self.goodbye = !self.closed_by_client;
             self.set_deadline(if self.goodbye { CLOSE } else { PARTING });
@@ -312,7 +311,7 @@ impl Run {
         with_write_buffer(|buffer| {
             match self.session.poll_drain(cx, buffer, CHUNK) {
                 Poll::Pending => return Ok(Moved::No),
-                Poll::Ready(Drained::Closing(closing)) => return Ok(self.close(closing)),
+                Poll::Ready(Drained::Closing(closing)) => return Ok(self.close(closing, cx)),
                 Poll::Ready(Drained::Frames) => {}
             }
             self.unflushed = true;
@@ -328,7 +327,7 @@ impl Run {
     }
 
     /// The outbox is empty and no more will come.
-    fn close(&mut self, closing: Closing) -> Moved {
+    fn close(&mut self, closing: Closing, cx: &mut TaskContext<'_>) -> Moved {
         match self.phase {
             // The server ends this stream: what was read is settled first.
             Phase::Open => {
@@ -346,6 +345,7 @@ impl Run {
                 if let Some(fault) = fault {
                     fault.write(&mut self.unwritten);
                 }
+                self.ended_early = self.has_ended(cx);
                 self.unwritten.extend_from_slice(header::CLOSE.as_bytes());
                 self.unflushed = true;
                 self.phase = Phase::Last;
@@ -353,6 +353,22 @@ impl Run {
             }
             _ => Moved::No,
         }
+    }
+
+    /// Whether the client has ended its connection by now; what it says behind the end of its stream counts for nothing.
+    fn has_ended(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        const READS_MAX: usize = 64;
+        with_read_buffer(|buffer| {
+            for _ in 0..READS_MAX {
+                let mut buffer = ReadBuf::new(buffer);
+                match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
+                    Poll::Pending => return false,
+                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                    Poll::Ready(_) => return true,
+                }
+            }
+            false
+        })
     }
 
     fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> io::Result<()> {
@@ -385,8 +401,6 @@ impl Run {
     /// Its clean end proves that it has read everything. Our own goodbye waits a little for that: a client that closes
     /// with the goodbye unread would reset the connection and prove nothing.
     fn poll_waiting(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        // An end that was there before our last words says nothing about whether they were read.
-        let mut is_early = std::mem::take(&mut self.just_written);
         loop {
             if self.goodbye && self.poll_deadline(cx).is_ready() {
                 return Poll::Ready(());
@@ -409,13 +423,12 @@ impl Run {
                 Poll::Pending if self.poll_deadline(cx).is_pending() => return Poll::Pending,
                 Poll::Pending if self.goodbye => false,
                 Poll::Pending => {
-                    is_early = false;
                     self.goodbye = true;
                     self.set_deadline(CLOSE);
                     continue;
                 }
             };
-            if clean && self.closed_by_client && !is_early {
+            if clean && self.closed_by_client && !self.ended_early {
                 presence::closed_in_order(&self.server, &self.session);
             }
             return Poll::Ready(());
