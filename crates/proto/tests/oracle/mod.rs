@@ -90,9 +90,8 @@ fn is_exempt(input: &[u8], error: Option<XmlError>) -> bool {
         || (has(b"<![CDATA[") && has(b"\r"))
         // They take two declarations of one prefix (rxml 0.14), which XML 1.0 section 3.1 forbids like any other pair.
         || (error == Some(XmlError::NotWellFormed("an attribute given twice")) && has(b"xmlns"))
-        // They refuse U+FFFC in names (rxml 0.14), which XML 1.0 section 2.3 allows up to U+FFFD.
-        || has("\u{FFFC}".as_bytes())
-        || has("\u{FFFD}".as_bytes())
+        // They refuse U+FDF0 to U+FFFD in names (rxml 0.14), which XML 1.0 section 2.3 allows.
+        || String::from_utf8_lossy(input).chars().any(|c| ('\u{FDF0}'..='\u{FFFD}').contains(&c))
         // They take the declaration's attributes one by one and see an error before its end.
         || matches!(error, Some(XmlError::NotWellFormed("XML declaration") | XmlError::UnsupportedEncoding))
 }
