@@ -30,6 +30,8 @@ pub(crate) enum Scenario {
     Idle(Idle),
     /// One-to-one messages between pairs of accounts
     Chat(Chat),
+    /// Groups of contacts that come online together and leave again
+    Presence(Presence),
     /// Numbered messages while the server is killed and started again
     Crash(Crash),
 }
@@ -142,6 +144,25 @@ pub(crate) struct Chat {
     #[arg(long)]
     pub(crate) both_ways: bool,
     /// Seconds of traffic before the measurement
+    #[arg(long, default_value_t = 3)]
+    pub(crate) warm_up: u64,
+    #[arg(long, default_value_t = 15)]
+    pub(crate) seconds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Presence {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[arg(long, default_value_t = 10)]
+    pub(crate) groups: usize,
+    /// Accounts of a group, each subscribed to each
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(2..=100))]
+    pub(crate) contacts: u16,
+    /// How often all log in anew for the cold figures
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) cold: u32,
+    /// Seconds of coming and going before the measurement
     #[arg(long, default_value_t = 3)]
     pub(crate) warm_up: u64,
     #[arg(long, default_value_t = 15)]

@@ -3,38 +3,24 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
 
 use crate::args::Chat;
 use crate::connect::{Door, Session, Stream};
 use crate::crowd;
 use crate::frames::{attribute, between};
-use crate::report::{Latencies, Report, rounded};
-
-/// How long the last messages may take to arrive.
-const DRAIN_SECONDS_MAX: u64 = 60;
-
-const WARMING: u8 = 0;
-const MEASURING: u8 = 1;
-const DRAINING: u8 = 2;
-
-/// What all pairs share.
-#[derive(Debug)]
-struct Traffic {
-    phase: AtomicU8,
-    received: AtomicU64,
-}
+use crate::report::{Latencies, Report};
+use crate::steady::{self, Phase, Times, Traffic};
 
 /// Runs the scenario. Fails if a message is lost, refused or out of order.
 pub(crate) async fn run(args: &Chat) -> Result<Report> {
     let door = Door::new(&args.target)?;
     let server = args.target.server()?;
     let mut sessions = crowd::come_online(&door, args.pairs * 2).await?.into_iter();
-    let traffic = Arc::new(Traffic { phase: AtomicU8::new(WARMING), received: AtomicU64::new(0) });
+    let traffic = Traffic::new();
     let mut tasks = JoinSet::new();
     let mut number = 1;
     while let (Some(first), Some(second)) = (sessions.next(), sessions.next()) {
@@ -48,50 +34,10 @@ pub(crate) async fn run(args: &Chat) -> Result<Report> {
         tasks.spawn(pair.run(writers));
         number += 2;
     }
-    pause(&mut tasks, args.warm_up).await.context("warm-up")?;
-    let before = server.as_ref().map(|server| server.usage()).transpose()?;
-    let (begin, first) = (Instant::now(), traffic.received.load(Ordering::Relaxed));
-    traffic.phase.store(MEASURING, Ordering::Relaxed);
-    pause(&mut tasks, args.seconds).await?;
-    let after = server.as_ref().map(|server| server.usage()).transpose()?;
-    let (seconds, last) = (begin.elapsed().as_secs_f64(), traffic.received.load(Ordering::Relaxed));
-    traffic.phase.store(DRAINING, Ordering::Relaxed);
-    let latencies = drain(tasks).await?;
-
-    let count = last - first;
-    let cpu = before.zip(after).map(|(before, after)| after.cpu_seconds - before.cpu_seconds);
-    Ok(Report {
-        scenario: "chat",
-        server: args.target.name(),
-        clients: args.pairs * 2,
-        seconds: rounded(seconds),
-        messages: Some(count),
-        cpu_seconds: cpu.map(rounded),
-        per_cpu_second: cpu.map(|cpu| rounded(count as f64 / cpu)),
-        rss_bytes: after.map(|after| after.rss_bytes),
-        rss_bytes_per_session: None,
-        latency_ms: latencies.summary(),
-    })
-}
-
-/// Lets the pairs talk; one that ends now has failed.
-async fn pause(tasks: &mut JoinSet<Result<Latencies>>, seconds: u64) -> Result<()> {
-    match tokio::time::timeout(Duration::from_secs(seconds), tasks.join_next()).await {
-        Err(_) => Ok(()),
-        Ok(ended) => Err(ended.context("no pairs")??.err().context("a pair stopped early")?),
-    }
-}
-
-async fn drain(mut tasks: JoinSet<Result<Latencies>>) -> Result<Latencies> {
-    let mut latencies = Latencies::new();
-    let all = async {
-        while let Some(done) = tasks.join_next().await {
-            latencies.add(&done??);
-        }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), all).await.context("messages were lost")??;
-    Ok(latencies)
+    let times = Times { warm_up_seconds: args.warm_up, seconds: args.seconds };
+    let (span, count) = steady::measure(&mut tasks, &traffic, server.as_ref(), times).await?;
+    let latencies = Latencies::together(&steady::drain(tasks).await?);
+    Ok(Report::of_rate("chat", args.target.name(), args.pairs * 2, span, count, &latencies))
 }
 
 /// One account of a pair: what it has sent to the other and what it has received from it.
@@ -157,7 +103,7 @@ impl Pair {
                 read = second.session.read() => read.map(|()| 1),
             }?;
             self.receive(reader).await?;
-            if self.traffic.phase.load(Ordering::Relaxed) == DRAINING && self.is_drained() {
+            if self.traffic.phase() == Phase::Draining && self.is_drained() {
                 return Ok(self.latencies);
             }
         }
@@ -171,7 +117,7 @@ impl Pair {
     async fn receive(&mut self, reader: usize) -> Result<()> {
         let [first, second] = &mut self.sides;
         let (reader, writer) = if reader == 0 { (first, second) } else { (second, first) };
-        let phase = self.traffic.phase.load(Ordering::Relaxed);
+        let phase = self.traffic.phase();
         let (now, before) = (Instant::now(), reader.received);
         let mut fault = None;
         let stream = reader.session.stanzas(|stanza| {
@@ -185,7 +131,7 @@ impl Pair {
                 });
                 return;
             }
-            if phase == MEASURING {
+            if phase == Phase::Measuring {
                 self.latencies.record(now - writer.sent_at[reader.received as usize % writer.sent_at.len()]);
             }
             reader.received += 1;
@@ -196,8 +142,8 @@ impl Pair {
         ensure!(stream == Stream::Open, "the server closed the stream");
         reader.session.answer().await?;
         if reader.received > before {
-            self.traffic.received.fetch_add(reader.received - before, Ordering::Relaxed);
-            if phase != DRAINING {
+            self.traffic.add(reader.received - before);
+            if phase != Phase::Draining {
                 writer.send_up_to(reader.received + u64::from(self.window), now).await?;
             }
         }

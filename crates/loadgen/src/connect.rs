@@ -54,8 +54,15 @@ impl Door {
         format!("{}{number}@{}", self.target.user_prefix, self.target.domain)
     }
 
+    /// The number of the account that `address`, bare or full, belongs to; none if it is not one of the run's.
+    pub(crate) fn number_of(&self, address: &str) -> Option<usize> {
+        let (user, rest) = address.strip_prefix(&self.target.user_prefix)?.split_once('@')?;
+        let domain = rest.split_once('/').map_or(rest, |(domain, _)| domain);
+        (domain == self.target.domain).then(|| user.parse().ok())?
+    }
+
     /// The domain of the run.
-    pub(crate) fn domain(&self) -> &str {
+    fn domain(&self) -> &str {
         &self.target.domain
     }
 
@@ -70,9 +77,7 @@ impl Door {
     /// As `login`, with presence, and returns when the server has taken note of it.
     pub(crate) async fn come_online(&self, number: usize) -> Result<Session> {
         let mut session = self.login(number).await?;
-        timeout(Duration::from_secs(LOGIN_SECONDS_MAX), session.settle(self.domain()))
-            .await
-            .context("the server does not answer a ping")??;
+        session.settle().await?;
         Ok(session)
     }
 
@@ -218,15 +223,34 @@ impl Session {
         })
     }
 
-    async fn settle(&mut self, domain: &str) -> Result<()> {
-        let ping = format!("<presence/><iq type='get' id='settled' to='{domain}'><ping xmlns='urn:xmpp:ping'/></iq>");
-        self.write(ping.as_bytes()).await?;
-        for _ in 0..UNRELATED_STANZAS_MAX {
-            if attribute(&self.next().await?, "id") == Some("settled") {
-                return Ok(());
+    /// Asks for the roster, as every client does before its first presence (RFC 6121 section 2.2), and returns the answer.
+    pub(crate) async fn roster(&mut self) -> Result<Vec<u8>> {
+        self.write(b"<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>").await?;
+        let roster = self.answer_with("roster").await?;
+        ensure!(attribute(&roster, "type") == Some("result"), "no roster: {}", String::from_utf8_lossy(&roster));
+        Ok(roster)
+    }
+
+    /// Becomes available. The ping is to the own account: a server may answer what is asked of itself before its turn.
+    async fn settle(&mut self) -> Result<()> {
+        self.write(b"<presence/><iq type='get' id='settled'><ping xmlns='urn:xmpp:ping'/></iq>").await?;
+        self.answer_with("settled").await.map(drop)
+    }
+
+    /// The answer to the request `id`; what comes before it is not looked at.
+    async fn answer_with(&mut self, id: &str) -> Result<Vec<u8>> {
+        let answered = async {
+            for _ in 0..UNRELATED_STANZAS_MAX {
+                let stanza = self.next().await?;
+                if attribute(&stanza, "id") == Some(id) {
+                    return Ok(stanza);
+                }
             }
-        }
-        bail!("the server does not answer a ping")
+            bail!("too many stanzas come before the answer to {id}")
+        };
+        timeout(Duration::from_secs(LOGIN_SECONDS_MAX), answered)
+            .await
+            .with_context(|| format!("the server does not answer the request {id}"))?
     }
 
     async fn open(&mut self, domain: &str) -> Result<Vec<u8>> {

@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 
 use crate::args::Login;
 use crate::connect::Door;
-use crate::report::{Latencies, Report, rounded};
+use crate::report::{Latencies, Report};
+use crate::window::Window;
 
 /// Runs the scenario for `args.seconds`.
 pub(crate) async fn run(args: &Login) -> Result<Report> {
@@ -21,24 +22,11 @@ pub(crate) async fn run(args: &Login) -> Result<Report> {
     // Each account once before: key derivation is then behind us, and the server has seen everyone.
     round(&door, &next, args, Until::Count(args.accounts)).await.context("warm-up")?;
 
-    let before = server.as_ref().map(|server| server.usage()).transpose()?;
-    let begin = Instant::now();
-    let (latencies, count) = round(&door, &next, args, Until::Time(begin + Duration::from_secs(args.seconds))).await?;
-    let seconds = begin.elapsed().as_secs_f64();
-    let after = server.as_ref().map(|server| server.usage()).transpose()?;
-    let cpu = before.zip(after).map(|(before, after)| after.cpu_seconds - before.cpu_seconds);
-    Ok(Report {
-        scenario: "login",
-        server: args.target.name(),
-        clients: args.concurrent,
-        seconds: rounded(seconds),
-        messages: Some(count),
-        cpu_seconds: cpu.map(rounded),
-        per_cpu_second: cpu.map(|cpu| rounded(count as f64 / cpu)),
-        rss_bytes: after.map(|after| after.rss_bytes),
-        rss_bytes_per_session: None,
-        latency_ms: latencies.summary(),
-    })
+    let window = Window::open(server.as_ref())?;
+    let end = Instant::now() + Duration::from_secs(args.seconds);
+    let (latencies, count) = round(&door, &next, args, Until::Time(end)).await?;
+    let span = window.close()?;
+    Ok(Report::of_rate("login", args.target.name(), args.concurrent, span, count, &latencies))
 }
 
 #[derive(Clone, Copy)]

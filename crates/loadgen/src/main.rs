@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
+mod befriend;
 mod chat;
 mod connect;
 mod crash;
@@ -11,12 +12,16 @@ mod frames;
 mod idle;
 mod ledger;
 mod login;
+mod presence;
 mod process;
 mod report;
 mod scram;
 mod socket;
+mod steady;
 mod tls;
 mod victim;
+mod watcher;
+mod window;
 
 use std::process::ExitCode;
 
@@ -41,6 +46,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
         Scenario::Login(login) => login.target.threads,
         Scenario::Idle(idle) => idle.target.threads,
         Scenario::Chat(chat) => chat.target.threads,
+        Scenario::Presence(presence) => presence.target.threads,
         Scenario::Crash(crash) => crash.target.threads,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads.max(1)).enable_all().build()?;
@@ -49,6 +55,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
             Scenario::Login(login) => report::print(&login::run(login).await?)?,
             Scenario::Idle(idle) => report::print(&idle::run(idle).await?)?,
             Scenario::Chat(chat) => report::print(&chat::run(chat).await?)?,
+            Scenario::Presence(presence) => report::print(&presence::run(presence).await?)?,
             Scenario::Crash(crash) => {
                 let verdict = crash::run(crash).await?;
                 report::print(&verdict)?;

@@ -3,23 +3,50 @@
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::window::Span;
+
 /// The longest latency that is told apart.
 const LATENCY_US_MAX: u64 = 600_000_000;
 
-/// The result of `login`, `idle` and `chat`; what does not apply to a scenario is null.
+/// The result of `login`, `idle` and `chat`, and part of that of `presence`; what does not apply to a scenario is null.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) scenario: &'static str,
     pub(crate) server: String,
     pub(crate) clients: usize,
     pub(crate) seconds: f64,
-    /// Messages that were received, or logins that were completed.
+    /// Messages or presences that were received, or logins that were completed.
     pub(crate) messages: Option<u64>,
     pub(crate) cpu_seconds: Option<f64>,
     pub(crate) per_cpu_second: Option<f64>,
     pub(crate) rss_bytes: Option<u64>,
     pub(crate) rss_bytes_per_session: Option<f64>,
     pub(crate) latency_ms: Option<Latency>,
+}
+
+impl Report {
+    /// A scenario that counts: `count` messages or logins in `span`.
+    pub(crate) fn of_rate(
+        scenario: &'static str,
+        server: String,
+        clients: usize,
+        span: Span,
+        count: u64,
+        latencies: &Latencies,
+    ) -> Report {
+        Report {
+            scenario,
+            server,
+            clients,
+            seconds: rounded(span.seconds),
+            messages: Some(count),
+            cpu_seconds: span.cpu_seconds.map(rounded),
+            per_cpu_second: span.cpu_seconds.map(|cpu| rounded(count as f64 / cpu)),
+            rss_bytes: span.rss_bytes,
+            rss_bytes_per_session: None,
+            latency_ms: latencies.summary(),
+        }
+    }
 }
 
 /// Milliseconds.
@@ -43,6 +70,13 @@ impl Latencies {
     /// Notes one latency.
     pub(crate) fn record(&mut self, latency: std::time::Duration) {
         self.0.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(LATENCY_US_MAX).max(1));
+    }
+
+    /// Those of all tasks of a run.
+    pub(crate) fn together<'a>(all: impl IntoIterator<Item = &'a Latencies>) -> Latencies {
+        let mut sum = Latencies::new();
+        all.into_iter().for_each(|latencies| sum.add(latencies));
+        sum
     }
 
     /// Takes over what another task noted.
