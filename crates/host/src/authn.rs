@@ -16,14 +16,15 @@ pub struct Authn {
 }
 
 impl Authn {
-    /// The one place where a proved identity becomes a stored account: it must be the account that was asked for and be active.
+    /// The one place where a proved identity becomes a stored account: it must be the account that was asked for and may log in.
+    /// A locked account may; what it may do then is decided elsewhere.
     ///
     /// `identity` was made by the mechanism after its authorization identity was checked against the authentication identity.
     pub fn authorize(identity: &Identity, account: &Account) -> Result<Authn, Failure> {
         if identity.authcid() != &*account.name || identity.host() != &*account.host {
             return Err(Failure::NotAuthorized);
         }
-        if account.state != AccountState::Active {
+        if account.state == AccountState::Disabled {
             return Err(Failure::AccountDisabled);
         }
         let jid = Jid::from_parts(Some(&account.name), &account.host, None).map_err(|_| Failure::NotAuthorized)?;
@@ -31,7 +32,7 @@ impl Authn {
         Ok(Authn { account: account.id, jid, mechanism: identity.mechanism().as_str(), epoch })
     }
 
-    /// A guest (SASL ANONYMOUS): an account of this one stream, which no store knows. `id` is random and new.
+    /// A guest (SASL ANONYMOUS): an account that no store knows. `id` is the same for all sessions of one address, and else random.
     pub fn guest(identity: &Identity, id: AccountId) -> Result<Authn, Failure> {
         if !identity.anonymous() {
             return Err(Failure::NotAuthorized);
@@ -48,7 +49,7 @@ impl Authn {
     pub fn still_counts(&self, now: Option<&Account>) -> bool {
         match (self.epoch, now) {
             (None, _) => true,
-            (Some(epoch), Some(account)) => account.auth_epoch == epoch && account.state == AccountState::Active,
+            (Some(epoch), Some(account)) => account.auth_epoch == epoch && account.state != AccountState::Disabled,
             (Some(_), None) => false,
         }
     }

@@ -97,6 +97,8 @@ pub enum FieldKind {
     Text,
     /// The address of an account, `local@domain`; read by [`Arguments::jid`].
     Jid,
+    /// A domain, such as `example.org`; read by [`Arguments::domain`].
+    Domain,
     /// The address of a session, `local@domain/resource`, or of an account for all its sessions; read by [`Arguments::jid`].
     Session,
     /// A secret: asked for on the terminal or read from standard input, never shown and never logged.

@@ -25,6 +25,10 @@ pub struct Counters {
     pub stanzas_in: Counter,
     /// Copies of messages handed to sessions.
     pub messages_delivered: Counter,
+    /// Presences handed to sessions.
+    pub presences_delivered: Counter,
+    /// Requests and answers handed on from one client to another.
+    pub iqs_relayed: Counter,
     /// Messages refused with an error to their sender.
     pub bounced: Counter,
     /// Errors, presence and chat states that found a full outbox or no audience.

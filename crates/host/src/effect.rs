@@ -1,10 +1,71 @@
 //! What happens once a record is durable: a closed list, run by `route/deliver.rs` and nowhere else.
 
-use metronome_proto::stanza::Stanza;
+use std::sync::Arc;
 
-/// One visible consequence of an admitted stanza.
+use metronome_model::{AccountId, Contact};
+use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Stanza;
+use metronome_proto::stream::error::Condition;
+
+use crate::outbox::Frame;
+use crate::session::{Lock, Session};
+
+/// What happens, in order.
+pub type Effects = Vec<Effect>;
+
+/// One visible consequence of an admitted stanza or of a command. Those of one record run in their order.
 #[derive(Debug)]
 pub enum Effect {
-    /// An answer to the session that sent the stanza.
+    /// An answer to the session that sent the stanza; not for commands.
     Reply(Stanza),
+    /// Something written for one session.
+    Write(Arc<Session>, Frame),
+    /// A row of a roster has changed: what is in memory of it follows, and sessions that have asked for the roster are told if they
+    /// can see it (RFC 6121 section 2.1.6).
+    Contact {
+        /// Whose roster.
+        owner: AccountId,
+        /// The row as it is now.
+        contact: Arc<Contact>,
+        /// Whether clients are told.
+        push: Push,
+    },
+    /// A stanza for every available session of an account, such as a request for a subscription (section 3.1.3).
+    ToAvailable(AccountId, Stanza),
+    /// A stanza for every session of an account that is available or has asked for the roster, such as the answer to a request
+    /// (section 3.1.6).
+    ToInterested(AccountId, Stanza),
+    /// Each available session of the first account is shown to the second one (section 3.1.6).
+    Show {
+        /// Who is shown.
+        of: AccountId,
+        /// To whom.
+        to: AccountId,
+    },
+    /// The sessions of the first account are not there any more for the second one (sections 3.2.2 and 3.3.3).
+    Hide {
+        /// Who is hidden.
+        of: AccountId,
+        /// From whom.
+        to: AccountId,
+    },
+    /// The account's row has changed: nothing that was known of it counts any more.
+    Forget(Jid),
+    /// Whether the sessions of an account may speak to others than the host and themselves.
+    Lock(AccountId, Lock),
+    /// Ends all sessions of an account with this stream error.
+    Disconnect(AccountId, Condition, &'static str),
+    /// Ends all other sessions of this session's account with this stream error.
+    DisconnectOthers(Arc<Session>, Condition, &'static str),
+}
+
+/// Whether clients hear of a change of a roster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Push {
+    /// An item that they see has changed.
+    Item,
+    /// An item that they saw is gone.
+    Removal,
+    /// What has changed is not visible to them.
+    Nothing,
 }

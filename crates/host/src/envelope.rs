@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use metronome_model::{AccountId, Record};
 use metronome_proto::stanza::Stanza;
-use smallvec::SmallVec;
 
-use crate::effect::Effect;
+use crate::effect::Effects;
 use crate::hosts::Host;
+use crate::owners::Locked;
 use crate::session::Session;
 use crate::tickets::Ticket;
 
@@ -27,7 +27,9 @@ pub struct Envelope {
     /// Where in the record the recipient's row stands; none if the message is not stored for them.
     pub received_row: Option<usize>,
     /// What happens besides delivery.
-    pub effects: SmallVec<[Effect; 1]>,
+    pub effects: Effects,
+    /// The locks under which it was decided; held until it is delivered.
+    pub locked: Option<Locked>,
     /// Settles the stanza on its stream when the envelope is dropped.
     pub ticket: Option<Ticket>,
 }
@@ -57,7 +59,8 @@ impl Envelope {
             destination: Destination::Nobody,
             record: Record::default(),
             received_row: None,
-            effects: SmallVec::new(),
+            effects: Effects::new(),
+            locked: None,
             ticket,
         })
     }

@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use metronome_proto::payload::data_form::DataForm;
 use metronome_proto::stanza::iq::IqType;
+use metronome_proto::xml::Tree;
 
 use crate::command::Command;
 use crate::envelope::Envelope;
-use crate::options::Setting;
+use crate::hosts::Host;
+use crate::options::{Setting, Unfit, Values};
 use crate::refuse::Refuse;
 use crate::server::Server;
 
@@ -19,22 +22,42 @@ pub struct Feature {
     pub name: &'static str,
     /// The specifications it implements.
     pub xeps: &'static [Xep],
+    /// What service discovery says that the host is, beside a server: category and type.
+    pub identities: &'static [(&'static str, &'static str)],
     /// Namespaces that service discovery announces for the host.
     pub disco: &'static [&'static str],
     /// Namespaces that service discovery announces for an account.
     pub disco_account: &'static [&'static str],
+    /// Forms that service discovery shows for the host (XEP-0128).
+    pub disco_forms: &'static [DiscoForm],
+    /// What it announces on a stream.
+    pub stream: &'static [StreamFeature],
     /// Requests it answers.
     pub iq: &'static [IqHandler],
     /// Options it reads.
     pub settings: &'static [Setting],
+    /// Finds values of its options that are of the right kind and cannot be worked with; asked before a configuration is put into
+    /// force, once for each host.
+    pub check: fn(&Values) -> Result<(), Unfit>,
     /// What an administrator can do with it.
     pub commands: &'static [Command],
 }
 
 impl Feature {
     /// A feature that does nothing, to be filled by struct update.
-    pub const NONE: Feature =
-        Feature { name: "", xeps: &[], disco: &[], disco_account: &[], iq: &[], settings: &[], commands: &[] };
+    pub const NONE: Feature = Feature {
+        name: "",
+        xeps: &[],
+        identities: &[],
+        disco: &[],
+        disco_account: &[],
+        disco_forms: &[],
+        stream: &[],
+        iq: &[],
+        settings: &[],
+        check: |_| Ok(()),
+        commands: &[],
+    };
 }
 
 /// A specification and how far it is met.
@@ -55,6 +78,27 @@ impl Xep {
     }
 }
 
+/// Makes a form that service discovery shows for a host; none where there is nothing to tell.
+pub type DiscoForm = fn(&Server, &Host) -> Option<DataForm>;
+
+/// Something that a stream's features announce (RFC 6120 section 4.3.2).
+#[derive(Debug)]
+pub struct StreamFeature {
+    /// On which streams.
+    pub when: StreamState,
+    /// The element; none where the host does not offer it.
+    pub announce: fn(&Server, &Host) -> Option<Tree>,
+}
+
+/// How far a stream has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StreamState {
+    /// The client has not logged in, and what it sends cannot be read on its way (or the host lets clients in without TLS).
+    Secured,
+    /// It has logged in and binds a resource.
+    Authenticated,
+}
+
 /// Where a request must be addressed for a handler to answer it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
@@ -62,6 +106,9 @@ pub enum At {
     Host,
     /// The sender's own account: its bare JID, or no address at all.
     OwnAccount,
+    /// The bare JID of another account of ours, which exists and is active: `Envelope::destination` has its id. Whether the sender
+    /// may know what it asks for is the handler's business.
+    Account,
 }
 
 /// How a request stands to others of its stream (RFC 6120 section 10.1).

@@ -1,13 +1,19 @@
 //! The served domains as immutable snapshots: options, certificate and features of one moment.
-//! A reload or a new certificate makes a new `Hosts`; a stanza is handled under the snapshot it arrived under.
+//! A reload, a command or a new certificate makes a new `Hosts` (see `control::Turn`); a stanza is handled under the snapshot it
+//! arrived under.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use metronome_proto::jid::Jid;
+use metronome_model::HostOrigin;
+use metronome_proto::jid::{Jid, prepare_domain};
+use metronome_proto::stream::error::Condition;
 use metronome_proto::xml::Limits;
 use metronome_sasl::{Hash, PlainRule, Rules};
 
+use crate::announced::Announced;
+use crate::groups::Groups;
 use crate::options::{Kind, Setting, Values};
 use crate::registry::Registry;
 use crate::sessions::{BindRules, Conflict};
@@ -117,6 +123,10 @@ pub struct Host {
     pub keeps: Keeps,
     /// What may be offered to log in with.
     pub sasl: Rules,
+    /// People who see each other without having asked.
+    pub groups: Arc<Groups>,
+    /// What service discovery tells of it, once somebody has asked; whoever makes a snapshot with other options begins anew.
+    pub announced: OnceLock<Announced>,
 }
 
 /// What is stored of a message between people.
@@ -140,6 +150,23 @@ pub struct Tls {
     pub end_point: Option<Vec<u8>>,
     /// Unix time in seconds at which the certificate expires.
     pub not_after_s: i64,
+    /// Whom the certificate is for.
+    pub names: Names,
+}
+
+/// The domains that a certificate is for, prepared; `*.` before one stands for one label.
+#[derive(Debug, Clone, Default)]
+pub struct Names(pub Vec<Box<str>>);
+
+impl Names {
+    /// Whether this prepared domain is one of them (RFC 6125 section 6.4).
+    pub fn is_for(&self, domain: &str) -> bool {
+        let parent = domain.split_once('.').map(|(_, parent)| parent);
+        self.0.iter().any(|name| match name.strip_prefix("*.") {
+            Some(rest) => parent == Some(rest),
+            None => **name == *domain,
+        })
+    }
 }
 
 /// Judges a client's certificate chain, leaf first, in DER.
@@ -168,7 +195,7 @@ impl Host {
         let limits = Limits { stanza_bytes: values.bytes(&STANZA) as usize, ..Limits::CLIENT };
         let bind = BindRules { sessions_max: values.count(&SESSIONS) as usize, conflict };
         let sasl = rules(&values);
-        Host { name, values, registry, tls, limits, bind, keeps, sasl }
+        Host { name, values, registry, tls, limits, bind, keeps, sasl, groups: Arc::default(), announced: OnceLock::new() }
     }
 }
 
@@ -188,42 +215,163 @@ fn rules(values: &Values) -> Rules {
     }
 }
 
-/// All served domains at one moment.
+/// All domains of the server at one moment: those that are served, and those that are its own and are not.
 #[derive(Debug, Clone)]
 pub struct Hosts {
     /// The server-wide options.
     pub values: Values,
-    /// By domain; the first that was configured is the default.
-    by_name: BTreeMap<Box<str>, Arc<Host>>,
-    first: Jid,
+    known: BTreeMap<Box<str>, Known>,
+    first: Box<str>,
+}
+
+/// A domain of the server.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its snapshot.
+    pub host: Arc<Host>,
+    /// Where it comes from.
+    pub origin: HostOrigin,
+    /// Whether it is served.
+    pub standing: Standing,
+}
+
+/// Whether a domain is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is.
+    Served,
+    /// An administrator has switched it off.
+    Disabled,
+    /// Clients must encrypt and there is no certificate to do it with. It is served as soon as its files can be used.
+    NoCertificate,
+}
+
+impl Standing {
+    /// As administrators read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::Served => "enabled",
+            Standing::Disabled => "disabled",
+            Standing::NoCertificate => "no certificate",
+        }
+    }
 }
 
 impl Hosts {
-    /// A snapshot of these domains, of which the first is the default; none is a mistake of the caller.
+    /// A snapshot of these domains of the configuration, all served, of which the first is the main one.
+    /// None at all is a mistake of the caller.
     pub fn new(values: Values, hosts: Vec<Host>) -> Hosts {
-        let first = hosts.first().expect("a server serves at least one domain").name.clone();
-        let by_name = hosts.into_iter().map(|host| (host.name.domain().into(), Arc::new(host))).collect();
-        Hosts { values, by_name, first }
+        let served = |host| Known { host: Arc::new(host), origin: HostOrigin::Configuration, standing: Standing::Served };
+        Hosts::of(values, hosts.into_iter().map(served).collect())
     }
 
-    /// A snapshot in which these domains replace the present ones.
-    pub fn with(&self, hosts: Vec<Host>) -> Hosts {
-        let by_name = hosts.into_iter().map(|host| (host.name.domain().into(), Arc::new(host))).collect();
-        Hosts { values: self.values.clone(), by_name, first: self.first.clone() }
+    /// A snapshot of these domains, served or not, of which the first is the main one of the configuration.
+    /// None at all is a mistake of the caller.
+    pub fn of(values: Values, known: Vec<Known>) -> Hosts {
+        let first = known.first().expect("a configuration has a domain").host.name.domain().into();
+        let known = known.into_iter().map(|known| (known.host.name.domain().into(), known)).collect();
+        Hosts { values, known, first }
     }
 
-    /// The domain of this name.
+    /// A snapshot in which this domain is as told, new or not.
+    pub fn with(&self, known: Known) -> Hosts {
+        let mut hosts = self.clone();
+        hosts.known.insert(known.host.name.domain().into(), known);
+        hosts
+    }
+
+    /// A snapshot without this domain. The main one stays: a server without any does not exist.
+    pub fn without(&self, name: &str) -> Hosts {
+        let mut hosts = self.clone();
+        if *hosts.first != *name {
+            hosts.known.remove(name);
+        }
+        hosts
+    }
+
+    /// The served domain of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Host>> {
-        self.by_name.get(name)
+        self.known.get(name).filter(|known| known.standing == Standing::Served).map(|known| &known.host)
     }
 
-    /// The domain that was configured first.
+    /// The domain of this name, served or not. What is known here belongs to this server: nothing for it may ever go out to others.
+    pub fn known(&self, name: &str) -> Option<&Known> {
+        self.known.get(name)
+    }
+
+    /// The main domain of the configuration, whether or not it is served. It is what its certificate is needed for where a client
+    /// names no domain; whoever serves somebody asks [`Hosts::get`].
     pub fn first(&self) -> &Arc<Host> {
-        &self.by_name[self.first.domain()]
+        &self.known[&self.first].host
     }
 
-    /// All domains in the order of their names.
+    /// Whose certificate is shown to a client that names this domain in its handshake (RFC 6066 section 3), in any form.
+    ///
+    /// Also that of a domain that is not served: the client can only be told so behind the handshake.
+    pub fn shown_to(&self, server_name: Option<&str>) -> &Arc<Host> {
+        let name = server_name.and_then(|name| prepare_domain(name).ok()).unwrap_or(Cow::Borrowed(""));
+        self.known.get(&*name).filter(|known| known.host.tls.is_some()).map_or_else(|| self.first(), |known| &known.host)
+    }
+
+    /// What a client hears that asks for a domain that is not served (RFC 6120 section 4.9.3).
+    pub fn absence(&self, name: &str) -> Condition {
+        if self.known.contains_key(name) { Condition::HostGone } else { Condition::HostUnknown }
+    }
+
+    /// All served domains in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Host>> {
-        self.by_name.values()
+        self.all().filter(|known| known.standing == Standing::Served).map(|known| &known.host)
+    }
+
+    /// All domains in the order of their names, served or not.
+    pub fn all(&self) -> impl Iterator<Item = &Known> {
+        self.known.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(name: &str) -> Host {
+        let registry = Arc::new(Registry::new(&[]));
+        Host::new(Jid::parse(name).unwrap(), Values::defaults(&[SETTINGS]), registry, None)
+    }
+
+    fn hosts() -> Hosts {
+        Hosts::new(Values::defaults(&[SETTINGS]), vec![host("b.example"), host("a.example")])
+    }
+
+    fn disabled(name: &str) -> Known {
+        Known { host: Arc::new(host(name)), origin: HostOrigin::Command, standing: Standing::Disabled }
+    }
+
+    #[test]
+    fn the_main_domain_is_the_first_also_while_it_is_not_served() {
+        let hosts = hosts().with(disabled("b.example"));
+        assert_eq!(hosts.first().name.as_str(), "b.example");
+        assert!(hosts.get("b.example").is_none());
+        assert_eq!(hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>(), ["a.example"]);
+        let none = hosts.without("a.example").without("b.example");
+        assert_eq!(none.iter().count(), 0);
+        assert_eq!(none.first().name.as_str(), "b.example");
+    }
+
+    #[test]
+    fn a_domain_that_is_not_served_is_gone_and_a_foreign_one_unknown() {
+        let hosts = hosts().with(disabled("c.example"));
+        assert_eq!(hosts.absence("c.example"), Condition::HostGone);
+        assert_eq!(hosts.absence("d.example"), Condition::HostUnknown);
+        assert_eq!(hosts.without("c.example").absence("c.example"), Condition::HostUnknown);
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_names_and_a_star_is_one_label() {
+        let tls = |names: &[&str]| Names(names.iter().map(|name| (*name).into()).collect());
+        let exact = tls(&["example.org"]);
+        assert!(exact.is_for("example.org") && !exact.is_for("chat.example.org") && !exact.is_for("org"));
+        let star = tls(&["*.example.org"]);
+        assert!(star.is_for("chat.example.org") && !star.is_for("example.org") && !star.is_for("a.b.example.org"));
+        assert!(!tls(&[]).is_for("example.org"));
     }
 }

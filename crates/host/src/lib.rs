@@ -7,17 +7,26 @@ pub mod sync {
     pub use parking_lot::{Mutex, MutexGuard};
 }
 
+pub mod announced;
+pub mod announcement;
 pub mod authn;
 pub mod clock;
 pub mod command;
+pub mod contacts;
+pub mod control;
 pub mod counters;
+pub mod departures;
+pub mod derivations;
 pub mod effect;
 pub mod envelope;
 pub mod facts;
 pub mod feature;
+pub mod groups;
 pub mod hosts;
+pub mod network;
 pub mod options;
 pub mod outbox;
+pub mod owners;
 pub mod proof;
 pub mod refuse;
 pub mod registry;
@@ -25,4 +34,5 @@ pub mod rng;
 pub mod server;
 pub mod session;
 pub mod sessions;
+pub mod throttle;
 pub mod tickets;

@@ -2,10 +2,12 @@
 //! The loader, `metronomectl config`, the reference page and the example file derive from these declarations, so a key exists
 //! exactly when something reads it. Reading files is the binary's work; this module knows kinds, units and values, and does no I/O.
 
+mod unfit;
 mod units;
 mod value;
 mod values;
 
+pub use unfit::Unfit;
 pub use units::{Frequency, UnitError, write_bytes, write_duration};
 pub use value::{Value, Wrong};
 pub use values::Values;
@@ -111,6 +113,8 @@ pub enum Kind {
     Duration,
     /// A list of `"address:port"`, `[]` for none; read by [`Values::addresses`].
     Addresses,
+    /// A list of networks such as `"192.0.2.0/24"` or of single addresses; read by [`Values::networks`].
+    Networks,
     /// A file or folder; the empty string means none, and a relative path counts from where the server was started.
     /// Read by [`Values::path`].
     Path,

@@ -1,6 +1,8 @@
 //! Why a stanza goes no further. Steps return it; only `route/finish.rs` turns it into a stanza.
 
-use metronome_proto::stanza::error::StanzaError;
+use metronome_proto::payload::Malformed;
+use metronome_proto::stanza::error::{Condition, ErrorType, StanzaError};
+use metronome_store::StoreError;
 
 /// The verdict of a step that stops a stanza.
 #[derive(Debug, Clone)]
@@ -14,5 +16,25 @@ pub enum Refuse {
 impl From<StanzaError> for Refuse {
     fn from(error: StanzaError) -> Self {
         Refuse::Bounce(Box::new(error))
+    }
+}
+
+impl From<Condition> for Refuse {
+    fn from(condition: Condition) -> Self {
+        StanzaError::new(condition).into()
+    }
+}
+
+impl From<Malformed> for Refuse {
+    fn from(malformed: Malformed) -> Self {
+        StanzaError::from(malformed).into()
+    }
+}
+
+/// The log gets what is wrong with the store, the sender only that it may try again.
+impl From<StoreError> for Refuse {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store could not be read for a stanza");
+        StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait).into()
     }
 }

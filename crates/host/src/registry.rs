@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use metronome_proto::stanza::iq::IqType;
 
-use crate::feature::{At, Feature, IqHandler};
+use crate::feature::{At, Feature, IqHandler, StreamFeature, StreamState};
 
 /// What all features together answer and announce.
 #[derive(Debug)]
@@ -49,11 +49,16 @@ impl Registry {
         self.iq.get(&(at, kind == IqType::Set, ns, name)).copied()
     }
 
+    /// What is announced on streams in this state, in the order of the features.
+    pub fn stream(&self, when: StreamState) -> impl Iterator<Item = &'static StreamFeature> + use<> {
+        self.features.iter().flat_map(|feature| feature.stream).filter(move |announced| announced.when == when)
+    }
+
     /// What service discovery announces at this address, sorted.
     pub fn disco(&self, at: At) -> &[&'static str] {
         match at {
             At::Host => &self.disco_host,
-            At::OwnAccount => &self.disco_account,
+            At::OwnAccount | At::Account => &self.disco_account,
         }
     }
 }

@@ -1,34 +1,39 @@
 //! The root of a running server: everything that lives longer than a stream hangs here, and there are no globals.
 //! Built once by the binary's assembly, or by `for_test` on the memory store with a clock and a seed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use metronome_model::{AccountId, Op, Outcome, Record};
 use metronome_proto::jid::Jid;
 use metronome_store::{Committed, Opened, Reads, StoreError, Writer, WriterLimits};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::control::Control;
 use crate::counters::Counters;
+use crate::departures::Departures;
+use crate::derivations::Derivations;
+use crate::effect::Effects;
 use crate::envelope::Envelope;
 use crate::facts::Facts;
 use crate::feature::Feature;
 use crate::hosts::{Host, Hosts, UNSEEN};
 use crate::options::Values;
+use crate::owners::Owners;
 use crate::registry::Registry;
 use crate::rng::Rng;
 use crate::sessions::Sessions;
 use crate::sync::Mutex;
+use crate::throttle::Throttles;
 
 /// What travels beside a record through the writer.
 #[derive(Debug)]
 pub enum Load {
     /// A stanza: its worker delivers it.
     Stanza(Box<Envelope>),
-    /// A change that an administrator or the server itself waits for.
-    Asked(oneshot::Sender<Outcome>),
+    /// A change that an administrator or the server itself waits for, with what happens once it is durable.
+    Asked(Effects, oneshot::Sender<Outcome>),
     /// A change that nobody waits for.
     Quiet,
 }
@@ -45,6 +50,10 @@ pub struct Server {
     pub writer: Writer<Load>,
     /// What admission knows of accounts.
     pub facts: Facts,
+    /// The locks under which stored state is changed.
+    pub owners: Arc<Owners>,
+    /// Accounts that have gone and when, waiting to be stored in one batch.
+    pub departures: Mutex<Departures>,
     /// What all features answer.
     pub registry: Arc<Registry>,
     /// Time.
@@ -53,6 +62,10 @@ pub struct Server {
     pub rng: Rng,
     /// What is counted.
     pub counters: Counters,
+    /// Turns at deriving keys from passwords.
+    pub derivations: Derivations,
+    /// What may happen only so often.
+    pub throttles: Throttles,
     /// Mixed into the salts that unknown users are shown, so that they look like accounts; from the store.
     pub fake_salt_secret: Box<[u8]>,
     /// Archive ids that clients have proved to have, waiting to be cleared in one batch.
@@ -68,51 +81,6 @@ pub struct Proved {
     pub owner: AccountId,
     /// Ranges of ids, both ends included.
     pub ids: Vec<(u64, u64)>,
-}
-
-/// Reads the configuration again and puts it into force: what changed, or why nothing did.
-pub type Reload = Box<dyn Fn(&Arc<Server>) -> Result<String, String> + Send + Sync>;
-
-/// What an administrator asks of the process itself.
-#[derive(Default)]
-pub struct Control {
-    stopping: AtomicBool,
-    stop: Notify,
-    reload: OnceLock<Reload>,
-}
-
-impl Control {
-    /// Begins an orderly stop.
-    pub fn request_stop(&self) {
-        self.stopping.store(true, Ordering::Release);
-        self.stop.notify_waiters();
-    }
-
-    /// Whether the server is stopping.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
-    }
-
-    /// Waits for the stop.
-    pub async fn stopped(&self) {
-        let notified = self.stop.notified();
-        if !self.is_stopping() {
-            notified.await;
-        }
-    }
-
-    /// How a reload is done; said once, by whoever has read the configuration.
-    pub fn on_reload(&self, reload: Reload) {
-        let _ = self.reload.set(reload);
-    }
-
-    /// Reloads: what changed, or why nothing did.
-    pub fn reload(&self, server: &Arc<Server>) -> Result<String, String> {
-        match self.reload.get() {
-            Some(reload) => reload(server),
-            None => Err("this server has no configuration to read again".to_owned()),
-        }
-    }
 }
 
 impl std::fmt::Debug for Server {
@@ -159,10 +127,14 @@ impl Server {
             store: opened.store,
             writer: Writer::start(opened.backend, limits, committed)?,
             facts: Facts::default(),
+            owners: Arc::default(),
+            departures: Mutex::default(),
             registry,
             clock: Clock::manual(START_MS),
             rng: Rng::seeded(seed),
             counters: Counters::default(),
+            derivations: Derivations::default(),
+            throttles: Throttles::default(),
             fake_salt_secret: Box::default(),
             seen: Mutex::default(),
             control: Control::default(),
@@ -171,10 +143,17 @@ impl Server {
 
     /// Makes a change durable and waits for the outcome; for changes that come from commands, not from stanzas.
     pub async fn commit(&self, record: Record) -> Outcome {
+        self.commit_with(record, Effects::new()).await
+    }
+
+    /// Makes a change durable, then lets the world see it; returns when both are done. If it did not become durable nothing is seen.
+    ///
+    /// Goes on to its end even if the caller gives up waiting.
+    pub async fn commit_with(&self, record: Record, effects: Effects) -> Outcome {
         const BYTES: usize = 4096;
         let permit = self.writer.permit(BYTES).await;
         let (sender, receiver) = oneshot::channel();
-        self.writer.submit(permit, record, Load::Asked(sender));
+        self.writer.submit(permit, record, Load::Asked(effects, sender));
         receiver.await.unwrap_or(Outcome::Unavailable(metronome_model::Unavailable::Stopping))
     }
 

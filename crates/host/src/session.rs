@@ -1,9 +1,10 @@
 //! One client session while it is bound: its presence, its outbox and where it stands between stored and live messages.
 //! Workers hand messages to it, its own task drains it; everything changes under one small mutex, never across an await.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use metronome_model::AccountId;
@@ -11,10 +12,14 @@ use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
 use metronome_sasl::MechanismName;
 
+use crate::announcement::Announcement;
 use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
 use crate::proof::Proof;
 use crate::sync::Mutex;
 use crate::tickets::Tickets;
+
+/// Most addresses that one session may have sent presence to directly; a client in a thousand rooms.
+pub const DIRECTED_MAX: usize = 1000;
 
 /// A bound resource of an account (RFC 6120 section 7).
 #[derive(Debug)]
@@ -29,6 +34,12 @@ pub struct Session {
     pub since_ms: u64,
     /// Where the client connects from.
     pub address: IpAddr,
+    /// The port it connects from.
+    pub port: u16,
+    /// Whether its account is locked.
+    locked: AtomicBool,
+    /// Whether it has asked for the roster (RFC 6121 section 2.2).
+    interested: AtomicBool,
     /// The mechanism it logged in with.
     pub mechanism: &'static str,
     /// How its stanzas are settled.
@@ -43,14 +54,40 @@ pub struct Session {
 pub struct Presence {
     /// RFC 6121 section 4.7.2.3.
     pub priority: i8,
-    /// The stanza as other sessions of the account get it.
-    pub frame: Frame,
+    /// The stanza as others get it.
+    pub announcement: Announcement,
+}
+
+/// Whether an account is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// It waits for a confirmation.
+    Locked,
+    /// It may speak to everybody.
+    Open,
+}
+
+/// What became of a presence for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a presence that was dropped is counted"]
+pub enum Shown {
+    /// In its outbox.
+    Queued,
+    /// Its outbox is full, or closed.
+    Dropped,
+    /// It is not available, so presence is not for it.
+    NotAvailable,
 }
 
 #[derive(Debug, Default)]
 struct State {
     outbox: Outbox,
     presence: Option<Presence>,
+    /// Grows with every change of the presence.
+    presence_serial: u64,
+    /// Who was sent presence directly and sees it for no other reason (RFC 6121 section 4.6); none most of the time.
+    #[allow(clippy::box_collection, reason = "most sessions have none, and a pointer is a third of a set")]
+    directed: Option<Box<BTreeSet<Jid>>>,
     phase: Phase,
     /// The highest archive id handed to this session, or passed over for it.
     handed: u64,
@@ -120,6 +157,8 @@ pub struct Bound {
     pub heard_ms: u64,
     /// Where the client connects from.
     pub address: IpAddr,
+    /// The port it connects from.
+    pub port: u16,
     /// The mechanism it logged in with.
     pub mechanism: &'static str,
 }
@@ -133,6 +172,9 @@ impl Session {
             serial,
             since_ms: bound.since_ms,
             address: bound.address,
+            port: bound.port,
+            locked: AtomicBool::new(false),
+            interested: AtomicBool::new(false),
             mechanism: bound.mechanism,
             tickets: Arc::default(),
             heard_ms: AtomicU64::new(bound.heard_ms),
@@ -156,6 +198,26 @@ impl Session {
     /// Whether it belongs to a guest (SASL ANONYMOUS), for whom nothing is stored.
     pub fn is_guest(&self) -> bool {
         self.mechanism == MechanismName::Anonymous.as_str()
+    }
+
+    /// Whether its account is locked: it may speak to its host and to itself only.
+    pub fn is_locked(&self) -> bool {
+        self.locked.load(Ordering::Acquire)
+    }
+
+    /// Locks or unlocks it.
+    pub fn set_locked(&self, lock: Lock) {
+        self.locked.store(lock == Lock::Locked, Ordering::Release);
+    }
+
+    /// Whether changes of the roster are pushed to it.
+    pub fn is_interested(&self) -> bool {
+        self.interested.load(Ordering::Acquire)
+    }
+
+    /// It has asked for the roster.
+    pub fn set_interested(&self) {
+        self.interested.store(true, Ordering::Release);
     }
 
     /// Notes that the client was heard at this steady time.
@@ -271,10 +333,19 @@ impl Session {
         });
     }
 
-    /// Queues a presence of which only the latest with this `key` matters; false if it was dropped.
-    pub fn show(&self, frame: Frame, key: u64) -> bool {
-        self.change(|state| state.outbox.push_latest(frame, key)) == Pushed::Queued
+    /// Queues a presence, of which only the latest with this `key` matters, if the session is available (RFC 6121 section 4.2.3).
+    pub fn show(&self, key: u64, frame: impl FnOnce() -> Frame) -> Shown {
+        self.change(|state| match state.presence {
+            None => Shown::NotAvailable,
+            Some(_) => shown(state.outbox.push_latest(frame(), key)),
+        })
     }
+
+    /// Queues a presence that is addressed to this session's full JID.
+    pub fn show_directly(&self, key: u64, frame: Frame) -> Shown {
+        self.change(|state| shown(state.outbox.push_latest(frame, key)))
+    }
+
 
     /// Ends the stream after what is queued.
     pub fn close(&self, condition: Condition, text: Option<&'static str>) {
@@ -313,18 +384,62 @@ impl Session {
                 Phase::CatchingUp(_) | Phase::Live if !takes => state.phase = Phase::Quiet,
                 _ => {}
             }
+            state.presence_serial += 1;
             std::mem::replace(&mut state.presence, presence)
         })
+    }
+
+    /// How others see it now, none if it is not available; and a number that tells whether that has changed since.
+    pub fn shown(&self) -> (u64, Option<Announcement>) {
+        let state = self.state.lock();
+        (state.presence_serial, state.presence.as_ref().map(|presence| presence.announcement.clone()))
+    }
+
+    /// Shows this session to another one as it is now; nothing if it is not available.
+    ///
+    /// Its own task may change its presence at the same moment and show that change itself. So this goes on until what was shown
+    /// last is what is: whoever comes last tells the truth.
+    pub fn show_to(&self, viewer: &Session) -> Shown {
+        let (mut serial, mut announcement) = self.shown();
+        if announcement.is_none() {
+            return Shown::NotAvailable;
+        }
+        loop {
+            let announced = announcement.unwrap_or_else(|| Announcement::unavailable(&self.jid));
+            let shown = viewer.show(announced.key, || announced.to(viewer.jid.bare_str()));
+            let (now, next) = self.shown();
+            if now == serial {
+                return shown;
+            }
+            (serial, announcement) = (now, next);
+        }
+    }
+
+    /// Notes that this address was sent presence directly (section 4.6); false if there are too many.
+    pub fn note_directed(&self, to: &Jid) -> bool {
+        let mut state = self.state.lock();
+        let directed = state.directed.get_or_insert_default();
+        directed.contains(to) || (directed.len() < DIRECTED_MAX && directed.insert(to.clone()))
+    }
+
+    /// The address was told that this session is not there any more; false if it had not been told that it was.
+    pub fn forget_directed(&self, to: &Jid) -> bool {
+        self.state.lock().directed.as_mut().is_some_and(|directed| directed.remove(to))
+    }
+
+    /// Everybody who was sent presence directly, to be told that it is over.
+    pub fn take_directed(&self) -> Option<Box<BTreeSet<Jid>>> {
+        self.state.lock().directed.take()
+    }
+
+    /// Whether it has said that it is available.
+    pub fn is_available(&self) -> bool {
+        self.state.lock().presence.is_some()
     }
 
     /// The priority of an available session.
     pub fn priority(&self) -> Option<i8> {
         self.state.lock().presence.as_ref().map(|presence| presence.priority)
-    }
-
-    /// The presence of an available session.
-    pub fn presence(&self) -> Option<Presence> {
-        self.state.lock().presence.clone()
     }
 
     // ---- proof of receipt and end ------------------------------------------------------------------------------
@@ -366,6 +481,7 @@ impl Session {
         self.change(|state| {
             state.phase = Phase::Ended;
             state.outbox.close(Closing { condition: None, text: None });
+            state.presence_serial += 1;
             state.presence.take()
         })
     }
@@ -382,8 +498,15 @@ impl Session {
 
     /// Heap bytes beyond the session itself.
     pub fn memory_usage(&self) -> usize {
-        self.state.lock().outbox.memory_usage()
+        let state = self.state.lock();
+        let announcement = state.presence.as_ref().map_or(0, |presence| presence.announcement.memory_usage());
+        let directed = state.directed.as_ref().map_or(0, |directed| directed.len() * 2 * size_of::<Jid>());
+        state.outbox.memory_usage() + announcement + directed
     }
+}
+
+fn shown(pushed: Pushed) -> Shown {
+    if pushed == Pushed::Queued { Shown::Queued } else { Shown::Dropped }
 }
 
 impl State {
@@ -439,6 +562,7 @@ mod tests {
             since_ms: 0,
             heard_ms: 0,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 5,
             mechanism: "PLAIN",
         };
         Session::new(bound, 1)
@@ -448,9 +572,14 @@ mod tests {
         Frame::whole(b"<a/>".to_vec())
     }
 
+    fn available() -> Option<Presence> {
+        let announcement = Announcement::unavailable(&Jid::parse("alice@localhost/x").unwrap());
+        Some(Presence { priority: 0, announcement })
+    }
+
     fn live() -> Session {
         let session = session();
-        session.set_presence(Some(Presence { priority: 0, frame: frame() }));
+        session.set_presence(available());
         session.caught_up(0);
         session
     }
@@ -526,7 +655,7 @@ mod tests {
         let session = session();
         assert_eq!(session.offer(1, frame()), Offered::Deferred);
         assert_eq!(session.offer_direct(2, frame()), Offered::Queued);
-        session.set_presence(Some(Presence { priority: 0, frame: frame() }));
+        session.set_presence(available());
         assert!(session.catch_up_with(1, frame));
         assert!(session.catch_up_with(2, || panic!("it has this one")));
         session.caught_up(2);
@@ -539,7 +668,7 @@ mod tests {
         assert_eq!(session.offer(7, frame()), Offered::Queued);
         session.set_presence(None);
         assert_eq!(session.offer(8, frame()), Offered::Deferred);
-        session.set_presence(Some(Presence { priority: 0, frame: frame() }));
+        session.set_presence(available());
         let at = session.catch_up().unwrap();
         assert_eq!((at.after, at.from), (7, From::Unseen));
     }
@@ -552,6 +681,33 @@ mod tests {
         }
         assert!(session.is_closing());
         assert_eq!(session.offer_volatile(frame()), Offered::Gone);
+    }
+
+    #[test]
+    fn presence_is_for_available_sessions_only() {
+        let session = session();
+        assert_eq!(session.show(1, || panic!("nobody writes it")), Shown::NotAvailable);
+        assert_eq!(session.show_directly(1, frame()), Shown::Queued);
+        let (before, _) = session.shown();
+        session.set_presence(available());
+        let (after, shown) = session.shown();
+        assert!(after > before && shown.is_some());
+        assert_eq!(session.show(1, frame), Shown::Queued);
+    }
+
+    #[test]
+    fn direct_presence_is_remembered_once_and_within_bounds() {
+        let session = session();
+        let jid = |number: usize| Jid::parse(&format!("room{number}@localhost")).unwrap();
+        for number in 0..DIRECTED_MAX {
+            assert!(session.note_directed(&jid(number)));
+        }
+        assert!(session.note_directed(&jid(0)), "it is in the list already");
+        assert!(!session.note_directed(&jid(DIRECTED_MAX)));
+        assert!(session.forget_directed(&jid(0)) && !session.forget_directed(&jid(0)));
+        assert!(session.note_directed(&jid(DIRECTED_MAX)));
+        assert_eq!(session.take_directed().map(|all| all.len()), Some(DIRECTED_MAX));
+        assert!(session.take_directed().is_none());
     }
 
     #[test]

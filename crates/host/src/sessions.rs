@@ -2,7 +2,8 @@
 //! The only place where a resource is claimed or released; callers get clones of the `Arc`s and leave the lock at once.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -10,6 +11,7 @@ use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
 use smallvec::SmallVec;
 
+use crate::contacts::Contacts;
 use crate::session::{Bound, Session};
 use crate::sync::Mutex;
 
@@ -60,10 +62,30 @@ pub struct BindRules {
     pub conflict: Conflict,
 }
 
+/// An account with sessions.
+#[derive(Debug, Default)]
+struct Online {
+    devices: Devices,
+    /// Its roster, once somebody needed it.
+    contacts: Option<Arc<Contacts>>,
+}
+
+/// Online accounts by id.
+type Shard = HashMap<AccountId, Online, BuildHasherDefault<ByRandomId>>;
+
+/// Online accounts by their bare address, with how many of the sessions are theirs.
+type Names = HashMap<Name, (AccountId, usize)>;
+
+/// A full or bare address that counts as its bare one, so that no second text is needed.
+#[derive(Debug, Clone)]
+struct Name(Jid);
+
 /// The table of bound sessions.
 #[derive(Debug)]
 pub struct Sessions {
-    shards: [Mutex<HashMap<AccountId, Devices, BuildHasherDefault<ByRandomId>>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
+    names: [Mutex<Names>; SHARDS],
+    hasher: RandomState,
     count: AtomicUsize,
     serial: AtomicU64,
 }
@@ -72,6 +94,8 @@ impl Default for Sessions {
     fn default() -> Self {
         Sessions {
             shards: std::array::from_fn(|_| Mutex::default()),
+            names: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
             count: AtomicUsize::new(0),
             serial: AtomicU64::new(0),
         }
@@ -79,14 +103,26 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    fn shard(&self, account: AccountId) -> &Mutex<HashMap<AccountId, Devices, BuildHasherDefault<ByRandomId>>> {
+    fn shard(&self, account: AccountId) -> &Mutex<Shard> {
         &self.shards[account.as_bytes()[15] as usize % SHARDS]
     }
 
+    fn names(&self, bare: &str) -> &Mutex<Names> {
+        &self.names[self.hasher.hash_one(bare) as usize % SHARDS]
+    }
+
     /// Binds `wanted.jid`, or what the conflict policy makes of it; `made` makes a fresh resource.
-    pub fn bind(&self, mut wanted: Bound, rules: BindRules, made: impl Fn() -> String) -> Result<Binding, Unbound> {
+    pub fn bind(&self, wanted: Bound, rules: BindRules, made: impl Fn() -> String) -> Result<Binding, Unbound> {
+        let binding = self.claim(wanted, rules, made)?;
+        if binding.replaced.is_none() {
+            self.named(&binding.session);
+        }
+        Ok(binding)
+    }
+
+    fn claim(&self, mut wanted: Bound, rules: BindRules, made: impl Fn() -> String) -> Result<Binding, Unbound> {
         let mut shard = self.shard(wanted.account).lock();
-        let devices = shard.entry(wanted.account).or_default();
+        let devices = &mut shard.entry(wanted.account).or_default().devices;
         let mut replaced = None;
         if let Some(at) = devices.iter().position(|session| session.jid == wanted.jid) {
             match rules.conflict {
@@ -109,23 +145,96 @@ impl Sessions {
 
     /// Takes exactly this session out of the table; false if it is not in it (any more).
     pub fn remove(&self, session: &Session) -> bool {
-        let mut shard = self.shard(session.account).lock();
-        let Some(devices) = shard.get_mut(&session.account) else { return false };
-        let before = devices.len();
-        devices.retain(|other| other.serial != session.serial);
-        let removed = devices.len() < before;
-        if devices.is_empty() {
-            shard.remove(&session.account);
-        }
+        let removed = self.release(session);
         if removed {
             self.count.fetch_sub(1, Ordering::Relaxed);
+            self.unnamed(session);
         }
         removed
     }
 
+    fn release(&self, session: &Session) -> bool {
+        let mut shard = self.shard(session.account).lock();
+        let Some(online) = shard.get_mut(&session.account) else { return false };
+        let before = online.devices.len();
+        online.devices.retain(|other| other.serial != session.serial);
+        let removed = online.devices.len() < before;
+        if online.devices.is_empty() {
+            shard.remove(&session.account);
+        }
+        removed
+    }
+
+    /// Counts a session under its address. Counted rather than set, so that the first of an account may come while the last goes.
+    fn named(&self, session: &Session) {
+        let mut names = self.names(session.jid.bare_str()).lock();
+        match names.entry(Name(session.jid.clone())) {
+            Entry::Vacant(entry) => {
+                entry.insert((session.account, 1));
+            }
+            Entry::Occupied(mut entry) => match entry.get_mut() {
+                (account, count) if *account == session.account => *count += 1,
+                // The address was given to a new account while sessions of the old one are ending.
+                other => *other = (session.account, 1),
+            },
+        }
+    }
+
+    fn unnamed(&self, session: &Session) {
+        let mut names = self.names(session.jid.bare_str()).lock();
+        if let Entry::Occupied(mut entry) = names.entry(Name(session.jid.clone())) {
+            match entry.get_mut() {
+                (account, 1) if *account == session.account => {
+                    entry.remove();
+                }
+                (account, count) if *account == session.account => *count -= 1,
+                _ => {}
+            }
+        }
+    }
+
     /// The bound sessions of an account.
     pub fn of(&self, account: AccountId) -> Devices {
-        self.shard(account).lock().get(&account).cloned().unwrap_or_default()
+        self.shard(account).lock().get(&account).map(|online| online.devices.clone()).unwrap_or_default()
+    }
+
+    /// The account with this bare address, if it has sessions. Asks no store.
+    pub fn online(&self, bare: &str) -> Option<AccountId> {
+        self.names(bare).lock().get(bare).map(|(account, _)| *account)
+    }
+
+    /// The session with this full address.
+    pub fn at(&self, full: &Jid) -> Option<Arc<Session>> {
+        let account = self.online(full.bare_str())?;
+        let shard = self.shard(account).lock();
+        shard.get(&account)?.devices.iter().find(|session| session.jid == *full).cloned()
+    }
+
+    /// The contacts of an online account, if they are in memory.
+    pub fn contacts(&self, account: AccountId) -> Option<Arc<Contacts>> {
+        self.shard(account).lock().get(&account)?.contacts.clone()
+    }
+
+    /// Keeps the contacts of an account for as long as it is online. The caller holds the owner's lock, so that no change
+    /// comes between the reading and this.
+    pub fn keep_contacts(&self, account: AccountId, contacts: Arc<Contacts>) {
+        if let Some(online) = self.shard(account).lock().get_mut(&account) {
+            online.contacts = Some(contacts);
+        }
+    }
+
+    /// Changes the contacts of an account where they are in memory.
+    pub fn change_contacts(&self, account: AccountId, change: impl FnOnce(&mut Contacts)) {
+        if let Some(contacts) = self.shard(account).lock().get_mut(&account).and_then(|online| online.contacts.as_mut()) {
+            change(Arc::make_mut(contacts));
+        }
+    }
+
+    /// The accounts of one slice of the table whose contacts are in memory.
+    pub fn with_contacts(&self, index: usize) -> Vec<(AccountId, Jid)> {
+        let shard = self.shards[index % SHARDS].lock();
+        let loaded = shard.iter().filter(|(_, online)| online.contacts.is_some());
+        loaded.filter_map(|(account, online)| Some((*account, online.devices.first()?.jid.bare()))).collect()
     }
 
     /// How many sessions are bound.
@@ -138,7 +247,7 @@ impl Sessions {
 
     /// The sessions of one slice of the table, for work that visits all of them in turn.
     pub fn slice(&self, index: usize) -> Vec<Arc<Session>> {
-        self.shards[index % SHARDS].lock().values().flatten().cloned().collect()
+        self.shards[index % SHARDS].lock().values().flat_map(|online| &online.devices).cloned().collect()
     }
 
     /// Every bound session.
@@ -148,10 +257,36 @@ impl Sessions {
 
     /// Bytes held by the table and the sessions' own queues.
     pub fn memory_usage(&self) -> usize {
-        let tables: usize =
-            self.shards.iter().map(|shard| shard.lock().capacity() * size_of::<(AccountId, Devices)>()).sum();
+        let tables: usize = self.shards.iter().map(|shard| memory_of(&shard.lock())).sum();
+        let names: usize =
+            self.names.iter().map(|names| names.lock().capacity() * size_of::<(Name, (AccountId, usize))>()).sum();
         let sessions: usize = self.all().iter().map(|session| size_of::<Session>() + session.memory_usage()).sum();
-        tables + sessions
+        tables + names + sessions
+    }
+}
+
+fn memory_of(shard: &Shard) -> usize {
+    let contacts = shard.values().filter_map(|online| online.contacts.as_ref()).map(|contacts| contacts.memory_usage());
+    shard.capacity() * size_of::<(AccountId, Online)>() + contacts.sum::<usize>()
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Name) -> bool {
+        self.0.bare_str() == other.0.bare_str()
+    }
+}
+
+impl Eq for Name {}
+
+impl std::hash::Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.bare_str().hash(state);
+    }
+}
+
+impl std::borrow::Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        self.0.bare_str()
     }
 }
 
@@ -202,6 +337,7 @@ mod tests {
             since_ms: 0,
             heard_ms: 0,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 5,
             mechanism: "PLAIN",
         }
     }
@@ -237,6 +373,40 @@ mod tests {
         assert_eq!(second.session.jid.resource(), Some("made"));
         let third = sessions.bind(bound("x"), rules(Conflict::Increment), String::new).unwrap();
         assert_eq!(third.session.jid.resource(), Some("x#2"));
+    }
+
+    #[test]
+    fn an_online_account_is_found_by_its_address_until_its_last_session_ends() {
+        let sessions = Sessions::default();
+        let account = AccountId::from_bytes([7; 16]);
+        let first = sessions.bind(bound("a"), rules(Conflict::KickOld), String::new).unwrap().session;
+        let second = sessions.bind(bound("b"), rules(Conflict::KickOld), String::new).unwrap().session;
+        assert_eq!(sessions.online("alice@localhost"), Some(account));
+        assert_eq!(sessions.at(&second.jid).unwrap().serial, second.serial);
+        sessions.keep_contacts(account, Arc::default());
+        assert!(sessions.contacts(account).is_some());
+        // The same resource again replaces a session and counts once.
+        let third = sessions.bind(bound("b"), rules(Conflict::KickOld), String::new).unwrap().session;
+        assert!(!sessions.remove(&second) && sessions.remove(&first));
+        assert_eq!(sessions.online("alice@localhost"), Some(account));
+        assert!(sessions.remove(&third) && !sessions.remove(&third));
+        assert_eq!(sessions.online("alice@localhost"), None);
+        assert!(sessions.contacts(account).is_none() && sessions.at(&third.jid).is_none());
+        sessions.keep_contacts(account, Arc::default());
+        assert!(sessions.contacts(account).is_none(), "nothing is kept for who is not there");
+    }
+
+    #[test]
+    fn an_address_that_was_given_away_belongs_to_its_new_account() {
+        let sessions = Sessions::default();
+        let old = sessions.bind(bound("a"), rules(Conflict::KickOld), String::new).unwrap().session;
+        let newer = AccountId::from_bytes([8; 16]);
+        let new = sessions.bind(Bound { account: newer, ..bound("a") }, rules(Conflict::KickOld), String::new).unwrap();
+        assert_eq!(sessions.online("alice@localhost"), Some(newer));
+        assert!(sessions.remove(&old));
+        assert_eq!(sessions.online("alice@localhost"), Some(newer));
+        assert!(sessions.remove(&new.session));
+        assert_eq!(sessions.online("alice@localhost"), None);
     }
 
     #[test]

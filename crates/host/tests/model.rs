@@ -2,6 +2,10 @@
 //! and live messages, tickets, and the table of sessions. The very source files are compiled here with other locks.
 #![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub)]
 
+#[path = "../src/announcement.rs"]
+mod announcement;
+#[path = "../src/contacts.rs"]
+mod contacts;
 #[path = "../src/outbox.rs"]
 mod outbox;
 #[path = "../src/proof.rs"]
@@ -19,6 +23,8 @@ mod tickets;
 mod binding;
 #[path = "model/delivery.rs"]
 mod delivery;
+#[path = "model/presence.rs"]
+mod presence;
 #[path = "model/settling.rs"]
 mod settling;
 

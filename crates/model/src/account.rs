@@ -47,6 +47,8 @@ pub enum Role {
 pub enum AccountState {
     /// Can log in.
     Active,
+    /// Can log in, but may speak to its host and to itself only, and nobody else reaches it: it waits for a confirmation.
+    Locked,
     /// Keeps its data and its name, but nobody can log in.
     Disabled,
 }

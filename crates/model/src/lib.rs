@@ -7,12 +7,18 @@
 
 mod account;
 mod archive;
+mod document;
+mod host;
 mod keys;
 mod outcome;
 mod record;
+mod roster;
 
 pub use account::{Account, AccountId, AccountState, Role};
 pub use archive::{ArchivedRow, Direction, Keep};
+pub use document::{Document, Drawer, DrawerSize, LastSeen};
+pub use host::{HostOrigin, HostState, StoredHost};
 pub use keys::{KeyHash, StoredKeys};
 pub use outcome::{Outcome, Unavailable};
 pub use record::{Op, Record};
+pub use roster::{Contact, Listed, RosterVersion};

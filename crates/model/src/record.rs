@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{Account, AccountId, AccountState, Direction, Keep, Role, StoredKeys};
+use crate::{
+    Account, AccountId, AccountState, Contact, Direction, Document, Keep, LastSeen, Role, StoredHost, StoredKeys,
+};
 use metronome_proto::stanza::Stanza;
 
 /// The changes of one record, in order. All become durable in one commit, or none does.
@@ -95,6 +97,38 @@ pub enum Op {
         owner: AccountId,
         /// Ranges of ids, both ends included.
         ids: Vec<(u64, u64)>,
+    },
+    /// Sets a row of a roster, or removes it if nothing is left of the contact ([`Contact::is_nothing`]). Its version becomes the
+    /// roster's; whoever submits it holds the owner's lock, so that versions only grow.
+    SetContact {
+        /// Whose roster.
+        owner: AccountId,
+        /// The row.
+        contact: Box<Contact>,
+    },
+    /// Sets a document, or removes it if it is empty.
+    SetDocument {
+        /// Whose document.
+        owner: AccountId,
+        /// The document.
+        document: Box<Document>,
+    },
+    /// Notes when an account was last there.
+    SetLastSeen {
+        /// Which account.
+        owner: AccountId,
+        /// When, and what it said.
+        last: Box<LastSeen>,
+    },
+    /// Notes a domain that was added, or switched off or on; needs no account.
+    SetHost {
+        /// The domain.
+        host: Box<StoredHost>,
+    },
+    /// Forgets what was noted of a domain; its accounts stay.
+    ForgetHost {
+        /// Its name.
+        name: Box<str>,
     },
     /// A value of the server itself, such as the secret behind the salts of unknown users. Replaces an earlier one.
     SetMeta {

@@ -10,4 +10,5 @@ pub mod ns;
 pub mod payload;
 pub mod stanza;
 pub mod stream;
+pub mod subscription;
 pub mod xml;

@@ -35,6 +35,8 @@ pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
 
 /// XEP-0004: Data Forms.
 pub const DATA_FORMS: &str = "jabber:x:data";
+/// XEP-0012: Last Activity.
+pub const LAST: &str = "jabber:iq:last";
 /// XEP-0030: Service Discovery, identities and features.
 pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 /// XEP-0030: Service Discovery, associated items.
@@ -43,8 +45,16 @@ pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
 pub const MUC: &str = "http://jabber.org/protocol/muc";
 /// XEP-0045: Multi-User Chat, what rooms tell their occupants.
 pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+/// XEP-0049: Private XML Storage.
+pub const PRIVATE: &str = "jabber:iq:private";
+/// XEP-0054: vcard-temp.
+pub const VCARD: &str = "vcard-temp";
 /// XEP-0059: Result Set Management.
 pub const RSM: &str = "http://jabber.org/protocol/rsm";
+/// XEP-0077: In-Band Registration.
+pub const REGISTER: &str = "jabber:iq:register";
+/// XEP-0077: In-Band Registration, as a stream feature.
+pub const REGISTER_FEATURE: &str = "http://jabber.org/features/iq-register";
 /// XEP-0078: Non-SASL Authentication; read only to refuse it.
 pub const IQ_AUTH: &str = "jabber:iq:auth";
 /// XEP-0085: Chat State Notifications.
@@ -53,6 +63,8 @@ pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 pub const VERSION: &str = "jabber:iq:version";
 /// XEP-0115: Entity Capabilities.
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
+/// XEP-0157: Contact Addresses for XMPP Services, as the type of a form.
+pub const SERVER_INFO: &str = "http://jabber.org/network/serverinfo";
 /// XEP-0160: Best Practices for Handling Offline Messages, as a feature of a host.
 pub const OFFLINE: &str = "msgoffline";
 /// XEP-0184: Message Delivery Receipts.
@@ -61,16 +73,24 @@ pub const RECEIPTS: &str = "urn:xmpp:receipts";
 pub const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
 /// XEP-0199: XMPP Ping.
 pub const PING: &str = "urn:xmpp:ping";
+/// XEP-0202: Entity Time.
+pub const TIME: &str = "urn:xmpp:time";
 /// XEP-0203: Delayed Delivery.
 pub const DELAY: &str = "urn:xmpp:delay";
 /// XEP-0220: Server Dialback.
 pub const DIALBACK: &str = "jabber:server:dialback";
+/// XEP-0279: Server IP Check.
+pub const SIC: &str = "urn:xmpp:sic:1";
 /// XEP-0280: Message Carbons.
 pub const CARBONS: &str = "urn:xmpp:carbons:2";
 /// XEP-0297: Stanza Forwarding.
 pub const FORWARD: &str = "urn:xmpp:forward:0";
 /// XEP-0313: Message Archive Management.
 pub const MAM: &str = "urn:xmpp:mam:2";
+/// XEP-0328: JID Preparation and Validation Service.
+pub const JID_PREP: &str = "urn:xmpp:jidprep:1";
+/// XEP-0328: JID Preparation and Validation Service, for text that XML cannot carry.
+pub const JID_PREP_BASE64: &str = "urn:xmpp:jidprep:base64:1";
 /// XEP-0333: Displayed Markers.
 pub const CHAT_MARKERS: &str = "urn:xmpp:chat-markers:0";
 /// XEP-0334: Message Processing Hints.

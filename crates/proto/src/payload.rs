@@ -2,16 +2,26 @@
 //! plain value with `read` and `tree`; unknown attributes and children are ignored, as the documents ask.
 
 pub mod bind;
+pub mod caps;
+pub mod data_form;
 pub mod delay;
 pub mod disco;
 pub mod hints;
+pub mod jid_prep;
+pub mod last;
 pub mod ping;
+pub mod register;
+pub mod private;
+pub mod roster;
 pub mod sasl;
 pub mod session;
+pub mod sic;
 pub mod stanza_id;
 pub mod starttls;
 #[cfg(test)]
 mod tests;
+pub mod time;
+pub mod vcard;
 pub mod version;
 
 use crate::stanza::StanzaError;

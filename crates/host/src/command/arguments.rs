@@ -1,7 +1,7 @@
 //! The arguments of one call, checked against the command's fields before its function runs.
 //! So a command reads what it declared and need not check again; passwords are wiped when the call ends.
 
-use metronome_proto::jid::Jid;
+use metronome_proto::jid::{Jid, JidError, prepare_domain};
 use serde_json::{Map, Value};
 
 use super::{Failed, Field, FieldKind};
@@ -62,6 +62,18 @@ impl Arguments {
         Some(Jid::parse(text).expect("an address that was checked is one"))
     }
 
+    /// A domain as an address, prepared; the field is declared as required.
+    pub fn domain(&self, name: &str) -> Jid {
+        self.domain_if_given(name).unwrap_or_else(|| panic!("the field {name} is declared as required"))
+    }
+
+    /// A domain as an address, prepared; may be left out.
+    pub fn domain_if_given(&self, name: &str) -> Option<Jid> {
+        self.declared(name, |kind| matches!(kind, FieldKind::Domain));
+        let text = self.given.get(name).and_then(Value::as_str)?;
+        Some(read_domain(text).expect("a domain that was checked is one"))
+    }
+
     /// A flag; off if it was left out.
     pub fn flag(&self, name: &str) -> bool {
         self.declared(name, |kind| matches!(kind, FieldKind::Flag));
@@ -119,12 +131,19 @@ fn check_text(kind: FieldKind, text: &str) -> Result<(), String> {
         // A session is named by its full address, all sessions of an account by the bare one.
         FieldKind::Session => check_account(text.split_once('/').map_or(text, |(bare, _)| bare))
             .and_then(|_| Jid::parse(text).map_err(|why| format!("must be an address, and `{text}` is not: {why}"))),
+        FieldKind::Domain => {
+            read_domain(text).map_err(|why| format!("must be a domain like example.org, and `{text}` is not: {why}"))
+        }
         FieldKind::Choice(choices) if !choices.contains(&text) => {
             return Err(format!("must be one of {}, and `{text}` is not", choices.join(", ")));
         }
         _ => return Ok(()),
     }
     .map(|_| ())
+}
+
+fn read_domain(text: &str) -> Result<Jid, JidError> {
+    prepare_domain(text).and_then(|domain| Jid::parse(&domain))
 }
 
 fn check_account(text: &str) -> Result<Jid, String> {
@@ -147,6 +166,7 @@ mod tests {
         Field::optional("limit", FieldKind::Count, "how many"),
         Field::optional("role", FieldKind::Choice(&["user", "admin"]), "the role"),
         Field::optional("session", FieldKind::Session, "the session"),
+        Field::optional("host", FieldKind::Domain, "the host"),
     ];
 
     fn check(json: &str) -> Result<Arguments, Failed> {
@@ -194,6 +214,28 @@ mod tests {
         let arguments = check(r#"{"jid":"Alice@Example.ORG","session":"alice@example.org/Phone"}"#).unwrap();
         assert_eq!(arguments.jid("jid").as_str(), "alice@example.org");
         assert_eq!(arguments.jid("session").resource(), Some("Phone"));
+    }
+
+    #[test]
+    fn domains_are_prepared() {
+        let prepared = |domain: &str| {
+            let json = serde_json::json!({ "jid": "a@b", "host": domain }).to_string();
+            check(&json).map(|arguments| arguments.domain_if_given("host").unwrap().as_str().to_owned())
+        };
+        for (written, domain) in [
+            ("Example.ORG", "example.org"),
+            ("example.org.", "example.org"),
+            ("xn--mller-kva.example", "m\u{fc}ller.example"),
+            ("M\u{dc}LLER.example", "m\u{fc}ller.example"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("[2001:DB8::1]", "[2001:db8::1]"),
+            ("localhost", "localhost"),
+        ] {
+            assert_eq!(prepared(written).as_deref(), Ok(domain), "{written}");
+        }
+        for wrong in ["a@b", "a/b", "a b", "..", "a..b", "[::g]", "2001:db8::1", "<a>", "a&b", "\u{ad}", "."] {
+            assert!(prepared(wrong).is_err_and(|failed| failed.exit == 2), "{wrong}");
+        }
     }
 
     #[test]

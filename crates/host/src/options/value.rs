@@ -11,6 +11,8 @@ use metronome_proto::jid::prepare_domain;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::network::{Network, NetworkError};
+
 use super::units::{self, Frequency, UnitError, write_bytes, write_duration};
 use super::{Kind, Setting};
 
@@ -35,6 +37,8 @@ pub enum Value {
     Duration(Duration),
     /// [`Kind::Addresses`].
     Addresses(Arc<[SocketAddr]>),
+    /// [`Kind::Networks`].
+    Networks(Arc<[Network]>),
     /// [`Kind::Path`]; empty for none.
     Path(Arc<Path>),
 }
@@ -61,12 +65,12 @@ impl Value {
             (Kind::Count { min, max }, DeValue::Integer(number)) => {
                 read_count(number.as_str(), number.radix(), min, max).map_err(|(message, hint)| wrong(message, hint))
             }
-            (Kind::Choices(_) | Kind::List | Kind::Domains | Kind::Addresses, DeValue::Array(entries)) => {
+            (kind, DeValue::Array(entries)) if is_list(kind) => {
                 let entries: Result<Vec<_>, Wrong> = entries.iter().map(|entry| read_entry(setting, entry)).collect();
                 read_list(setting, &entries?)
             }
             (Kind::Flag | Kind::Count { .. }, _) => Err(mistyped()),
-            (Kind::Choices(_) | Kind::List | Kind::Domains | Kind::Addresses, _) => Err(mistyped()),
+            (kind, _) if is_list(kind) => Err(mistyped()),
             (_, DeValue::String(text)) => read_string(setting, text).map_err(|(message, hint)| wrong(message, hint)),
             _ => Err(mistyped()),
         }
@@ -85,12 +89,12 @@ impl Value {
                 _ => Err(wrong((format!("expected `true` or `false`, found `{words}`"), setting.example()))),
             },
             Kind::Count { min, max } => read_count(words, 10, min, max).map_err(wrong),
-            Kind::Choices(_) | Kind::List | Kind::Domains | Kind::Addresses if words.trim_start().starts_with('[') => {
+            kind if is_list(kind) && words.trim_start().starts_with('[') => {
                 let source =
                     DeValue::parse(words).map_err(|error| wrong((error.message().to_owned(), setting.example())))?;
                 Self::read(setting, &source)
             }
-            Kind::Choices(_) | Kind::List | Kind::Domains | Kind::Addresses => {
+            kind if is_list(kind) => {
                 let entries = words.split(',').map(str::trim).filter(|entry| !entry.is_empty());
                 let entries: Vec<_> = entries.map(|entry| (entry.to_owned(), whole.clone())).collect();
                 read_list(setting, &entries)
@@ -111,6 +115,7 @@ impl Value {
             Self::Frequency(frequency) => quote(&frequency.to_string()),
             Self::Duration(span) => quote(&write_duration(*span)),
             Self::Addresses(addresses) => list(addresses.iter().map(|address| quote(&address.to_string()))),
+            Self::Networks(networks) => list(networks.iter().map(|network| quote(&network.to_string()))),
             Self::Path(path) => quote(&path.to_string_lossy()),
         }
     }
@@ -124,13 +129,18 @@ fn list(entries: impl Iterator<Item = String>) -> String {
     format!("[{}]", entries.collect::<Vec<_>>().join(", "))
 }
 
+/// Whether a value of this kind is a list.
+fn is_list(kind: Kind) -> bool {
+    matches!(kind, Kind::Choices(_) | Kind::List | Kind::Domains | Kind::Addresses | Kind::Networks)
+}
+
 /// A kind's name in "expected ..., found ...".
 fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Flag => "`true` or `false`",
         Kind::Count { .. } => "a whole number",
         Kind::Text | Kind::Choice(_) | Kind::Domain | Kind::Path => "a string",
-        Kind::Choices(_) | Kind::List | Kind::Domains | Kind::Addresses => "a list of strings",
+        Kind::Choices(_) | Kind::List | Kind::Domains | Kind::Addresses | Kind::Networks => "a list of strings",
         Kind::Bytes => "a size in quotes",
         Kind::Rate => "a flow in quotes",
         Kind::Frequency => "a frequency in quotes",
@@ -161,6 +171,7 @@ impl Setting {
             Kind::Frequency => "\"10/min\"",
             Kind::Duration => "\"30 s\"",
             Kind::Addresses => "[\"127.0.0.1:5222\", \"[::1]:5222\"]",
+            Kind::Networks => "[\"192.0.2.0/24\", \"2001:db8::/32\"]",
             Kind::Path => "\"/path/to/file\"",
         }
     }
@@ -293,11 +304,25 @@ fn read_list(setting: &Setting, entries: &[(String, Range<usize>)]) -> Result<Va
         }
         read.push(entry);
     }
-    if setting.kind != Kind::Addresses {
-        return Ok(Value::List(read.into()));
+    match setting.kind {
+        Kind::Addresses => {
+            let addresses: Result<_, _> = entries.iter().map(|(entry, span)| read_address(entry, span)).collect();
+            addresses.map(Value::Addresses)
+        }
+        Kind::Networks => {
+            let networks: Result<_, _> = entries.iter().map(|(entry, span)| read_network(entry, span)).collect();
+            networks.map(Value::Networks)
+        }
+        _ => Ok(Value::List(read.into())),
     }
-    let addresses: Result<Vec<_>, Wrong> = entries.iter().map(|(entry, span)| read_address(entry, span)).collect();
-    Ok(Value::Addresses(addresses?.into()))
+}
+
+fn read_network(entry: &str, span: &Range<usize>) -> Result<Network, Wrong> {
+    entry.parse().map_err(|why: NetworkError| Wrong {
+        message: format!("`{entry}` is not a network: {why}"),
+        hint: "write it like \"192.0.2.0/24\" or \"2001:db8::/32\", or a single address".to_owned(),
+        span: span.clone(),
+    })
 }
 
 fn read_address(entry: &str, span: &Range<usize>) -> Result<SocketAddr, Wrong> {
@@ -342,6 +367,7 @@ mod tests {
             (Kind::Frequency, r#""10/min""#),
             (Kind::Duration, r#""30 s""#),
             (Kind::Addresses, r#"["127.0.0.1:5222", "[::1]:5222"]"#),
+            (Kind::Networks, r#"["192.0.2.0/24", "2001:db8::/32", "::1"]"#),
             (Kind::Path, r#""/var/lib/metronome""#),
         ] {
             let written = read(kind, literal).unwrap().to_toml();
@@ -362,6 +388,9 @@ mod tests {
     fn an_entry_of_a_list_is_marked_alone() {
         let (message, _, span) = wrong(&setting(Kind::Addresses), r#"["127.0.0.1:5222", "5222"]"#);
         assert_eq!((message.as_str(), span.as_str()), ("`5222` is not an address with a port", r#""5222""#));
+        let (message, _, span) = wrong(&setting(Kind::Networks), r#"["192.0.2.0/24", "192.0.2.1/24"]"#);
+        let expected = "`192.0.2.1/24` is not a network: the network with this address is 192.0.2.0/24";
+        assert_eq!((message.as_str(), span.as_str()), (expected, r#""192.0.2.1/24""#));
         let (message, _, span) = wrong(&setting(Kind::List), r#"["a", 7]"#);
         assert_eq!((message.as_str(), span.as_str()), ("expected a string in the list, found a number", "7"));
         let (message, _, span) = wrong(&setting(Kind::Choices(&["a", "b"])), r#"["a", "c"]"#);

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::network::Network;
+
 use super::units::Frequency;
 use super::{Setting, Value};
 
@@ -143,6 +145,14 @@ impl Values {
     pub fn addresses(&self, setting: &Setting) -> &[SocketAddr] {
         match self.value(setting) {
             Value::Addresses(addresses) => addresses,
+            other => mismatch(setting, other),
+        }
+    }
+
+    /// A [`super::Kind::Networks`]; empty for none.
+    pub fn networks(&self, setting: &Setting) -> &[Network] {
+        match self.value(setting) {
+            Value::Networks(networks) => networks,
             other => mismatch(setting, other),
         }
     }

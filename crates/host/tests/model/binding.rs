@@ -21,6 +21,7 @@ pub(crate) fn bound(resource: &str) -> Bound {
         since_ms: 0,
         heard_ms: 0,
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port: 5,
         mechanism: "PLAIN",
     }
 }

@@ -5,10 +5,12 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use metronome_proto::jid::Jid;
 use shuttle::rand::Rng as _;
 use shuttle::sync::mpsc;
 use shuttle::thread;
 
+use crate::announcement::Announcement;
 use crate::binding::bound;
 use crate::check;
 use crate::outbox::{Drained, Frame};
@@ -35,7 +37,8 @@ fn frame(id: u64, bytes: usize) -> Frame {
 }
 
 fn available(priority: i8) -> Presence {
-    Presence { priority, frame: Frame::whole(Vec::new()) }
+    let announcement = Announcement::unavailable(&Jid::parse("alice@localhost/x").unwrap());
+    Presence { priority, announcement }
 }
 
 /// The session's task as `net` runs it: pages from the store and frames to the socket, until `done` says so.

@@ -1,6 +1,7 @@
 //! XEP-0030: Service Discovery.
 
 use super::Malformed;
+use super::data_form::DataForm;
 use crate::jid::Jid;
 use crate::ns;
 use crate::xml::{Child, Tree};
@@ -64,23 +65,23 @@ pub struct Info {
     pub identities: Vec<Identity>,
     /// What it can do: namespaces and other fixed names.
     pub features: Vec<String>,
-    /// XEP-0128: forms with more; kept as they are.
-    pub extensions: Vec<Tree>,
+    /// XEP-0128: forms with more.
+    pub extensions: Vec<DataForm>,
 }
 
 impl Info {
-    /// Reads a result's `<query/>`.
-    pub fn read(query: &Child<'_>) -> Info {
+    /// Reads a result's `<query/>`; malformed if one of its forms is.
+    pub fn read(query: &Child<'_>) -> Result<Info, Malformed> {
         let mut info = Info { node: node(query), ..Info::default() };
         for child in query.children() {
             match (child.ns(), child.name()) {
                 (ns::DISCO_INFO, "identity") => info.identities.push(Identity::read(&child)),
                 (ns::DISCO_INFO, "feature") => info.features.extend(child.attr("var").map(String::from)),
-                (ns::DATA_FORMS, "x") => info.extensions.push(child.tree()),
+                (ns::DATA_FORMS, "x") => info.extensions.push(DataForm::read(&child)?),
                 _ => {}
             }
         }
-        info
+        Ok(info)
     }
 
     /// The `<query/>` of a result; empty, it is that of a request.
@@ -90,7 +91,7 @@ impl Info {
             .attr_opt("node", self.node.as_ref())
             .children(self.identities.iter().map(Identity::tree))
             .children(self.features.iter().map(feature))
-            .children(self.extensions.iter().cloned())
+            .children(self.extensions.iter().map(DataForm::tree))
     }
 }
 

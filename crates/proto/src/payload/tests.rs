@@ -72,9 +72,9 @@ fn disco_is_read_as_it_was_written() {
         node: Some("n".into()),
         identities: vec![disco::Identity::new("server", "im").named("M & M")],
         features: vec![ns::DISCO_INFO.into(), ns::PING.into()],
-        extensions: vec![Tree::new(ns::DATA_FORMS, "x").attr("type", "result")],
+        extensions: vec![data_form::DataForm::new(data_form::FormType::Result)],
     };
-    assert_eq!(disco::Info::read(&Content::from_tree(&info.tree()).iter().next().unwrap()), info);
+    assert_eq!(disco::Info::read(&Content::from_tree(&info.tree()).iter().next().unwrap()), Ok(info));
     let item = disco::Item { jid: Jid::parse("a.b").unwrap(), node: None, name: Some("x".into()) };
     let items = disco::Items { node: None, items: vec![item] };
     assert_eq!(disco::Items::read(&Content::from_tree(&items.tree()).iter().next().unwrap()), Ok(items));

@@ -1,0 +1,100 @@
+//! A presence as it is shown to many: written once, with room for each recipient's address (RFC 6121 section 4.2.2).
+//! Kept by every available session, so it is as small as its text.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use bytes::Bytes;
+use metronome_proto::jid::Jid;
+use metronome_proto::stanza::presence::PresenceType;
+use metronome_proto::stanza::{Kind, Stanza};
+use metronome_proto::xml::write;
+
+use crate::outbox::Frame;
+
+/// A written presence without its recipient.
+#[derive(Debug, Clone)]
+pub struct Announcement {
+    /// The start tag without its end.
+    head: Bytes,
+    /// The rest, shared by all recipients.
+    body: Bytes,
+    /// The same for all announcements of one full JID: of several that wait only the latest matters.
+    pub key: u64,
+}
+
+impl Announcement {
+    /// Writes a presence; whom it is addressed to does not count.
+    pub fn new(stanza: &Stanza) -> Announcement {
+        let mut head = Vec::with_capacity(64);
+        stanza.write_head(&mut head, None, None);
+        let mut body = vec![b'>'];
+        head.pop();
+        match stanza.content.is_empty() {
+            true => body = b"/>".to_vec(),
+            false => {
+                body.extend_from_slice(stanza.content.bytes());
+                body.extend_from_slice(stanza.tail().as_bytes());
+            }
+        }
+        Announcement { head: exact(head), body: exact(body), key: key_of(&stanza.from) }
+    }
+
+    /// That this session is not there any more.
+    pub fn unavailable(of: &Jid) -> Announcement {
+        Announcement::new(&Stanza::new(Kind::Presence(PresenceType::Unavailable), of.clone()))
+    }
+
+    /// For one recipient.
+    pub fn to(&self, recipient: &str) -> Frame {
+        let mut head = Vec::with_capacity(self.head.len() + recipient.len() + 6);
+        head.extend_from_slice(&self.head);
+        write::attribute(&mut head, "to", recipient);
+        Frame { head: head.into(), body: self.body.clone() }
+    }
+
+    /// Bytes on the heap.
+    pub fn memory_usage(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+}
+
+/// Without room to spare: it is kept for as long as the session is available.
+fn exact(bytes: Vec<u8>) -> Bytes {
+    bytes.into_boxed_slice().into()
+}
+
+/// Which announcements replace each other.
+pub fn key_of(from: &Jid) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    from.as_str().hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use metronome_proto::ns;
+    use metronome_proto::xml::{Content, Tree};
+
+    use super::*;
+
+    fn text(frame: &Frame) -> String {
+        String::from_utf8([&frame.head[..], &frame.body[..]].concat()).unwrap()
+    }
+
+    #[test]
+    fn everyone_gets_the_same_presence_with_an_address_of_their_own() {
+        let from = Jid::parse("alice@localhost/a'b").unwrap();
+        let status = Content::from_tree(&Tree::new(ns::CLIENT, "status").text("here"));
+        let stanza = Stanza::new(Kind::Presence(PresenceType::Available), from.clone()).with_content(status);
+        let announcement = Announcement::new(&stanza);
+        let expected = "<presence from='alice@localhost/a&apos;b' to='bob@localhost'><status>here</status></presence>";
+        assert_eq!(text(&announcement.to("bob@localhost")), expected);
+        assert_eq!(announcement.to("a@b").body.as_ptr(), announcement.to("c@d").body.as_ptr(), "the body is shared");
+        let gone = Announcement::unavailable(&from);
+        assert_eq!(
+            text(&gone.to("c@d")),
+            "<presence from='alice@localhost/a&apos;b' type='unavailable' to='c@d'/>"
+        );
+        assert_eq!(gone.key, announcement.key);
+    }
+}

@@ -1,0 +1,172 @@
+//! What presence needs to know of a roster, in memory for every account that is online: who sees whom, by address.
+//! Filled when an account asks for its roster or becomes available, kept in step by the effects of changes, gone with the last session.
+
+use metronome_model::{Contact, RosterVersion};
+use metronome_proto::jid::Jid;
+use metronome_proto::subscription::Subscription;
+
+/// The contacts of one account, sorted by address.
+#[derive(Debug, Clone, Default)]
+pub struct Contacts {
+    known: Vec<Known>,
+    /// The version of the stored roster.
+    pub version: RosterVersion,
+    /// What [`crate::groups::Groups::fingerprint_of`] said when the groups were merged.
+    pub groups: u64,
+}
+
+/// One contact.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its address.
+    pub jid: Jid,
+    /// As it is stored.
+    pub stored: Subscription,
+    /// Whether a shared group makes it a contact that the account cannot change.
+    pub fixed: Fixed,
+}
+
+/// Whether a contact comes from a shared group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fixed {
+    /// Both see each other, whatever is stored.
+    ByGroup,
+    /// The roster decides.
+    No,
+}
+
+impl Known {
+    /// Whether the account sees the contact's presence.
+    pub fn sees(&self) -> bool {
+        self.stored.to || self.fixed == Fixed::ByGroup
+    }
+
+    /// Whether the contact sees the account's presence.
+    pub fn is_shown(&self) -> bool {
+        self.stored.from || self.fixed == Fixed::ByGroup
+    }
+}
+
+impl Contacts {
+    /// From a stored roster, and the addresses of those whom shared groups add.
+    pub fn new(version: RosterVersion, stored: &[Contact], groups: u64, members: impl IntoIterator<Item = Jid>) -> Contacts {
+        let known = stored.iter().map(|contact| Known {
+            jid: contact.jid.clone(),
+            stored: contact.subscription,
+            fixed: Fixed::No,
+        });
+        let mut contacts = Contacts { known: known.collect(), version, groups };
+        contacts.known.sort_unstable_by(|a, b| a.jid.as_str().cmp(b.jid.as_str()));
+        for jid in members {
+            contacts.entry(&jid).fixed = Fixed::ByGroup;
+        }
+        contacts.known.shrink_to_fit();
+        contacts
+    }
+
+    /// The contact with this address.
+    pub fn get(&self, jid: &str) -> Option<&Known> {
+        self.at(jid).ok().map(|at| &self.known[at])
+    }
+
+    /// All of them, in the order of their addresses.
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Whether somebody waits for the answer to a request.
+    pub fn has_requests(&self) -> bool {
+        self.known.iter().any(|known| known.stored.pending_in)
+    }
+
+    /// Takes over a row that has changed.
+    pub fn changed(&mut self, contact: &Contact) {
+        self.version.current = self.version.current.max(contact.version);
+        if contact.is_nothing() {
+            self.version.removed = self.version.removed.max(contact.version);
+        }
+        self.entry(&contact.jid).stored = contact.subscription;
+        if contact.is_nothing()
+            && let Ok(at) = self.at(contact.jid.as_str())
+            && self.known[at].fixed == Fixed::No
+        {
+            self.known.remove(at);
+        }
+    }
+
+    fn entry(&mut self, jid: &Jid) -> &mut Known {
+        let at = self.at(jid.as_str()).unwrap_or_else(|at| {
+            self.known.insert(at, Known { jid: jid.clone(), stored: Subscription::NONE, fixed: Fixed::No });
+            at
+        });
+        &mut self.known[at]
+    }
+
+    fn at(&self, jid: &str) -> Result<usize, usize> {
+        self.known.binary_search_by(|known| known.jid.as_str().cmp(jid))
+    }
+
+    /// Bytes on the heap.
+    pub fn memory_usage(&self) -> usize {
+        let texts: usize = self.known.iter().map(|known| known.jid.as_str().len() + 16).sum();
+        texts + self.known.capacity() * size_of::<Known>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metronome_model::Listed;
+
+    use super::*;
+
+    fn jid(text: &str) -> Jid {
+        Jid::parse(text).unwrap()
+    }
+
+    fn contact(text: &str, subscription: Subscription, version: u64) -> Contact {
+        Contact { subscription, listed: Listed::Yes, version, ..Contact::unknown(jid(text)) }
+    }
+
+    const TO: Subscription = Subscription { to: true, ..Subscription::NONE };
+    const FROM: Subscription = Subscription { from: true, ..Subscription::NONE };
+
+    #[test]
+    fn rows_and_groups_are_found_by_address() {
+        let rows = [contact("carol@localhost", TO, 1), contact("bob@localhost", FROM, 2)];
+        let version = RosterVersion { current: 2, removed: 0 };
+        let contacts = Contacts::new(version, &rows, 7, [jid("carol@localhost"), jid("alice@localhost")]);
+        let known = |text: &str| contacts.get(text).map(|known| (known.sees(), known.is_shown()));
+        assert_eq!(known("bob@localhost"), Some((false, true)));
+        assert_eq!(known("carol@localhost"), Some((true, true)));
+        assert_eq!(known("alice@localhost"), Some((true, true)));
+        assert_eq!(known("dave@localhost"), None);
+        let order: Vec<_> = contacts.iter().map(|known| known.jid.to_string()).collect();
+        assert_eq!(order, ["alice@localhost", "bob@localhost", "carol@localhost"]);
+        assert!(contacts.memory_usage() > 0);
+    }
+
+    #[test]
+    fn a_change_is_taken_over_with_its_version() {
+        let mut contacts = Contacts::new(RosterVersion::default(), &[], 0, [jid("alice@localhost")]);
+        contacts.changed(&contact("bob@localhost", TO, 5));
+        assert!(contacts.get("bob@localhost").is_some_and(Known::sees));
+        let asked = Subscription { pending_in: true, ..Subscription::NONE };
+        contacts.changed(&contact("alice@localhost", asked, 6));
+        assert!(contacts.has_requests());
+        contacts.changed(&Contact { version: 7, ..Contact::unknown(jid("alice@localhost")) });
+        contacts.changed(&Contact { version: 8, ..Contact::unknown(jid("bob@localhost")) });
+        assert!(!contacts.has_requests() && contacts.get("bob@localhost").is_none());
+        assert!(contacts.get("alice@localhost").is_some(), "its group stays");
+        assert_eq!(contacts.version, RosterVersion { current: 8, removed: 8 });
+    }
+}

@@ -1,0 +1,143 @@
+//! The locks under which stored state is read, judged and changed: one per account, present only while it is used.
+//! Taken by admission and by commands, kept until the change is delivered, so that the next holder reads what this one wrote.
+//! The only locks of the server that are held across an await.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use metronome_model::AccountId;
+use smallvec::SmallVec;
+use tokio::sync::{Mutex as Fair, OwnedMutexGuard};
+
+use crate::sync::Mutex;
+
+/// The locks that are in use.
+#[derive(Debug, Default)]
+pub struct Owners {
+    locks: Mutex<HashMap<AccountId, Weak<Fair<()>>>>,
+}
+
+/// One or more owners' locks; they are free again when it is dropped.
+#[derive(Debug)]
+pub struct Locked(SmallVec<[Held; 2]>);
+
+/// One lock that is held or waited for. Leaves nothing behind, whichever of the two it was.
+#[derive(Debug)]
+struct Held {
+    owners: Arc<Owners>,
+    account: AccountId,
+    lock: Option<Arc<Fair<()>>>,
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl Owners {
+    /// Takes the locks of all these accounts, in the order of their ids, each as soon as those who asked before have had it.
+    ///
+    /// Whoever holds some must not ask for more: two that do so could wait for each other.
+    pub async fn lock(self: &Arc<Self>, accounts: &[AccountId]) -> Locked {
+        let mut sorted: SmallVec<[AccountId; 2]> = SmallVec::from_slice(accounts);
+        sorted.sort_unstable();
+        sorted.dedup();
+        let mut locked = Locked(SmallVec::new());
+        for account in sorted {
+            let lock = self.of(account);
+            let mut held = Held { owners: self.clone(), account, lock: Some(lock.clone()), guard: None };
+            held.guard = Some(lock.lock_owned().await);
+            locked.0.push(held);
+        }
+        locked
+    }
+
+    fn of(&self, account: AccountId) -> Arc<Fair<()>> {
+        let mut locks = self.locks.lock();
+        if let Some(lock) = locks.get(&account).and_then(Weak::upgrade) {
+            return lock;
+        }
+        let lock = Arc::default();
+        locks.insert(account, Arc::downgrade(&lock));
+        lock
+    }
+
+    /// How many accounts are locked or waited for.
+    pub fn count(&self) -> usize {
+        self.locks.lock().len()
+    }
+}
+
+impl Locked {
+    /// Whether it holds the lock of this account.
+    pub fn holds(&self, account: AccountId) -> bool {
+        self.0.iter().any(|held| held.account == account)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.guard = None;
+        self.lock = None;
+        let mut locks = self.owners.locks.lock();
+        // Whoever has got hold of it between the two is counted, and cleans up in its turn.
+        if locks.get(&self.account).is_some_and(|lock| lock.strong_count() == 0) {
+            locks.remove(&self.account);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn account(byte: u8) -> AccountId {
+        AccountId::from_bytes([byte; 16])
+    }
+
+    fn is_ready<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn a_lock_is_handed_on_in_the_order_of_the_questions_and_leaves_nothing_behind() {
+        let owners = Arc::new(Owners::default());
+        let first = is_ready(std::pin::pin!(owners.lock(&[account(1)]))).unwrap();
+        let (second_owners, third_owners) = (owners.clone(), owners.clone());
+        let mut second = Box::pin(async move { second_owners.lock(&[account(1)]).await });
+        let mut third = Box::pin(async move { third_owners.lock(&[account(1)]).await });
+        assert!(is_ready(second.as_mut()).is_none() && is_ready(third.as_mut()).is_none());
+        drop(first);
+        assert!(is_ready(third.as_mut()).is_none(), "the second asked before");
+        let held = is_ready(second.as_mut()).unwrap();
+        assert!(held.holds(account(1)) && !held.holds(account(2)));
+        drop((held, third));
+        assert_eq!(owners.count(), 0);
+    }
+
+    #[test]
+    fn two_that_want_the_same_pair_do_not_wait_for_each_other() {
+        let owners = Arc::new(Owners::default());
+        let (a, b) = (owners.clone(), owners.clone());
+        let mut one = Box::pin(async move { a.lock(&[account(1), account(2)]).await });
+        let mut other = Box::pin(async move { b.lock(&[account(2), account(1), account(2)]).await });
+        let held = is_ready(one.as_mut()).unwrap();
+        assert!(is_ready(other.as_mut()).is_none());
+        drop(held);
+        assert!(is_ready(other.as_mut()).is_some());
+        assert_eq!(owners.count(), 0);
+    }
+
+    #[test]
+    fn whoever_gives_up_waiting_is_in_nobodys_way() {
+        let owners = Arc::new(Owners::default());
+        let held = is_ready(std::pin::pin!(owners.lock(&[account(1)]))).unwrap();
+        let waiting = owners.clone();
+        let mut gives_up = Box::pin(async move { waiting.lock(&[account(1)]).await });
+        assert!(is_ready(gives_up.as_mut()).is_none());
+        drop((gives_up, held));
+        assert_eq!(owners.count(), 0);
+        assert!(is_ready(std::pin::pin!(owners.lock(&[account(1)]))).is_some());
+    }
+}
