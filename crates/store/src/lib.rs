@@ -1,15 +1,19 @@
-//! What must survive a restart: accounts with their keys, and the message archive.
+//! What must survive a restart: accounts with their keys, rosters and documents, the message archive, and domains.
 //!
-//! Reading goes through the traits of [`accounts`], [`archive`] and [`meta`], together [`Store`]; every change is a
-//! `Record` given to the one [`Writer`], which commits many at once. Backends live in [`backend`].
+//! Reading goes through the traits of [`accounts`], [`archive`], [`documents`], [`hosts`], [`meta`] and [`rosters`],
+//! together [`Store`]; every change is a `Record` given to the one [`Writer`], which commits many at once. Backends live in
+//! [`backend`].
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod accounts;
 pub mod archive;
 pub mod backend;
+pub mod documents;
 mod error;
+pub mod hosts;
 pub mod meta;
+pub mod rosters;
 mod stored;
 mod writer;
 
@@ -19,8 +23,11 @@ use futures_util::future::BoxFuture;
 
 pub use accounts::{Accounts, Credentials};
 pub use archive::{Archive, Counts};
+pub use documents::Documents;
 pub use error::StoreError;
+pub use hosts::StoredHosts;
 pub use meta::Meta;
+pub use rosters::Rosters;
 pub use writer::{Committed, Permit, Writer, WriterLimits};
 
 /// A read under way. It owns what it needs, so it may outlive the call and be dropped at any time.
@@ -28,9 +35,9 @@ pub type Reading<T> = BoxFuture<'static, Result<T, StoreError>>;
 
 /// Everything that can be read. Each call sees one committed state: all of every record whose outcome was handed out
 /// before the call, and never a part of a record.
-pub trait Reads: Accounts + Archive + Meta {}
+pub trait Reads: Accounts + Archive + Documents + Meta + Rosters + StoredHosts {}
 
-impl<T: Accounts + Archive + Meta> Reads for T {}
+impl<T: Accounts + Archive + Documents + Meta + Rosters + StoredHosts> Reads for T {}
 
 /// The reading side of a store, shared by everyone.
 pub type Store = Arc<dyn Reads>;

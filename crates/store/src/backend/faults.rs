@@ -4,14 +4,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use metronome_model::{Account, AccountId, AccountState, Role, StoredKeys, Unavailable};
+use metronome_model::{
+    Account, AccountId, AccountState, Contact, Document, LastSeen, Role, StoredHost, StoredKeys, Unavailable,
+};
 use metronome_proto::stanza::Stanza;
 use parking_lot::{Condvar, Mutex};
 
 use super::{Backend, LastCommit, Purge, Upkeep, Wrote};
 use crate::accounts::AccountWrites;
 use crate::archive::{ArchiveWrites, Head, NewRow};
+use crate::documents::DocumentWrites;
+use crate::hosts::HostWrites;
 use crate::meta::MetaWrites;
+use crate::rosters::RosterWrites;
 use crate::{Opened, StoreError};
 
 /// The switches of a faulty backend; clones work the same one.
@@ -226,5 +231,31 @@ impl ArchiveWrites for FaultyBackend {
 impl MetaWrites for FaultyBackend {
     fn set_meta(&mut self, key: &'static str, value: &[u8]) -> Result<(), StoreError> {
         self.inner.set_meta(key, value)
+    }
+}
+
+impl RosterWrites for FaultyBackend {
+    fn set_contact(&mut self, owner: AccountId, contact: &Contact) -> Result<(), StoreError> {
+        self.inner.set_contact(owner, contact)
+    }
+}
+
+impl DocumentWrites for FaultyBackend {
+    fn set_document(&mut self, owner: AccountId, document: &Document) -> Result<(), StoreError> {
+        self.inner.set_document(owner, document)
+    }
+
+    fn set_last_seen(&mut self, owner: AccountId, last: &LastSeen) -> Result<(), StoreError> {
+        self.inner.set_last_seen(owner, last)
+    }
+}
+
+impl HostWrites for FaultyBackend {
+    fn set_host(&mut self, host: &StoredHost) -> Result<(), StoreError> {
+        self.inner.set_host(host)
+    }
+
+    fn forget_host(&mut self, name: &str) -> Result<(), StoreError> {
+        self.inner.forget_host(name)
     }
 }

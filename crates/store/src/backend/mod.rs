@@ -1,4 +1,5 @@
-//! Places to keep a store. Each backend has the same file names: `mod`, `accounts`, `archive`, `meta`.
+//! Places to keep a store. Each backend has the same file names: `mod`, `accounts`, `archive`, `documents`,
+//! `hosts`, `meta`, `rosters`.
 //! The writer does all checks and gives all ids, so that backends only read and change rows.
 
 pub mod faults;
@@ -8,10 +9,15 @@ pub mod sqlite;
 use crate::StoreError;
 use crate::accounts::AccountWrites;
 use crate::archive::ArchiveWrites;
+use crate::documents::DocumentWrites;
+use crate::hosts::HostWrites;
 use crate::meta::MetaWrites;
+use crate::rosters::RosterWrites;
 
 /// The writing side of a backend. Only its `Writer` calls it, from one thread, one transaction at a time.
-pub trait Backend: AccountWrites + ArchiveWrites + MetaWrites + Send {
+pub trait Backend:
+    AccountWrites + ArchiveWrites + DocumentWrites + HostWrites + MetaWrites + RosterWrites + Send
+{
     /// Opens a transaction.
     fn begin(&mut self) -> Result<(), StoreError>;
 

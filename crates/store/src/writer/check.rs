@@ -105,10 +105,13 @@ impl Run<'_> {
                     self.touched.set(*id, Owner::Forgotten);
                 }
                 Op::Append { owner, unseen, .. } => ids.push(self.next_id(*owner, *unseen)?),
-                Op::Seen { owner, .. } => {
+                Op::Seen { owner, .. }
+                | Op::SetContact { owner, .. }
+                | Op::SetDocument { owner, .. }
+                | Op::SetLastSeen { owner, .. } => {
                     self.owner(*owner)?;
                 }
-                Op::SetMeta { .. } => {}
+                Op::SetHost { .. } | Op::ForgetHost { .. } | Op::SetMeta { .. } => {}
             }
         }
         Ok(ids)
@@ -149,12 +152,12 @@ impl Run<'_> {
         Ok(next)
     }
 
-    /// The changes: accounts first, then what clients have seen of the rows before this record, then its new rows.
+    /// The changes: all but the archive first, then what clients have seen of the rows before this record, then its new rows.
     fn apply(&mut self, record: &Record, ids: &[u64]) -> Result<(), StoreError> {
         for op in &record.ops {
             match op {
                 Op::Append { .. } | Op::Seen { .. } => {}
-                op => self.apply_account(op)?,
+                op => self.apply_row(op)?,
             }
         }
         for op in &record.ops {
@@ -175,13 +178,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn apply_account(&mut self, op: &Op) -> Result<(), StoreError> {
+    fn apply_row(&mut self, op: &Op) -> Result<(), StoreError> {
         match op {
             Op::AddAccount { account, keys } => self.backend.add_account(account, keys),
             Op::SetKeys { id, keys } => self.backend.set_keys(*id, keys),
             Op::SetRole { id, role } => self.backend.set_role(*id, *role),
             Op::SetState { id, state } => self.backend.set_state(*id, *state),
             Op::ForgetAccount { id } => self.backend.forget(*id),
+            Op::SetContact { owner, contact } => self.backend.set_contact(*owner, contact),
+            Op::SetDocument { owner, document } => self.backend.set_document(*owner, document),
+            Op::SetLastSeen { owner, last } => self.backend.set_last_seen(*owner, last),
+            Op::SetHost { host } => self.backend.set_host(host),
+            Op::ForgetHost { name } => self.backend.forget_host(name),
             Op::SetMeta { key, value } => self.backend.set_meta(key, value),
             Op::Append { .. } | Op::Seen { .. } => Ok(()),
         }

@@ -2,7 +2,9 @@
 
 use metronome_model::{AccountState, KeyHash, Op, Outcome, Record, Role};
 
-use crate::world::{HOST, World, account, add, done, id, keys, read, received};
+use crate::world::{
+    HOST, World, account, add, card, contact, done, id, keys, last_seen, read, received, set_contact, set_document,
+};
 
 over_each_backend!(
     an_account_is_found_by_name_and_id,
@@ -11,6 +13,7 @@ over_each_backend!(
     an_id_is_used_once,
     new_keys_replace_all_old_ones_and_raise_the_epoch,
     only_disabling_raises_the_epoch,
+    every_state_is_kept,
     accounts_are_listed_in_pages_by_name,
     a_change_of_a_missing_account_is_gone,
     credentials_are_read_in_one_step,
@@ -72,6 +75,20 @@ fn only_disabling_raises_the_epoch(world: &mut World) {
     assert_eq!((alice.auth_epoch, alice.role, alice.state), (1, Role::Admin, AccountState::Active));
 }
 
+fn every_state_is_kept(world: &mut World) {
+    world.add("alice", 1);
+    for state in [AccountState::Locked, AccountState::Disabled, AccountState::Active] {
+        assert_eq!(world.one(Op::SetState { id: id(1), state }), done(&[]));
+        world.reopen();
+        assert_eq!(world.account("alice").unwrap().state, state);
+    }
+    assert_eq!(world.account("alice").unwrap().auth_epoch, 1, "a locked account stays logged in");
+    let mut locked = account("bob", 2);
+    locked.state = AccountState::Locked;
+    world.one(Op::AddAccount { account: Box::new(locked.clone()), keys: vec![] });
+    assert_eq!(world.account("bob"), Some(locked));
+}
+
 fn accounts_are_listed_in_pages_by_name(world: &mut World) {
     for (name, n) in [("dave", 1), ("alice", 2), ("carol", 3), ("bob", 4)] {
         world.add(name, n);
@@ -98,6 +115,9 @@ fn a_change_of_a_missing_account_is_gone(world: &mut World) {
         Op::ForgetAccount { id },
         received(id, "hello"),
         crate::world::seen(id, &[(1, 5)]),
+        set_contact(id, contact("carol@example.com", 1)),
+        set_document(id, card("<vCard xmlns='vcard-temp'/>")),
+        last_seen(id, 1, "away"),
     ];
     for change in changes {
         assert_eq!(world.one(change), Outcome::Gone);

@@ -1,10 +1,13 @@
 //! What can happen to a file: a crash, a full disk, damage, another program, another version, another server.
 
-use metronome_model::{Op, Outcome, Record, Unavailable};
+use metronome_model::{AccountState, KeyHash, Op, Outcome, Record, Role, Unavailable};
 use metronome_store::StoreError;
 use metronome_store::backend::sqlite;
 
-use crate::world::{World, done, ids, read, received, seen, sent, try_read, without_unseen};
+use crate::world::{
+    World, account, contact, done, id, ids, keys, read, received, seen, sent, set_contact, table_sizes, try_read,
+    without_unseen,
+};
 
 #[test]
 fn what_was_confirmed_survives_a_crash() {
@@ -116,6 +119,94 @@ fn a_newer_schema_is_refused() {
     let copy = world.files_as_after_a_crash();
     let error = sqlite::open(&copy.path().join("store.sqlite"), sqlite::Options::default()).err().unwrap();
     assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+}
+
+/// A database as the first version of the schema left it: two accounts, keys, one message, a value.
+fn version_1() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let db = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    db.pragma_update(None, "page_size", 2048).unwrap();
+    db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+    db.execute_batch(include_str!("../../src/backend/sqlite/schema/001.sql")).unwrap();
+    db.pragma_update(None, "application_id", 0x4d65_7472).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    for (slot, name, role, state) in [(1, "alice", 1, 0), (2, "bob", 0, 1)] {
+        let sql = "INSERT INTO accounts VALUES (?1, ?2, 'example.org', ?3, ?4, ?5, 3, 1700000000000 + ?1)";
+        db.execute(sql, (slot, id(slot as u32).as_bytes(), name, role, state)).unwrap();
+    }
+    let sql = "INSERT INTO account_keys VALUES (1, 2, ?1, 4096, ?2, ?2)";
+    db.execute(sql, ([7_u8; 16], [7_u8; 32])).unwrap();
+    let xml = "<message from='alice@example.org/a' to='bob@example.org' id='m'><body>hello</body></message>";
+    db.execute("INSERT INTO stanzas VALUES (1, 2, ?1)", [xml.as_bytes()]).unwrap();
+    db.execute("INSERT INTO archive VALUES (1 << 35 | 1, 1700000000000, 0, 1), (2 << 35 | 1, 1700000000000, 3, 1)", ())
+        .unwrap();
+    db.execute("INSERT INTO meta VALUES ('salt', x'0102')", ()).unwrap();
+    db.execute("UPDATE commits SET number = 5", ()).unwrap();
+    folder
+}
+
+#[test]
+fn a_database_of_the_first_version_is_brought_forward_with_its_data() {
+    let mut world = World::sqlite_in(version_1());
+    for _ in 0..2 {
+        let mut alice = account("alice", 1);
+        (alice.role, alice.auth_epoch) = (Role::Admin, 3);
+        let mut bob = account("bob", 2);
+        (bob.state, bob.auth_epoch) = (AccountState::Disabled, 3);
+        assert_eq!([world.account("alice"), world.account("bob")], [Some(alice), Some(bob)]);
+        assert_eq!(read(world.store.keys(id(1), KeyHash::Sha256)), Some(keys(KeyHash::Sha256, 7)));
+        assert_eq!(world.archive(id(1)).len(), 1);
+        assert_eq!(world.unseen(id(2)), [1]);
+        assert_eq!(read(world.store.meta("salt")).as_deref(), Some(&[1, 2][..]));
+        assert_eq!(world.roster(id(1)), Default::default());
+        world.reopen();
+    }
+    assert_eq!(world.commit(sent(id(1), id(2), "after")), done(&[2, 2]));
+    assert_eq!(world.one(set_contact(id(1), contact("bob@example.org", 1))), done(&[]));
+    world.reopen();
+    assert_eq!(world.roster(id(1)).1, ["bob@example.org"]);
+    assert_eq!(world.unseen(id(2)), [1, 2]);
+}
+
+#[test]
+fn a_database_brought_forward_has_the_same_tables_as_a_new_one() {
+    let (old, new) = (World::sqlite_in(version_1()), World::sqlite());
+    let schema = |world: &World| {
+        let raw = rusqlite::Connection::open(world.file().unwrap()).unwrap();
+        let mut statement = raw.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)));
+        rows.unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(schema(&old), schema(&new));
+    assert!(table_sizes(&new.file().unwrap()).contains_key("contacts"));
+}
+
+#[test]
+fn states_and_hosts_that_are_not_known_let_nobody_in() {
+    let mut world = World::sqlite();
+    world.add("alice", 1);
+    let raw = rusqlite::Connection::open(world.file().unwrap()).unwrap();
+    raw.execute("UPDATE accounts SET state = 99", ()).unwrap();
+    raw.execute("INSERT INTO hosts VALUES ('a.example', 77, 77)", ()).unwrap();
+    assert_eq!(world.account("alice").unwrap().state, AccountState::Disabled);
+    assert_eq!(read(world.store.hosts())[0].state, metronome_model::HostState::Disabled);
+}
+
+#[test]
+fn a_damaged_contact_harms_no_other() {
+    let mut world = World::sqlite();
+    let alice = world.add("alice", 1);
+    for (n, jid) in ["a@example.com", "b@example.com", "c@example.com"].into_iter().enumerate() {
+        let mut contact = contact(jid, n as u64 + 1);
+        contact.request = Some(crate::world::message("let me in"));
+        world.one(set_contact(alice, contact));
+    }
+    let raw = rusqlite::Connection::open(world.file().unwrap()).unwrap();
+    raw.execute("UPDATE contacts SET jid = '@' WHERE jid = 'a@example.com'", ()).unwrap();
+    raw.execute("UPDATE contacts SET request = x'3c', subscription = 999 WHERE jid = 'b@example.com'", ()).unwrap();
+    let (_, contacts) = read(world.store.roster(alice));
+    let found: Vec<_> = contacts.iter().map(|contact| (contact.jid.as_str(), contact.request.is_some())).collect();
+    assert_eq!(found, [("b@example.com", false), ("c@example.com", true)]);
 }
 
 #[test]

@@ -1,15 +1,21 @@
 //! Removing accounts.
 
-use metronome_model::{Op, Outcome, Record};
+use metronome_model::{AccountId, Drawer, DrawerSize, Op, Outcome, Record, RosterVersion};
 use metronome_store::Counts;
 
-use crate::world::{World, add, done, id, places_of, read, received, sent, table_sizes, without_unseen};
+use crate::world::{
+    World, add, card, contact, document, done, id, last_seen, places_of, read, received, sent, set_contact,
+    set_document, table_sizes, without_unseen,
+};
 
 over_each_backend!(
     a_forgotten_account_is_gone_at_once,
     a_name_given_again_has_another_id_and_an_empty_archive,
     a_forgotten_id_is_not_taken_again,
     nothing_remains_of_a_forgotten_account,
+    roster_and_documents_are_gone_at_once_and_removed_later,
+    a_long_roster_is_removed_in_pieces,
+    what_comes_before_the_removal_in_one_record_is_removed_with_it,
     a_removal_cut_short_goes_on_after_a_restart,
     bulk_removals_all_happen,
     a_record_cannot_write_to_the_account_it_forgets,
@@ -67,6 +73,83 @@ fn nothing_remains_of_a_forgotten_account(world: &mut World) {
     let sizes = table_sizes(&file);
     let left = |name| sizes[name];
     assert_eq!(["accounts", "account_keys", "archive", "stanzas", "archive_heads", "tombstones"].map(left), [0; 6]);
+}
+
+/// Gives an account a contact with a request, two documents, and a last seen.
+fn fill(world: &mut World, owner: AccountId) {
+    let mut asking = contact("dave@example.com", 1);
+    asking.subscription.pending_in = true;
+    asking.request = Some(crate::world::message("let me in"));
+    let mut record = Record::of(set_contact(owner, asking));
+    record.push(set_document(owner, card("<vCard xmlns='vcard-temp'/>")));
+    record.push(set_document(owner, document(Drawer::Private, "urn:notes", "notes", "<notes xmlns='urn:notes'/>")));
+    record.push(last_seen(owner, 7, "away"));
+    assert_eq!(world.commit(record), done(&[]));
+}
+
+fn roster_and_documents_are_gone_at_once_and_removed_later(world: &mut World) {
+    let (alice, bob) = (world.add("alice", 1), world.add("bob", 2));
+    fill(world, alice);
+    fill(world, bob);
+    world.forget(bob);
+    assert_eq!(world.roster(bob), (RosterVersion::default(), vec![]));
+    assert_eq!(read(world.store.roster_version(bob)), RosterVersion::default());
+    assert_eq!(read(world.store.contact(bob, "dave@example.com")), None);
+    assert_eq!(world.document(bob, Drawer::Card, "vcard-temp", "vCard"), None);
+    assert_eq!(read(world.store.drawer_size(bob, Drawer::Private)), DrawerSize::default());
+    assert_eq!(read(world.store.last_seen(bob)), None);
+    for late in [
+        set_contact(bob, contact("dave@example.com", 2)),
+        set_document(bob, card("<vCard xmlns='vcard-temp'/>")),
+        last_seen(bob, 8, ""),
+    ] {
+        assert_eq!(world.one(late), Outcome::Gone);
+    }
+    world.finish_purge();
+    assert_eq!(world.roster(alice).1.len(), 1);
+    assert!(world.document(alice, Drawer::Card, "vcard-temp", "vCard").is_some());
+    assert!(read(world.store.last_seen(alice)).is_some());
+    let tables = ["rosters", "contacts", "documents", "last_seen"];
+    let Some(file) = world.file() else { return };
+    let left = || tables.map(|table| table_sizes(&file)[table]);
+    assert_eq!(left(), [1, 1, 2, 1]);
+    world.forget(alice);
+    world.finish_purge();
+    assert_eq!(left(), [0; 4]);
+}
+
+fn a_long_roster_is_removed_in_pieces(world: &mut World) {
+    let (alice, bob) = (world.add("alice", 1), world.add("bob", 2));
+    for owner in [alice, bob] {
+        let contacts = (1..=2000).map(|n| set_contact(owner, contact(&format!("{n}@example.com"), n)));
+        let documents = (0..70).map(|n| {
+            let (name, xml) = (format!("n{n}"), format!("<n{n} xmlns='urn:x'>{}</n{n}>", "x".repeat(5000)));
+            set_document(owner, document(Drawer::Private, "urn:x", &name, &xml))
+        });
+        assert_eq!(world.commit(Record { ops: contacts.chain(documents).collect() }), done(&[]));
+    }
+    world.forget(bob);
+    world.reopen();
+    world.finish_purge();
+    assert_eq!(world.roster(alice).1.len(), 2000);
+    assert_eq!(read(world.store.drawer_size(alice, Drawer::Private)).count, 70);
+    if let Some(file) = world.file() {
+        let sizes = table_sizes(&file);
+        assert_eq!((sizes["contacts"], sizes["documents"], sizes["rosters"]), (2000, 70, 1));
+    }
+}
+
+fn what_comes_before_the_removal_in_one_record_is_removed_with_it(world: &mut World) {
+    let bob = world.add("bob", 2);
+    let mut record = Record::of(set_contact(bob, contact("dave@example.com", 1)));
+    record.push(set_document(bob, card("<vCard xmlns='vcard-temp'/>")));
+    record.push(Op::ForgetAccount { id: bob });
+    assert_eq!(world.commit(record), done(&[]));
+    world.finish_purge();
+    if let Some(file) = world.file() {
+        let sizes = table_sizes(&file);
+        assert_eq!((sizes["contacts"], sizes["documents"], sizes["rosters"]), (0, 0, 0));
+    }
 }
 
 fn a_removal_cut_short_goes_on_after_a_restart(world: &mut World) {

@@ -15,10 +15,13 @@ macro_rules! over_each_backend {
 
 mod accounts;
 mod archive;
+mod documents;
 mod faults;
 mod file;
 mod forget;
+mod hosts;
 mod random;
+mod rosters;
 mod seen;
 mod world;
 mod writer;

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use metronome_model::{AccountId, AccountState, Direction, Keep, KeyHash, Op, Outcome, Record, Role, Unavailable};
+use metronome_model::{
+    AccountId, AccountState, Contact, Direction, Document, Drawer, HostOrigin, HostState, Keep, KeyHash, Listed, Op,
+    Outcome, Record, Role, StoredHost, Unavailable,
+};
+use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
+use metronome_proto::subscription::Subscription;
 use metronome_store::Counts;
 
-use crate::world::{HOST, World, add, id, keys, message, read};
+use crate::world::{HOST, World, add, document, id, keys, last_seen, message, read, set_contact, set_document};
 
 const NAMES: u32 = 8;
 const SEEDS: u64 = 10;
@@ -96,7 +101,7 @@ fn record(random: &mut Rng, accounts: &Accounts) -> Record {
     let shared = message(&random.u32(..).to_string());
     for _ in 0..random.usize(1..4) {
         let owner = accounts.any(random);
-        record.push(match random.u8(..40) {
+        record.push(match random.u8(..50) {
             0..=4 => {
                 let n = random.usize(..accounts.ids.len());
                 let Op::AddAccount { mut account, keys } = add(&format!("user{n}"), 0) else { continue };
@@ -105,9 +110,14 @@ fn record(random: &mut Rng, accounts: &Accounts) -> Record {
             }
             5 => Op::ForgetAccount { id: owner },
             6 => Op::SetRole { id: owner, role: if random.bool() { Role::Admin } else { Role::User } },
-            7 => Op::SetState { id: owner, state: AccountState::Disabled },
+            7 => Op::SetState { id: owner, state: state(random) },
             8 => Op::SetKeys { id: owner, keys: vec![keys(KeyHash::Sha512, random.u8(..))] },
             9..=14 => Op::Seen { owner, ids: (0..random.usize(..3)).map(|_| range(random)).collect() },
+            40..=44 => set_contact(owner, contact(random, &shared)),
+            45..=46 => set_document(owner, any_document(random)),
+            47 => last_seen(owner, random.u64(..9), "away"),
+            48 => Op::SetHost { host: Box::new(host(random)) },
+            49 => Op::ForgetHost { name: host(random).name },
             _ => append(random, owner, &shared),
         });
     }
@@ -117,6 +127,38 @@ fn record(random: &mut Rng, accounts: &Accounts) -> Record {
 fn range(random: &mut Rng) -> (u64, u64) {
     let first = random.u64(..60);
     (first, first + random.u64(..9))
+}
+
+fn state(random: &mut Rng) -> AccountState {
+    [AccountState::Active, AccountState::Locked, AccountState::Disabled][random.usize(..3)]
+}
+
+/// One of a few contacts, so that they are also changed and removed.
+fn contact(random: &mut Rng, shared: &Arc<Stanza>) -> Contact {
+    Contact {
+        name: random.bool().then(|| random.u8(..).to_string().into()),
+        groups: (0..random.u8(..3)).map(|n| n.to_string().into()).collect(),
+        subscription: Subscription::from_bits(random.u8(..) & random.u8(..)),
+        listed: if random.bool() { Listed::Yes } else { Listed::No },
+        request: random.bool().then(|| Arc::clone(shared)),
+        version: random.u64(..99),
+        ..Contact::unknown(Jid::parse(&format!("{}@example.com", random.u8(..4))).unwrap())
+    }
+}
+
+fn any_drawer(random: &mut Rng) -> Drawer {
+    if random.bool() { Drawer::Private } else { Drawer::Card }
+}
+
+fn any_document(random: &mut Rng) -> Document {
+    let name = random.u8(..3).to_string();
+    document(any_drawer(random), "urn:x", &name, &"x".repeat(random.usize(..3)))
+}
+
+fn host(random: &mut Rng) -> StoredHost {
+    let origin = if random.bool() { HostOrigin::Command } else { HostOrigin::Configuration };
+    let state = if random.bool() { HostState::Enabled } else { HostState::Disabled };
+    StoredHost { name: random.u8(..3).to_string().into(), origin, state }
 }
 
 fn append(random: &mut Rng, owner: AccountId, shared: &Arc<Stanza>) -> Op {
@@ -133,5 +175,14 @@ fn everything(world: &World, accounts: &Accounts) -> impl PartialEq + std::fmt::
         let credentials = read(world.store.account_by_id(*owner));
         (counts, credentials, world.unseen(*owner), world.archive(*owner))
     };
-    (read(world.store.list(HOST, None, 999)), accounts.ids.iter().map(archive).collect::<Vec<_>>())
+    let kept = |owner: &AccountId| {
+        let drawers = [Drawer::Private, Drawer::Card].map(|drawer| {
+            let documents = ["0", "1", "2"].map(|name| world.document(*owner, drawer, "urn:x", name));
+            (read(world.store.drawer_size(*owner, drawer)), documents)
+        });
+        (read(world.store.roster(*owner)), drawers, read(world.store.last_seen(*owner)))
+    };
+    let archives: Vec<_> = accounts.ids.iter().map(archive).collect();
+    let rest: Vec<_> = accounts.ids.iter().map(kept).collect();
+    (read(world.store.list(HOST, None, 999)), read(world.store.hosts()), archives, rest)
 }

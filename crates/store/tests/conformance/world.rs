@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
 use metronome_model::{
-    Account, AccountId, AccountState, ArchivedRow, Direction, Keep, KeyHash, Op, Outcome, Record, Role, StoredKeys,
+    Account, AccountId, AccountState, ArchivedRow, Contact, Direction, Document, Drawer, Keep, KeyHash, LastSeen,
+    Listed, Op, Outcome, Record, Role, RosterVersion, StoredKeys,
 };
+use metronome_proto::jid::Jid;
 use metronome_proto::stanza::{Received, Stanza};
 use metronome_proto::xml::{Item, Limits, Scanner};
 use metronome_store::backend::faults::Faults;
@@ -166,6 +168,18 @@ impl World {
         }
     }
 
+    /// A roster's versions and its contacts' addresses.
+    pub(crate) fn roster(&self, owner: AccountId) -> (RosterVersion, Vec<String>) {
+        let (version, contacts) = read(self.store.roster(owner));
+        (version, contacts.iter().map(|contact| contact.jid.to_string()).collect())
+    }
+
+    /// A document as text.
+    pub(crate) fn document(&self, owner: AccountId, drawer: Drawer, ns: &str, name: &str) -> Option<String> {
+        let xml = read(self.store.document(owner, drawer, ns, name))?;
+        Some(String::from_utf8(xml.into_vec()).unwrap())
+    }
+
     pub(crate) fn unseen(&self, owner: AccountId) -> Vec<u64> {
         ids(&read(self.store.unseen(owner, 0, 1000)))
     }
@@ -264,6 +278,36 @@ pub(crate) fn without_unseen(mut record: Record) -> Record {
 
 pub(crate) fn seen(owner: AccountId, ids: &[(u64, u64)]) -> Op {
     Op::Seen { owner, ids: ids.to_vec() }
+}
+
+/// A listed contact without anything else.
+pub(crate) fn contact(jid: &str, version: u64) -> Contact {
+    Contact { listed: Listed::Yes, version, ..Contact::unknown(Jid::parse(jid).unwrap()) }
+}
+
+/// A contact whose row is to go.
+pub(crate) fn no_contact(jid: &str, version: u64) -> Contact {
+    Contact { version, ..Contact::unknown(Jid::parse(jid).unwrap()) }
+}
+
+pub(crate) fn set_contact(owner: AccountId, contact: Contact) -> Op {
+    Op::SetContact { owner, contact: Box::new(contact) }
+}
+
+pub(crate) fn set_document(owner: AccountId, document: Document) -> Op {
+    Op::SetDocument { owner, document: Box::new(document) }
+}
+
+pub(crate) fn document(drawer: Drawer, ns: &str, name: &str, xml: &str) -> Document {
+    Document { drawer, ns: ns.into(), name: name.into(), xml: xml.as_bytes().into() }
+}
+
+pub(crate) fn card(xml: &str) -> Document {
+    document(Drawer::Card, "vcard-temp", "vCard", xml)
+}
+
+pub(crate) fn last_seen(owner: AccountId, at_ms: u64, status: &str) -> Op {
+    Op::SetLastSeen { owner, last: Box::new(LastSeen { at_ms, status: status.into() }) }
 }
 
 pub(crate) fn ids(rows: &[ArchivedRow]) -> Vec<u64> {

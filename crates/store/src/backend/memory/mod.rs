@@ -3,7 +3,10 @@
 
 mod accounts;
 mod archive;
+mod documents;
+mod hosts;
 mod meta;
+mod rosters;
 
 use std::sync::Arc;
 
@@ -26,7 +29,10 @@ pub fn open() -> Opened {
 struct Tables {
     accounts: accounts::Table,
     archive: archive::Table,
+    documents: documents::Table,
+    hosts: hosts::Table,
     meta: meta::Table,
+    rosters: rosters::Table,
 }
 
 impl Tables {
@@ -34,6 +40,9 @@ impl Tables {
         match change {
             Change::Account(change) => self.accounts.apply(change),
             Change::Archive(change) => self.archive.apply(change),
+            Change::Document(change) => self.documents.apply(change),
+            Change::Host(change) => self.hosts.apply(change),
+            Change::Roster(change) => self.rosters.apply(change),
             Change::Meta(change) => self.meta.apply(change),
         }
     }
@@ -43,7 +52,10 @@ impl Tables {
 enum Change {
     Account(accounts::Change),
     Archive(archive::Change),
+    Document(documents::Change),
+    Host(hosts::Change),
     Meta(meta::Change),
+    Roster(rosters::Change),
 }
 
 /// The reading side.
@@ -106,6 +118,8 @@ impl Backend for MemoryBackend {
         let Some(owner) = self.working.accounts.forgotten() else { return Ok(Purge::Finished) };
         self.change(Change::Archive(archive::Change::Purge { owner, rows_max }))?;
         if self.working.archive.is_empty(owner) {
+            self.change(Change::Roster(rosters::Change::Forget { owner }))?;
+            self.change(Change::Document(documents::Change::Forget { owner }))?;
             self.change(Change::Account(accounts::Change::Buried { id: owner }))?;
         }
         Ok(Purge::More)

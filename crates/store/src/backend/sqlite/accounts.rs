@@ -63,12 +63,17 @@ fn state_number(state: AccountState) -> i64 {
     match state {
         AccountState::Active => 0,
         AccountState::Disabled => 1,
+        AccountState::Locked => 2,
     }
 }
 
 /// What is not known lets nobody in.
 fn state_of(number: i64) -> AccountState {
-    if number == 0 { AccountState::Active } else { AccountState::Disabled }
+    match number {
+        0 => AccountState::Active,
+        2 => AccountState::Locked,
+        _ => AccountState::Disabled,
+    }
 }
 
 fn hash_number(hash: KeyHash) -> i64 {
@@ -128,7 +133,8 @@ impl SqliteBackend {
         Ok(())
     }
 
-    fn known_slot(&self, id: AccountId) -> Result<i64, StoreError> {
+    /// The slot of an account that the writer has found.
+    pub(super) fn known_slot(&self, id: AccountId) -> Result<i64, StoreError> {
         slot(self.db()?, id)?.ok_or_else(|| self.missing(id))
     }
 

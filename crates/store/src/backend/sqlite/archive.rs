@@ -16,7 +16,6 @@ use super::accounts::slot;
 use super::db::Db;
 use super::{SqliteBackend, SqliteStore};
 use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX};
-use crate::backend::Purge;
 use crate::{Reading, StoreError, stored};
 
 /// The low bits of a key are the id (34 thousand million rows per owner), the others the slot.
@@ -71,7 +70,7 @@ fn read_head(db: &Db, slot: i64) -> Result<(Head, i64), StoreError> {
 }
 
 /// Reads an archive as one committed state, or answers with `R`'s empty value if the account does not exist.
-fn read_owner<R: Default>(
+pub(super) fn read_owner<R: Default>(
     db: &Db,
     owner: AccountId,
     read: impl FnOnce(&Db, i64) -> Result<R, StoreError>,
@@ -301,6 +300,19 @@ fn write_head(db: &Db, head: &Head) -> Result<(), StoreError> {
     db.run(sql, params).map(drop)
 }
 
+/// Removes up to about `rows_max` rows of an archive whose account is gone, its head with the last of them, and says how many rows.
+pub(super) fn purge(db: &Db, slot: i64, rows_max: usize) -> Result<usize, StoreError> {
+    let sql = "SELECT key, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 LIMIT ?3";
+    let range = (key(slot, 0), key(slot, ID_MAX), rows_max as i64);
+    let rows = db.all(sql, range, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let removed = rows.len();
+    rows.into_iter().try_for_each(|(key, stanza)| remove(db, key, stanza))?;
+    if removed < rows_max {
+        db.run("DELETE FROM archive_heads WHERE slot = ?1", (slot,))?;
+    }
+    Ok(removed)
+}
+
 /// Removes a row, and its stanza with the last row that points there.
 fn remove(db: &Db, key: i64, stanza: i64) -> Result<(), StoreError> {
     db.run("DELETE FROM archive WHERE key = ?1", (key,))?;
@@ -308,25 +320,4 @@ fn remove(db: &Db, key: i64, stanza: i64) -> Result<(), StoreError> {
         db.run("UPDATE stanzas SET refs = refs - 1 WHERE number = ?1", (stanza,))?;
     }
     Ok(())
-}
-
-impl SqliteBackend {
-    /// Removes rows of one forgotten account, and its tombstone with the last of them.
-    pub(super) fn purge_rows(&mut self, rows_max: usize) -> Result<Purge, StoreError> {
-        self.write_rows()?;
-        let db = self.db()?;
-        let Some(slot) = db.first("SELECT slot FROM tombstones LIMIT 1", (), |row| row.get::<_, i64>(0))? else {
-            return Ok(Purge::Finished);
-        };
-        let sql = "SELECT key, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 LIMIT ?3";
-        let range = (key(slot, 0), key(slot, ID_MAX), rows_max as i64);
-        let rows = db.all(sql, range, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let emptied = rows.len() < rows_max;
-        rows.into_iter().try_for_each(|(key, stanza)| remove(db, key, stanza))?;
-        if emptied {
-            db.run("DELETE FROM archive_heads WHERE slot = ?1", (slot,))?;
-            db.run("DELETE FROM tombstones WHERE slot = ?1", (slot,))?;
-        }
-        Ok(Purge::More)
-    }
 }

@@ -4,8 +4,12 @@
 mod accounts;
 mod archive;
 mod db;
+mod documents;
+mod hosts;
 mod meta;
+mod purge;
 mod readers;
+mod rosters;
 mod schema;
 
 use std::fs::{File, OpenOptions, TryLockError};

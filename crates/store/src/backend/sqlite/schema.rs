@@ -7,7 +7,7 @@ use super::db::Db;
 use crate::StoreError;
 
 /// All versions, oldest first. A released one is never edited.
-const VERSIONS: [&str; 1] = [include_str!("schema/001.sql")];
+const VERSIONS: [&str; 2] = [include_str!("schema/001.sql"), include_str!("schema/002.sql")];
 
 /// Marks a database file as one of ours ("Metr").
 const APPLICATION_ID: i64 = 0x4d65_7472;

@@ -1,0 +1,25 @@
+//! Rosters (RFC 6121 section 2): the contacts of each account and the version of the whole.
+//! Whoever changes a roster holds its owner's lock, so what is read under the lock is what is changed.
+
+use metronome_model::{AccountId, Contact, RosterVersion};
+
+use crate::{Reading, StoreError};
+
+/// Reads rosters. An owner that does not exist has an empty one.
+pub trait Rosters: Send + Sync {
+    /// The whole roster in the order of the contacts' addresses, with its version, as one committed state.
+    fn roster(&self, owner: AccountId) -> Reading<(RosterVersion, Vec<Contact>)>;
+
+    /// The version of a roster.
+    fn roster_version(&self, owner: AccountId) -> Reading<RosterVersion>;
+
+    /// One contact, by its address.
+    fn contact(&self, owner: AccountId, jid: &str) -> Reading<Option<Contact>>;
+}
+
+/// Changes rosters, inside the writer's open transaction and after its checks.
+pub trait RosterWrites {
+    /// Sets a row and the roster's version to the row's. A contact that is nothing ([`Contact::is_nothing`]) has its row removed
+    /// instead, which [`RosterVersion::removed`] notes.
+    fn set_contact(&mut self, owner: AccountId, contact: &Contact) -> Result<(), StoreError>;
+}
