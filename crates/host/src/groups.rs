@@ -86,7 +86,8 @@ pub struct GroupContact {
 pub fn load(values: &Values) -> Result<Groups, Unfit> {
     let mut groups = Groups::default();
     if let Some(path) = values.path(&FILE) {
-        let unfit = |what: String| Unfit { setting: &FILE, message: format!("{}: {what}", path.display()), hint: FILE_HINT };
+        let unfit =
+            |what: String| Unfit { setting: &FILE, message: format!("{}: {what}", path.display()), hint: FILE_HINT };
         let text = read_file(path).map_err(unfit)?;
         groups.add_text(&text).map_err(unfit)?;
     }
@@ -309,10 +310,14 @@ mod tests {
 
     #[test]
     fn members_of_a_group_see_each_other_and_nobody_sees_himself() {
-        let alice = ["bob@localhost - Team both", "carol@localhost Help! Help desk to", "dave@localhost - Help desk to"];
+        let alice =
+            ["bob@localhost - Team both", "carol@localhost Help! Help desk to", "dave@localhost - Help desk to"];
         assert_eq!(of(&groups(), "alice@localhost"), alice);
-        let bob =
-            ["alice@localhost Alice Team both", "carol@localhost Help! Chess+Help desk both", "dave@localhost - Help desk to"];
+        let bob = [
+            "alice@localhost Alice Team both",
+            "carol@localhost Help! Chess+Help desk both",
+            "dave@localhost - Help desk to",
+        ];
         assert_eq!(of(&groups(), "bob@localhost"), bob);
     }
 

@@ -26,10 +26,7 @@ impl Caps {
 
     /// The element.
     pub fn tree(&self) -> Tree {
-        Tree::new(ns::CAPS, "c")
-            .attr_opt("hash", self.hash.as_ref())
-            .attr("node", &self.node)
-            .attr("ver", &self.ver)
+        Tree::new(ns::CAPS, "c").attr_opt("hash", self.hash.as_ref()).attr("node", &self.node).attr("ver", &self.ver)
     }
 
     /// The node under which service discovery tells what is behind the name (section 6.2).

@@ -362,7 +362,10 @@ mod tests {
             .field(Field::new("public", FieldKind::Boolean).value("1"))
             .field(Field::new("lists", FieldKind::ListMulti).option("One", "1").option("Two", "2").values(["1", "2"]));
         let written = String::from_utf8(form.tree().to_vec(ns::CLIENT)).unwrap();
-        assert!(written.contains("<field var='username' type='text-single' label='Name'><required/></field>"), "{written}");
+        assert!(
+            written.contains("<field var='username' type='text-single' label='Name'><required/></field>"),
+            "{written}"
+        );
         assert!(written.contains("<option label='Two'><value>2</value></option>"), "{written}");
         assert_eq!(read(&written), Ok(form));
     }
@@ -388,7 +391,10 @@ mod tests {
              <field var='b'><value>3</value></field><field var='c'><value/></field></x>",
         )
         .unwrap();
-        assert_eq!((form.value("a"), form.value("b"), form.value("c"), form.value("d")), (None, Some("1"), Some(""), None));
+        assert_eq!(
+            (form.value("a"), form.value("b"), form.value("c"), form.value("d")),
+            (None, Some("1"), Some(""), None)
+        );
     }
 
     #[test]

@@ -48,9 +48,13 @@ mod tests {
         }
         assert_eq!(judge(""), Ok(None));
         assert_eq!(judge("only text"), Ok(None));
-        for bad in
-            ["<a/>", "<a xmlns='jabber:client'/>", "<a xmlns=''/>", "<a xmlns='urn:a'/><b xmlns='urn:a'/>", "<a/><b xmlns='b'/>"]
-        {
+        for bad in [
+            "<a/>",
+            "<a xmlns='jabber:client'/>",
+            "<a xmlns=''/>",
+            "<a xmlns='urn:a'/><b xmlns='urn:a'/>",
+            "<a/><b xmlns='b'/>",
+        ] {
             assert!(judge(bad).is_err(), "{bad}");
         }
     }

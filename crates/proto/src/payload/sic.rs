@@ -30,7 +30,9 @@ mod tests {
 
     #[test]
     fn addresses_of_both_families_are_told() {
-        for (ip, told) in [("192.168.4.1", "192.168.4.1"), ("2001:db8::9:1", "2001:db8::9:1"), ("::ffff:192.0.2.1", "192.0.2.1")] {
+        for (ip, told) in
+            [("192.168.4.1", "192.168.4.1"), ("2001:db8::9:1", "2001:db8::9:1"), ("::ffff:192.0.2.1", "192.0.2.1")]
+        {
             let content = Content::from_tree(&result(ip.parse().unwrap(), Some(12345)));
             let expected = format!("<address xmlns='urn:xmpp:sic:1'><ip>{told}</ip><port>12345</port></address>");
             assert_eq!(content.bytes(), expected.as_bytes());
