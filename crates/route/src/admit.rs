@@ -3,21 +3,37 @@
 
 use std::sync::Arc;
 
-use metronome_host::envelope::Envelope;
+use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_proto::stanza::Kind;
+use metronome_proto::stanza::error::{Condition, StanzaError};
 
 use crate::{finish, iq, message, presence};
 
 /// Admits a stanza of one of our clients.
 pub(crate) async fn from_client(server: Arc<Server>, mut env: Box<Envelope>) -> Box<Envelope> {
-    let verdict = match env.stanza.kind {
-        Kind::Message(_) => message::admit(&server, &mut env).await,
-        Kind::Presence(_) => presence::admit(&server, &mut env),
-        Kind::Iq(_) => iq::admit(&server, &mut env).await,
+    let verdict = match (refuse_locked(&server, &mut env), env.stanza.kind) {
+        (Err(refuse), _) => Err(refuse),
+        (Ok(()), Kind::Message(_)) => message::admit(&server, &mut env).await,
+        (Ok(()), Kind::Presence(_)) => presence::admit(&server, &mut env).await,
+        (Ok(()), Kind::Iq(_)) => iq::admit(&server, &mut env).await,
     };
     if let Err(refuse) = verdict {
         finish::refuse(&server, &mut env, refuse);
     }
     env
+}
+
+/// A locked account speaks to its host and to itself only, until it is confirmed.
+fn refuse_locked(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+    if !env.sender.is_locked() {
+        return Ok(());
+    }
+    crate::destination::resolve(server, env);
+    match (env.destination, &env.stanza.to) {
+        (Destination::OwnAccount, _) => Ok(()),
+        (Destination::Host, Some(to)) if to.domain() == env.sender.jid.domain() => Ok(()),
+        _ => Err(StanzaError::new(Condition::Forbidden).with_text("this account waits for its confirmation").into()),
+    }
 }

@@ -1,10 +1,13 @@
 //! Deliver: the only file that runs effects and hands messages to sessions. It cannot fail as a whole.
 
-use metronome_host::effect::Effect;
+use std::sync::Arc;
+
+use metronome_features::roster;
+use metronome_host::effect::{Effect, Effects};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
-use metronome_host::session::Offered;
+use metronome_host::session::{Offered, Session};
 use metronome_model::{AccountId, Outcome};
 use metronome_proto::ns;
 use metronome_proto::payload::stanza_id;
@@ -22,10 +25,10 @@ pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
                 volatile_message(server, env, owner);
             }
         }
-        Kind::Presence(_) if env.destination == Destination::OwnAccount => presence::deliver(server, env),
-        _ => {}
+        Kind::Presence(_) => presence::deliver(server, env),
+        Kind::Iq(_) => relayed_iq(server, env),
     }
-    run_effects(env);
+    run_effects(server, std::mem::take(&mut env.effects), Some(&env.sender));
 }
 
 /// Delivers what the writer has answered for; runs in the owner's worker, in commit order.
@@ -37,7 +40,12 @@ pub(crate) fn committed(server: &Server, env: &mut Envelope, outcome: &Outcome) 
     {
         stored_message(server, env, owner, id);
     }
-    run_effects(env);
+    run_effects(server, std::mem::take(&mut env.effects), Some(&env.sender));
+}
+
+/// Lets the world see what a command has changed; runs in a worker once it is durable.
+pub(crate) fn changed(server: &Server, effects: Effects) {
+    run_effects(server, effects, None);
 }
 
 fn owner_of(env: &Envelope) -> Option<AccountId> {
@@ -48,11 +56,57 @@ fn owner_of(env: &Envelope) -> Option<AccountId> {
     }
 }
 
-fn run_effects(env: &mut Envelope) {
-    for effect in env.effects.drain(..) {
+fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>) {
+    for effect in effects {
         match effect {
-            Effect::Reply(answer) => env.sender.answer(Frame::whole(answer.to_vec())),
+            Effect::Reply(answer) => {
+                if let Some(sender) = sender {
+                    sender.answer(Frame::whole(answer.to_vec()));
+                }
+            }
+            Effect::Write(session, frame) => session.answer(frame),
+            Effect::Contact { owner, contact, push } => {
+                server.sessions.change_contacts(owner, |contacts| contacts.changed(&contact));
+                roster::push::tell(server, owner, &contact, push);
+            }
+            Effect::ToAvailable(account, stanza) => to_sessions(server, account, &stanza, Session::is_available),
+            Effect::ToInterested(account, stanza) => {
+                to_sessions(server, account, &stanza, |session| session.is_interested() || session.is_available());
+            }
+            Effect::Show { of, to } => presence::show(server, of, to),
+            Effect::Hide { of, to } => presence::hide(server, of, to),
+            Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
+            Effect::Lock(account, lock) => {
+                server.sessions.of(account).iter().for_each(|session| session.set_locked(lock));
+            }
+            Effect::Disconnect(account, condition, why) => {
+                server.sessions.of(account).iter().for_each(|session| session.close(condition, Some(why)));
+            }
         }
+    }
+}
+
+/// A stanza that is about the account and not about one of its sessions.
+fn to_sessions(server: &Server, account: AccountId, stanza: &Stanza, is_for: impl Fn(&Session) -> bool) {
+    let frame = Frame::whole(stanza.to_vec());
+    for session in server.sessions.of(account).iter().filter(|session| is_for(session)) {
+        if session.offer_volatile(frame.clone()) != Offered::Queued {
+            server.counters.dropped.add();
+        }
+    }
+}
+
+/// A request or an answer for another client: RFC 6121 section 8.5.3. Requests that nobody takes come back.
+fn relayed_iq(server: &Server, env: &mut Envelope) {
+    let Some(to) = env.stanza.to.as_ref().filter(|to| to.is_full()) else { return };
+    if !matches!(env.destination, Destination::OwnAccount | Destination::Account(_)) {
+        return;
+    }
+    let offered = server.sessions.at(to).map(|session| session.offer_volatile(Frame::whole(env.stanza.to_vec())));
+    match offered {
+        Some(Offered::Queued) => server.counters.iqs_relayed.add(),
+        Some(Offered::Full) => finish::refuse(server, env, Condition::ResourceConstraint.into()),
+        _ => finish::refuse(server, env, Condition::ServiceUnavailable.into()),
     }
 }
 

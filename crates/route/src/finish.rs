@@ -11,6 +11,7 @@ use metronome_proto::stanza::error::{Condition, ErrorType, StanzaError};
 pub(crate) fn refuse(server: &Server, env: &mut Envelope, refuse: Refuse) {
     env.record.ops.clear();
     env.effects.clear();
+    env.locked = None;
     env.received_row = None;
     env.destination = Destination::Nobody;
     match refuse {

@@ -248,7 +248,8 @@ impl Entry {
 
 /// Whether nobody but its sender hears of this stanza: a request that the server answers, or a refused one.
 fn is_for_sender_only(env: &Envelope) -> bool {
-    matches!(env.stanza.kind, Kind::Iq(_)) || env.destination == Destination::Nobody
+    let to_client = env.stanza.to.as_ref().is_some_and(|to| to.is_full()) && env.destination != Destination::Host;
+    env.destination == Destination::Nobody || (matches!(env.stanza.kind, Kind::Iq(_)) && !to_client)
 }
 
 /// Hands a record to the writer, whose queue keeps the order from here on.

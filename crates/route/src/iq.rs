@@ -1,5 +1,6 @@
 //! Requests and their answers: RFC 6120 section 8.2.3, RFC 6121 section 8.
-//! A request is answered by the feature that registered it; everything else gets `service-unavailable`, in its order.
+//! A request to an account or a host is answered by the feature that registered it, one to a full address by the client that has it;
+//! everything else gets `service-unavailable`, in its order.
 
 use std::sync::Arc;
 
@@ -9,18 +10,26 @@ use metronome_host::feature::At;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
-use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_model::AccountId;
+use metronome_proto::jid::Jid;
+use metronome_proto::ns;
+use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::stanza::{Kind, Stanza};
+use metronome_proto::xml::Child;
 
-/// Takes the answers of a client to requests of the server; true if the stanza was an answer.
+/// Takes the answers of a client to requests of the server; true if the stanza was one, or was addressed to nobody else.
 ///
 /// Answers that nobody asked for vanish: an answer is never answered (RFC 6120 section 8.2.3).
-pub(crate) fn is_answer(server: &Server, session: &Session, stanza: &Stanza) -> bool {
-    if !matches!(stanza.kind, Kind::Iq(IqType::Result | IqType::Error)) {
+pub(crate) fn is_answer_for_us(server: &Server, session: &Session, stanza: &Stanza) -> bool {
+    if !is_answer(stanza) {
         return false;
     }
-    let for_us = stanza.to.as_ref().is_none_or(|to| to.is_domain() || to.as_str() == session.jid.bare_str());
+    let to = stanza.to.as_ref();
+    if to.is_some_and(Jid::is_full) {
+        return false;
+    }
+    let for_us = to.is_none_or(|to| to.is_domain() || to.as_str() == session.jid.bare_str());
     let ping = stanza.id.as_deref().filter(|_| for_us).and_then(ping::number_of);
     if let Some(proved) = ping.and_then(|number| session.pong(number)) {
         server.note_seen(session.account, proved);
@@ -28,18 +37,41 @@ pub(crate) fn is_answer(server: &Server, session: &Session, stanza: &Stanza) -> 
     true
 }
 
-/// Admits a request: its handler fills the record and the effects.
+fn is_answer(stanza: &Stanza) -> bool {
+    matches!(stanza.kind, Kind::Iq(IqType::Result | IqType::Error))
+}
+
+/// Admits a request: its handler fills the record and the effects. What is for another client is relayed at delivery.
 pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     crate::destination::resolve(server, env);
     let Kind::Iq(kind) = env.stanza.kind else { return Err(Refuse::Drop("not a request")) };
+    let to_client = env.stanza.to.as_ref().is_some_and(|to| to.is_full());
     let at = match env.destination {
+        Destination::OwnAccount | Destination::Account(_) if to_client => return Ok(()),
         Destination::Host => At::Host,
-        Destination::OwnAccount if env.stanza.to.as_ref().is_none_or(|to| to.is_bare()) => At::OwnAccount,
-        Destination::Remote => return Err(StanzaError::new(Condition::RemoteServerNotFound).into()),
-        _ => return Err(StanzaError::new(Condition::ServiceUnavailable).into()),
+        Destination::OwnAccount => At::OwnAccount,
+        Destination::Account(_) => At::Account,
+        Destination::Remote => return Err(Condition::RemoteServerNotFound.into()),
+        Destination::Nobody => return Err(Condition::ServiceUnavailable.into()),
     };
-    let payload = env.stanza.content.iter().next();
-    let handler = payload.and_then(|payload| server.registry.iq(at, kind, payload.ns(), payload.name()));
-    let handler = handler.ok_or_else(|| StanzaError::new(Condition::ServiceUnavailable))?;
+    let payload = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
+    if at == At::Account {
+        refuse_others_roster(&payload)?;
+        env.destination = Destination::Account(Some(account(server, env).await?));
+    }
+    let handler = server.registry.iq(at, kind, payload.ns(), payload.name()).ok_or(Condition::ServiceUnavailable)?;
     (handler.handle)(server, env).await
+}
+
+/// RFC 6121 section 2.1.5: a roster is its owner's, whether the account exists or not.
+fn refuse_others_roster(payload: &Child<'_>) -> Result<(), Refuse> {
+    if payload.ns() == ns::ROSTER { Err(Condition::Forbidden.into()) } else { Ok(()) }
+}
+
+/// The account that a request is for. Absent, disabled and locked ones look alike.
+async fn account(server: &Server, env: &Envelope) -> Result<AccountId, Refuse> {
+    let to = env.stanza.to.as_ref().ok_or(Condition::ServiceUnavailable)?;
+    let facts = server.facts.of(&*server.store, to).await?;
+    let facts = facts.filter(|facts| facts.is_active()).ok_or(Condition::ServiceUnavailable)?;
+    Ok(facts.account.id)
 }

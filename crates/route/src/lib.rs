@@ -35,7 +35,7 @@ pub(crate) use metronome_host::sync;
 pub fn from_client(server: &Arc<Server>, session: &Arc<Session>, read: Received, list: &mut InFlight) {
     server.counters.stanzas_in.add();
     let stanza = read.stamp(session.jid.clone());
-    if matches!(stanza.kind, Kind::Iq(_)) && iq::is_answer(server, session, &stanza) {
+    if matches!(stanza.kind, Kind::Iq(_)) && iq::is_answer_for_us(server, session, &stanza) {
         return;
     }
     // The rules of this moment: a reload counts from the next stanza on, and never midway through one.

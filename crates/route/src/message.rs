@@ -38,10 +38,7 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ke
     let unavailable = || Refuse::from(StanzaError::new(Condition::ServiceUnavailable));
     let to = to.ok_or_else(unavailable)?;
     let host = server.hosts.load().get(to.domain()).cloned().ok_or_else(unavailable)?;
-    let facts = server.facts.of(&*server.store, to).await.map_err(|error| {
-        tracing::error!(%error, "an account could not be read");
-        StanzaError::new(Condition::InternalServerError)
-    })?;
+    let facts = server.facts.of(&*server.store, to).await?;
     let facts = facts.filter(|facts| facts.is_active()).ok_or_else(unavailable)?;
     env.destination = Destination::Account(Some(facts.account.id));
     let keeps = if facts.kind == AccountKind::Guest { Keeps::Nothing } else { host.keeps };

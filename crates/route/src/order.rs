@@ -24,7 +24,8 @@ pub(crate) fn of(server: &Server, stanza: &Stanza) -> Order {
         Kind::Presence(_) if stanza.to.is_none() => Order::All,
         Kind::Iq(kind) => {
             let at = if stanza.to.as_ref().is_some_and(|to| to.is_domain()) { At::Host } else { At::OwnAccount };
-            let own = address == stanza.from.bare_str() || at == At::Host;
+            let to_client = stanza.to.as_ref().is_some_and(|to| to.is_full());
+            let own = (address == stanza.from.bare_str() && !to_client) || at == At::Host;
             let payload = stanza.content.iter().next();
             let handler =
                 payload.filter(|_| own).and_then(|payload| server.registry.iq(at, kind, payload.ns(), payload.name()));
@@ -118,6 +119,7 @@ mod tests {
             since_ms: 0,
             heard_ms: 0,
             address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+            port: 5,
             mechanism: "PLAIN",
         };
         let host = server.hosts.load().first().clone();

@@ -1,65 +1,109 @@
-//! Presence of a session to the account's other sessions (RFC 6121 section 4, as far as messages need it), and `gone`,
-//! the only teardown of a session.
+//! Presence: RFC 6121 sections 3 and 4. Decides what a presence does, and is the only teardown of a session (`gone`).
+//! Presence never waits for a commit unless it changes a subscription, and contacts who are not there cost nothing.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+mod broadcast;
+mod directed;
+mod probe;
+mod show;
+mod subscription;
 
+use std::sync::Arc;
+
+use metronome_features::last_activity;
+use metronome_features::roster::load;
+use metronome_host::announcement::Announcement;
+use metronome_host::effect::Effect;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::outbox::Frame;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
-use metronome_host::session::{Presence, Session};
+use metronome_host::session::Session;
 use metronome_proto::ns;
-use metronome_proto::stanza::error::{Condition, StanzaError};
-use metronome_proto::stanza::presence::PresenceType;
+use metronome_proto::stanza::error::Condition;
+use metronome_proto::stanza::presence::{PresenceType, priority};
 use metronome_proto::stanza::{Kind, Stanza};
+use metronome_proto::subscription::Verb;
+
+pub(crate) use show::{hide, show};
 
 use crate::timers;
 
-/// Decides a presence of one of our clients. Only its own availability is known here yet.
-pub(crate) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+/// Decides a presence of one of our clients.
+pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     crate::destination::resolve(server, env);
-    match env.stanza.kind {
-        _ if env.stanza.to.is_some() => Err(Refuse::Drop("there are no contacts to send presence to")),
-        Kind::Presence(PresenceType::Available) => priority_of(&env.stanza).map(drop),
-        Kind::Presence(PresenceType::Unavailable) => Ok(()),
-        _ => Err(StanzaError::new(Condition::BadRequest).into()),
+    let Kind::Presence(kind) = env.stanza.kind else { return Err(Refuse::Drop("not a presence")) };
+    match (Verb::of(kind), kind) {
+        (Some(verb), _) => subscription::admit(server, env, verb).await,
+        (None, PresenceType::Available) if env.stanza.to.is_none() => admit_available(server, env).await,
+        (None, PresenceType::Unavailable) if env.stanza.to.is_none() => Ok(()),
+        (None, PresenceType::Available | PresenceType::Unavailable) => directed::admit(server, env),
+        (None, PresenceType::Probe) => probe::admit(server, env).await,
+        // An error goes to the resource whose presence caused it; it changes nothing here.
+        (None, _) => directed::admit_error(env),
     }
 }
 
-/// Runs an admitted presence: the session's own state first, then the account's other sessions.
+/// The session's own presence. With the first one its contacts must be known, and it is told who waits for an answer.
+async fn admit_available(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
+    priority(&env.stanza.content).ok_or(Condition::BadRequest)?;
+    let session = env.sender.clone();
+    let contacts = load::contacts(server, &env.host, session.account, &session.jid).await?;
+    if session.is_available() || !contacts.has_requests() {
+        return Ok(());
+    }
+    for request in load::requests(server, session.account).await? {
+        env.effects.push(Effect::Write(session.clone(), Frame::whole(request.to_vec())));
+    }
+    Ok(())
+}
+
+/// Runs an admitted presence; in the session's own task.
 pub(crate) fn deliver(server: &Server, env: &Envelope) {
-    debug_assert_eq!(env.destination, Destination::OwnAccount);
-    let session = &env.sender;
-    // Its unavailable presence has been shown, or will be: nothing may come behind it.
-    if session.is_closing() {
+    let Kind::Presence(kind) = env.stanza.kind else { return };
+    // The unavailable presence of a session that is being closed has been shown, or will be: nothing may come behind it.
+    if env.sender.is_closing() || env.destination == Destination::Nobody || Verb::of(kind).is_some() {
         return;
     }
-    let frame = to_own_sessions(&env.stanza, session);
-    match (env.stanza.kind, priority_of(&env.stanza)) {
-        (Kind::Presence(PresenceType::Available), Ok(priority)) => {
-            let earlier = session.set_presence(Some(Presence { priority, frame: frame.clone() }));
-            if earlier.is_none() {
-                show_others(server, session);
-            }
-            show_to_all(server, session, &frame);
-        }
-        _ => {
-            if session.set_presence(None).is_some() {
-                show_to_all(server, session, &frame);
-            }
-        }
+    match kind {
+        PresenceType::Available if env.stanza.to.is_none() => broadcast::available(server, env),
+        PresenceType::Unavailable if env.stanza.to.is_none() => leave(server, &env.sender, Some(&env.stanza)),
+        PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => directed::deliver(server, env),
+        _ => {}
     }
 }
 
 /// Ends a session, whatever ended its stream: close, time-out, conflict, an administrator, a panic. Saying it twice does no harm.
 pub fn gone(server: &Server, session: &Session) {
+    // What is known of its contacts may leave the table with it.
+    let contacts = server.sessions.contacts(session.account);
     server.sessions.remove(session);
     if session.is_guest() {
         server.facts.guest_left(&session.jid);
     }
     if session.end().is_some() {
-        let unavailable = Stanza::new(Kind::Presence(PresenceType::Unavailable), session.jid.clone());
-        show_to_all(server, session, &Frame::whole(unavailable.with_to(session.jid.bare()).to_vec()));
+        let unavailable = Announcement::unavailable(&session.jid);
+        broadcast::unavailable(server, session, contacts.as_deref(), &unavailable);
+        left(server, session, None);
+    }
+    directed::taken_back(server, session);
+}
+
+/// The session is not available any more, but goes on (section 4.5).
+fn leave(server: &Server, session: &Session, said: Option<&Stanza>) {
+    let announcement = said.map_or_else(|| Announcement::unavailable(&session.jid), Announcement::new);
+    if session.set_presence(None).is_some() {
+        let contacts = server.sessions.contacts(session.account);
+        broadcast::unavailable(server, session, contacts.as_deref(), &announcement);
+        left(server, session, said);
+    }
+    directed::taken_back(server, session);
+}
+
+/// Notes when an account was last there, and what it said (XEP-0012), once none of its sessions is available.
+fn left(server: &Server, session: &Session, said: Option<&Stanza>) {
+    if server.sessions.of(session.account).iter().all(|other| !other.is_available()) {
+        let status = said.and_then(|stanza| Some(stanza.child(ns::CLIENT, "status")?.text().into_owned()));
+        last_activity::note(server, session.account, status.as_deref().unwrap_or_default());
     }
 }
 
@@ -69,47 +113,4 @@ pub fn gone(server: &Server, session: &Session) {
 pub fn closed_in_order(server: &Server, session: &Session) {
     server.note_seen(session.account, session.proved_by_close());
     timers::flush_seen(server);
-}
-
-/// The `priority` of a presence (RFC 6121 section 4.7.2.3): -128 to 127, 0 if it is not there.
-fn priority_of(stanza: &Stanza) -> Result<i8, Refuse> {
-    match stanza.child(ns::CLIENT, "priority") {
-        None => Ok(0),
-        Some(priority) => priority.text().trim().parse().map_err(|_| StanzaError::new(Condition::BadRequest).into()),
-    }
-}
-
-fn to_own_sessions(stanza: &Stanza, session: &Session) -> Frame {
-    let mut stanza = stanza.clone();
-    stanza.to = Some(session.jid.bare());
-    // Kept for as long as the session is available, so without room to spare.
-    Frame { head: stanza.to_vec().into_boxed_slice().into(), body: Default::default() }
-}
-
-/// Everyone's own presence to the session that has just become available (RFC 6121 section 4.3).
-fn show_others(server: &Server, session: &Session) {
-    for other in server.sessions.of(session.account) {
-        if other.serial != session.serial
-            && let Some(presence) = other.presence()
-        {
-            show(server, session, presence.frame, &other);
-        }
-    }
-}
-
-/// A session's presence to all available sessions of the account, itself included (RFC 6121 section 4.2.2).
-fn show_to_all(server: &Server, of: &Session, frame: &Frame) {
-    for session in server.sessions.of(of.account) {
-        if session.priority().is_some() {
-            show(server, &session, frame.clone(), of);
-        }
-    }
-}
-
-fn show(server: &Server, to: &Session, frame: Frame, of: &Session) {
-    let mut hasher = DefaultHasher::new();
-    of.jid.as_str().hash(&mut hasher);
-    if !to.show(frame, hasher.finish()) {
-        server.counters.dropped.add();
-    }
 }

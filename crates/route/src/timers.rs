@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metronome_features::ping;
+use metronome_features::{last_activity, ping};
 use metronome_host::options::{Kind, Setting};
 use metronome_host::server::{Load, Proved, Server};
 use metronome_host::session::Session;
@@ -54,6 +54,7 @@ pub fn tick(server: &Server) {
         }
     }
     flush_seen(server);
+    last_activity::flush(server);
 }
 
 fn visit(session: &Session, now_ms: u64, idle_ms: u64, answer_ms: u64) {

@@ -4,10 +4,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use metronome_host::effect::Effects;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::server::{Load, Server};
 use metronome_model::{AccountId, Outcome};
 use metronome_store::{Committed, Permit};
+use tokio::sync::oneshot;
 
 use crate::deliver;
 use crate::queue::Queue;
@@ -23,9 +25,15 @@ pub struct Workers {
 
 /// One record to deliver. Dropping it returns its permit and settles its stanza.
 struct Work {
-    env: Box<Envelope>,
+    load: What,
     outcome: Outcome,
     _permit: Permit,
+}
+
+/// What is delivered.
+enum What {
+    Stanza(Box<Envelope>),
+    Command(Effects, oneshot::Sender<Outcome>),
 }
 
 impl Workers {
@@ -46,10 +54,14 @@ impl Workers {
             match load {
                 Load::Stanza(env) => {
                     let worker = owner_of(&env).as_bytes()[14] as usize % shares.len();
-                    shares[worker].push(Work { env, outcome, _permit: permit });
+                    shares[worker].push(Work { load: What::Stanza(env), outcome, _permit: permit });
                 }
                 // Whoever asked may have given up; the change is made all the same.
-                Load::Asked(sender) => drop(sender.send(outcome)),
+                Load::Asked(effects, sender) if effects.is_empty() => drop(sender.send(outcome)),
+                // What it changes is under its owners' locks, so any worker will do.
+                Load::Asked(effects, sender) => {
+                    shares[0].push(Work { load: What::Command(effects, sender), outcome, _permit: permit });
+                }
                 Load::Quiet => {}
             }
         }
@@ -81,10 +93,21 @@ fn owner_of(env: &Envelope) -> AccountId {
 
 /// Runs one record. A panic ends this delivery only: the row is still in the store.
 fn run(server: &Server, work: Work) {
-    let mut work = work;
-    let ran = catch_unwind(AssertUnwindSafe(|| deliver::committed(server, &mut work.env, &work.outcome)));
-    if ran.is_err() {
-        server.counters.panics.add();
-        tracing::error!(jid = work.env.sender.jid.as_str(), "a delivery panicked; the message is stored");
+    let Work { load, outcome, _permit } = work;
+    match load {
+        What::Stanza(mut env) => {
+            if catch_unwind(AssertUnwindSafe(|| deliver::committed(server, &mut env, &outcome))).is_err() {
+                server.counters.panics.add();
+                tracing::error!(jid = env.sender.jid.as_str(), "a delivery panicked; the message is stored");
+            }
+        }
+        What::Command(effects, sender) => {
+            let run = || if outcome.is_done() { deliver::changed(server, effects) };
+            if catch_unwind(AssertUnwindSafe(run)).is_err() {
+                server.counters.panics.add();
+                tracing::error!("what a command has changed is stored, but not everybody was told");
+            }
+            drop(sender.send(outcome));
+        }
     }
 }

@@ -116,6 +116,7 @@ impl World {
             since_ms: self.server.clock.unix_ms(),
             heard_ms: self.server.clock.steady_ms(),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 5,
             mechanism: "PLAIN",
         };
         let session = self.server.sessions.bind(bound, host.bind, String::new).unwrap().session;

@@ -1,0 +1,181 @@
+//! RFC 6121 section 2: the roster, with versions (section 2.6, once XEP-0237). What clients ask and change; subscriptions change it
+//! through [`exchange`]. Stores the contacts; keeps in memory what presence needs of them while the account is online.
+
+pub mod exchange;
+pub mod load;
+pub mod push;
+mod view;
+
+use std::sync::Arc;
+
+use metronome_host::contacts::{Contacts, Fixed};
+use metronome_host::effect::Effect;
+use metronome_host::envelope::Envelope;
+use metronome_host::feature::{Asks, At, Feature, IqHandler, StreamFeature, StreamState, Xep};
+use metronome_host::options::{Kind, Setting};
+use metronome_host::refuse::Refuse;
+use metronome_host::server::Server;
+use metronome_model::{Contact, Listed, RosterVersion};
+use metronome_proto::jid::Jid;
+use metronome_proto::ns;
+use metronome_proto::payload::roster::{self, Change};
+use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_proto::stanza::iq::IqType;
+use metronome_proto::stanza::{Kind as StanzaKind, Stanza};
+use metronome_proto::subscription::{Subscription, Verb};
+use metronome_proto::xml::{Content, Tree};
+
+use exchange::{Exchange, Side, other};
+pub use load::may_see;
+
+/// How many contacts an account may have.
+pub const CONTACTS: Setting = Setting::new(
+    "limits.roster",
+    Kind::Count { min: 1, max: 100_000 },
+    "2000",
+    "Most contacts of one account, those included that have only asked to be one.",
+)
+.per_host();
+
+/// See the module.
+pub static FEATURE: Feature = Feature {
+    name: "roster",
+    xeps: &[Xep::new(237, "1.3", "Roster Versioning")],
+    disco: &[ns::ROSTER],
+    stream: &[
+        StreamFeature { when: StreamState::Authenticated, announce: |_, _| Some(Tree::new(ns::ROSTER_VERSIONS, "ver")) },
+        StreamFeature { when: StreamState::Authenticated, announce: |_, _| Some(Tree::new(ns::PRE_APPROVAL, "sub")) },
+    ],
+    iq: &[
+        IqHandler {
+            kind: IqType::Get,
+            at: At::OwnAccount,
+            ns: ns::ROSTER,
+            name: "query",
+            asks: Asks::Read,
+            handle: |server, env| Box::pin(get(server, env)),
+        },
+        IqHandler {
+            kind: IqType::Set,
+            at: At::OwnAccount,
+            ns: ns::ROSTER,
+            name: "query",
+            asks: Asks::Change,
+            handle: |server, env| Box::pin(set(server, env)),
+        },
+    ],
+    settings: &[CONTACTS],
+    ..Feature::NONE
+};
+
+/// Answers with the roster, or with what has changed since the version that the client has (sections 2.1.4 and 2.6.3).
+async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
+    let session = env.sender.clone();
+    let wanted = env.stanza.content.iter().next().and_then(|query| roster::version(&query));
+    // From here on changes are pushed. They wait for the lock, so every push comes behind the result that it changes.
+    env.locked = Some(server.owners.lock(&[session.account]).await);
+    session.set_interested();
+    let known = server.sessions.contacts(session.account);
+    if let (Some(wanted), Some(contacts)) = (&wanted, &known)
+        && *wanted == view::version(session.account, contacts.version.current, contacts.groups)
+    {
+        env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
+        return Ok(());
+    }
+    let (contacts, rows) = load::read(server, &env.host, session.account, &session.jid).await?;
+    let groups = env.host.groups.contacts_of(session.jid.bare_str());
+    let since = wanted.as_deref().and_then(|wanted| view::since(wanted, session.account, contacts.groups));
+    match since.filter(|since| can_be_told(*since, contacts.version)) {
+        Some(since) => {
+            env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
+            let changed = rows.iter().filter(|row| row.version > since && row.listed == Listed::Yes);
+            let mut changed: Vec<&Contact> = changed.collect();
+            changed.sort_unstable_by_key(|row| row.version);
+            for row in changed {
+                let frame = push::item(&session, row, &groups, contacts.groups);
+                env.effects.push(Effect::Write(session.clone(), frame));
+            }
+        }
+        None => {
+            let version = view::version(session.account, contacts.version.current, contacts.groups);
+            let query = view::all(&rows, &groups).into_iter().fold(roster::query(&version), Tree::child);
+            env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(&query))));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the changes since a version can be told by the rows that are there: none was removed, and it is not from the future.
+fn can_be_told(since: u64, version: RosterVersion) -> bool {
+    since >= version.removed && since <= version.current
+}
+
+/// Changes one contact (sections 2.3 to 2.5).
+async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
+    let query = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
+    let change = Change::read(&query)?;
+    let (Change::Set { jid, .. } | Change::Remove { jid }) = &change;
+    if jid.bare_str() == env.sender.jid.bare_str() {
+        return Err(StanzaError::new(Condition::NotAllowed).with_text("you are not your own contact").into());
+    }
+    let contacts = load::contacts(server, &env.host, env.sender.account, &env.sender.jid).await?;
+    refuse_fixed(&contacts, jid)?;
+    match change {
+        Change::Set { jid, name, groups } => keep(server, env, &jid, name, groups).await?,
+        Change::Remove { jid } => remove(server, env, &jid).await?,
+    }
+    env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
+    Ok(())
+}
+
+/// What a shared group gives, only the operator takes away.
+pub fn refuse_fixed(contacts: &Contacts, jid: &Jid) -> Result<(), Refuse> {
+    match contacts.get(jid.as_str()) {
+        Some(known) if known.fixed == Fixed::ByGroup => {
+            Err(StanzaError::new(Condition::Forbidden).with_text("this contact comes from a shared group").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn keep(
+    server: &Arc<Server>,
+    env: &mut Envelope,
+    jid: &Jid,
+    name: Option<Box<str>>,
+    groups: Vec<Box<str>>,
+) -> Result<(), Refuse> {
+    let (account, me) = (env.sender.account, env.sender.jid.bare());
+    env.locked = Some(server.owners.lock(&[account]).await);
+    let mut side = Side::read(server, account, &me, jid).await?;
+    side.after = Contact { name, groups, listed: Listed::Yes, ..side.after };
+    side.refuse_too_many(server, &env.host).await?;
+    side.finish(&mut env.record, &mut env.effects);
+    Ok(())
+}
+
+/// Removes a contact, which ends the subscriptions in both directions (section 2.5.2).
+async fn remove(server: &Arc<Server>, env: &mut Envelope, jid: &Jid) -> Result<(), Refuse> {
+    let (account, me) = (env.sender.account, env.sender.jid.bare());
+    let other = other(server, jid).await?;
+    env.locked = Some(server.owners.lock(&other.accounts(account)).await);
+    let mut exchange = Exchange::read(server, account, &me, jid, other).await?;
+    if exchange.mine.before.listed == Listed::No {
+        return Err(Condition::ItemNotFound.into());
+    }
+    exchange.end(&me);
+    exchange.mine.after = Contact {
+        name: None,
+        groups: Vec::new(),
+        listed: Listed::No,
+        subscription: Subscription { approved: false, ..exchange.mine.after.subscription },
+        ..exchange.mine.after
+    };
+    exchange.finish(&mut env.record, &mut env.effects);
+    Ok(())
+}
+
+/// A stanza that manages a subscription, as the server itself makes it.
+pub(crate) fn stanza(verb: Verb, from: &Jid, to: &Jid) -> Stanza {
+    Stanza::new(StanzaKind::Presence(verb.presence()), from.bare()).with_to(to.bare())
+}

@@ -1,0 +1,248 @@
+//! Both sides of a subscription (RFC 6121 section 3): what a stanza does to the sender's row and to the recipient's, in one record,
+//! and who is told what and in which order. Called by `route::presence`, by the roster's own changes and by the removal of accounts.
+//! The caller holds the locks of both accounts.
+
+use std::sync::Arc;
+
+use metronome_host::effect::{Effect, Effects, Push};
+use metronome_host::hosts::Host;
+use metronome_host::refuse::Refuse;
+use metronome_host::server::Server;
+use metronome_model::{AccountId, Contact, Listed, Op, Record};
+use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Stanza;
+use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_proto::subscription::{Subscription, Verb};
+use smallvec::{SmallVec, smallvec};
+
+use super::{CONTACTS, stanza};
+
+/// Where the other side of a subscription is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Other {
+    /// It is an account of ours.
+    Account(AccountId),
+    /// It would be an account of ours, but there is none with this name.
+    Absent,
+    /// It is a domain that we serve.
+    Host,
+    /// It is with another server.
+    Remote,
+}
+
+impl Other {
+    /// The accounts whose rows an exchange with it changes.
+    pub fn accounts(self, mine: AccountId) -> SmallVec<[AccountId; 2]> {
+        match self {
+            Other::Account(theirs) => smallvec![mine, theirs],
+            Other::Absent | Other::Host | Other::Remote => smallvec![mine],
+        }
+    }
+}
+
+/// Looks up where the other side is kept.
+pub async fn other(server: &Server, jid: &Jid) -> Result<Other, Refuse> {
+    if server.hosts.load().get(jid.domain()).is_none() {
+        return Ok(Other::Remote);
+    }
+    if jid.local().is_none() {
+        return Ok(Other::Host);
+    }
+    let facts = server.facts.of(&*server.store, jid).await?;
+    Ok(facts.map_or(Other::Absent, |facts| Other::Account(facts.account.id)))
+}
+
+/// One account's row about the other, as it was and as it will be.
+#[derive(Debug)]
+pub struct Side {
+    /// Whose row.
+    pub owner: AccountId,
+    /// The owner's bare address.
+    pub jid: Jid,
+    /// The row as it is stored.
+    pub before: Contact,
+    /// The row as it will be.
+    pub after: Contact,
+    /// The roster's version with this change.
+    version: u64,
+}
+
+impl Side {
+    /// Reads the row of `owner` about `contact`.
+    pub async fn read(server: &Server, owner: AccountId, jid: &Jid, contact: &Jid) -> Result<Side, Refuse> {
+        let stored = server.store.contact(owner, contact.as_str()).await?;
+        let version = match server.sessions.contacts(owner) {
+            Some(contacts) => contacts.version,
+            None => server.store.roster_version(owner).await?,
+        };
+        let before = stored.unwrap_or_else(|| Contact::unknown(contact.clone()));
+        Ok(Side { owner, jid: jid.bare(), after: before.clone(), before, version: version.current + 1 })
+    }
+
+    /// A change that would add a contact to a full roster is refused.
+    pub async fn refuse_too_many(&self, server: &Server, host: &Host) -> Result<(), Refuse> {
+        if !self.after.is_nothing() && self.is_full(server, host).await? {
+            return Err(StanzaError::new(Condition::ResourceConstraint).with_text("the roster is full").into());
+        }
+        Ok(())
+    }
+
+    /// Whether the roster has no room for this contact, which is not in it yet.
+    pub async fn is_full(&self, server: &Server, host: &Host) -> Result<bool, Refuse> {
+        if !self.before.is_nothing() {
+            return Ok(false);
+        }
+        let count = match server.sessions.contacts(self.owner) {
+            Some(contacts) => contacts.len(),
+            None => server.store.roster(self.owner).await?.1.len(),
+        };
+        Ok(count as u64 >= host.values.count(&CONTACTS))
+    }
+
+    /// Puts the change into a record and tells the owner's clients of it, if there is one.
+    pub fn finish(self, record: &mut Record, effects: &mut Effects) {
+        let Side { owner, before, mut after, version, .. } = self;
+        if !after.subscription.pending_in {
+            after.request = None;
+        }
+        if after == before {
+            return;
+        }
+        after.version = version;
+        let push = push_of(&before, &after);
+        record.push(Op::SetContact { owner, contact: Box::new(after.clone()) });
+        effects.push(Effect::Contact { owner, contact: Arc::new(after), push });
+    }
+}
+
+/// Whether clients see the change; a request that waits for them is told by its own stanza.
+fn push_of(before: &Contact, after: &Contact) -> Push {
+    let seen = |contact: &Contact| Subscription { pending_in: false, ..contact.subscription };
+    match (before.listed, after.listed) {
+        (Listed::Yes, Listed::No) => Push::Removal,
+        (Listed::No, Listed::No) => Push::Nothing,
+        (Listed::No, Listed::Yes) => Push::Item,
+        (Listed::Yes, Listed::Yes) => {
+            let same = seen(before) == seen(after) && before.name == after.name && before.groups == after.groups;
+            if same { Push::Nothing } else { Push::Item }
+        }
+    }
+}
+
+/// Two sides, and what follows from the stanzas that go between them.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The side that sends.
+    pub mine: Side,
+    /// The side that receives, where that is an account of ours.
+    pub theirs: Option<Side>,
+    /// What happens before clients are told of the changed rows: section 3.1.6 wants the stanza to precede the push.
+    first: Effects,
+    /// What happens once the rows have changed.
+    last: Effects,
+}
+
+impl Exchange {
+    /// Reads both sides.
+    pub async fn read(
+        server: &Server,
+        account: AccountId,
+        me: &Jid,
+        contact: &Jid,
+        other: Other,
+    ) -> Result<Exchange, Refuse> {
+        let mine = Side::read(server, account, me, contact).await?;
+        let theirs = match other {
+            Other::Account(theirs) if theirs != account => Some(Side::read(server, theirs, &contact.bare(), &mine.jid).await?),
+            _ => None,
+        };
+        Ok(Exchange { mine, theirs, first: Effects::new(), last: Effects::new() })
+    }
+
+    /// My side sends a stanza, which has its bare address as `from` and theirs as `to`.
+    pub fn send(&mut self, verb: Verb, stanza: &Stanza) {
+        let before = self.mine.after.subscription;
+        let sent = before.send(verb);
+        self.mine.after.subscription = sent.after;
+        // A contact that its owner asks or allows something becomes an item of the roster (sections 3.1.2, 3.1.5 and 3.4.2).
+        if sent.after.pending_out || sent.after.to || sent.after.approved || (verb == Verb::Subscribed && sent.after.from) {
+            self.mine.after.listed = Listed::Yes;
+        }
+        let theirs = self.theirs.as_ref().map(|theirs| theirs.owner);
+        if let Some(theirs) = theirs.filter(|_| before.from && !sent.after.from) {
+            self.first.push(Effect::Hide { of: self.mine.owner, to: theirs });
+        }
+        if sent.routed {
+            self.receive(verb, stanza);
+        }
+        let seen = self.theirs.as_ref().is_some_and(|theirs| theirs.after.subscription.to);
+        if let Some(theirs) = theirs.filter(|_| !before.from && sent.after.from && seen) {
+            self.last.push(Effect::Show { of: self.mine.owner, to: theirs });
+        }
+    }
+
+    fn receive(&mut self, verb: Verb, sent: &Stanza) {
+        let Some(theirs) = &mut self.theirs else { return };
+        let before = theirs.after.subscription;
+        let received = before.receive(verb);
+        theirs.after.subscription = received.after;
+        if received.delivered {
+            if verb == Verb::Subscribe {
+                theirs.after.request = Some(Arc::new(sent.clone()));
+                self.first.push(Effect::ToAvailable(theirs.owner, sent.clone()));
+            } else {
+                self.first.push(Effect::ToInterested(theirs.owner, sent.clone()));
+            }
+        }
+        if before.from && !received.after.from {
+            self.last.push(Effect::Hide { of: theirs.owner, to: self.mine.owner });
+        }
+        if let Some(answer) = received.answer {
+            self.answered(answer);
+        }
+    }
+
+    /// Their side answers in its owner's name: it had allowed this before.
+    fn answered(&mut self, verb: Verb) {
+        let Some(theirs) = &mut self.theirs else { return };
+        if theirs.after.subscription.from {
+            theirs.after.listed = Listed::Yes;
+        }
+        let answered = self.mine.after.subscription.receive(verb);
+        self.mine.after.subscription = answered.after;
+        if answered.delivered {
+            self.first.push(Effect::ToInterested(self.mine.owner, stanza(verb, &theirs.jid, &self.mine.jid)));
+            self.last.push(Effect::Show { of: theirs.owner, to: self.mine.owner });
+        }
+    }
+
+    /// My side ends what there is in both directions.
+    pub fn end(&mut self, me: &Jid) {
+        let to = self.mine.after.jid.clone();
+        let Subscription { to: sees, pending_out, from, pending_in, .. } = self.mine.after.subscription;
+        if sees || pending_out {
+            self.send(Verb::Unsubscribe, &stanza(Verb::Unsubscribe, me, &to));
+        }
+        if from || pending_in {
+            self.send(Verb::Unsubscribed, &stanza(Verb::Unsubscribed, me, &to));
+        }
+    }
+
+    /// Puts both changes into a record, and what follows into its effects.
+    pub fn finish(mut self, record: &mut Record, effects: &mut Effects) {
+        effects.append(&mut self.first);
+        self.mine.finish(record, effects);
+        if let Some(theirs) = self.theirs {
+            theirs.finish(record, effects);
+        }
+        effects.append(&mut self.last);
+    }
+
+    /// As [`Exchange::finish`], but my row is not stored: the account is being removed.
+    pub fn finish_theirs(mut self, record: &mut Record, effects: &mut Effects) {
+        effects.append(&mut self.first);
+        if let Some(theirs) = self.theirs {
+            theirs.finish(record, effects);
+        }
+    }
+}

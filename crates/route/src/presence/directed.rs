@@ -1,0 +1,83 @@
+//! Presence that a session sends to somebody directly (RFC 6121 section 4.6), and takes back when it leaves.
+
+use metronome_host::announcement::{Announcement, key_of};
+use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::outbox::Frame;
+use metronome_host::refuse::Refuse;
+use metronome_host::server::Server;
+use metronome_host::session::Session;
+use metronome_proto::jid::Jid;
+use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_proto::stanza::presence::{PresenceType, priority};
+use metronome_proto::stanza::Kind;
+
+use super::show::{announce, count};
+
+/// Decides presence with an address: whom it reaches is seen at delivery, and nobody hears that there was nobody.
+pub(super) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+    if env.destination == Destination::Remote {
+        return Err(Condition::RemoteServerNotFound.into());
+    }
+    let Some(to) = env.stanza.to.clone() else { return Err(Refuse::Drop("presence without an address")) };
+    if env.stanza.kind == Kind::Presence(PresenceType::Unavailable) {
+        env.sender.forget_directed(&to);
+        return Ok(());
+    }
+    priority(&env.stanza.content).ok_or(Condition::BadRequest)?;
+    // Who sees every presence of this session anyway is told with everybody else when it leaves.
+    if !(env.sender.is_available() && sees_all(server, env, &to)) && !env.sender.note_directed(&to) {
+        let error = StanzaError::new(Condition::ResourceConstraint).with_text("presence was sent to too many addresses");
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+/// An error about a presence goes to the resource whose presence it was.
+pub(super) fn admit_error(env: &Envelope) -> Result<(), Refuse> {
+    match &env.stanza.to {
+        Some(to) if to.is_full() => Ok(()),
+        _ => Err(Refuse::Drop("an error is for the resource that caused it")),
+    }
+}
+
+fn sees_all(server: &Server, env: &Envelope, to: &Jid) -> bool {
+    let contacts = server.sessions.contacts(env.sender.account);
+    let is_shown = contacts.is_some_and(|contacts| contacts.get(to.bare_str()).is_some_and(|known| known.is_shown()));
+    env.destination == Destination::OwnAccount || is_shown
+}
+
+/// Hands it to the sessions it is addressed to (sections 8.5.2.1.2 and 8.5.3).
+pub(super) fn deliver(server: &Server, env: &Envelope) {
+    let Some(to) = &env.stanza.to else { return };
+    if to.is_full() {
+        if let Some(session) = server.sessions.at(to) {
+            let shown = session.show_directly(key_of(&env.stanza.from), Frame::whole(env.stanza.to_vec()));
+            count(server, shown);
+        }
+        return;
+    }
+    to_bare(server, &Announcement::new(&env.stanza), to);
+}
+
+/// Every address that was sent presence directly hears that it is over.
+pub(super) fn taken_back(server: &Server, session: &Session) {
+    let Some(directed) = session.take_directed() else { return };
+    let unavailable = Announcement::unavailable(&session.jid);
+    for to in directed.iter() {
+        if to.is_full() {
+            if let Some(other) = server.sessions.at(to) {
+                count(server, other.show_directly(unavailable.key, unavailable.to(to.as_str())));
+            }
+        } else {
+            to_bare(server, &unavailable, to);
+        }
+    }
+}
+
+fn to_bare(server: &Server, announcement: &Announcement, to: &Jid) {
+    if let Some(account) = server.sessions.online(to.as_str()) {
+        for session in server.sessions.of(account) {
+            announce(server, announcement, &session);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The four stanzas that manage subscriptions (RFC 6121 section 3): both local sides are one record under both owners' locks.
+
+use std::sync::Arc;
+
+use metronome_features::roster::exchange::{Exchange, Other, other};
+use metronome_features::roster::{load, refuse_fixed};
+use metronome_host::envelope::Envelope;
+use metronome_host::refuse::Refuse;
+use metronome_host::server::Server;
+use metronome_proto::stanza::Stanza;
+use metronome_proto::stanza::error::Condition;
+use metronome_proto::subscription::Verb;
+
+/// Decides what the stanza changes on both sides.
+pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope, verb: Verb) -> Result<(), Refuse> {
+    // Section 3.1.1: it is about the bare addresses of both.
+    let me = env.sender.jid.bare();
+    let Some(contact) = env.stanza.to.as_ref().map(|to| to.bare()) else { return Err(Condition::BadRequest.into()) };
+    if contact == me {
+        return Err(Refuse::Drop("everybody sees their own presence"));
+    }
+    let account = env.sender.account;
+    let contacts = load::contacts(server, &env.host, account, &me).await?;
+    refuse_fixed(&contacts, &contact)?;
+    let other = other(server, &contact).await?;
+    if other == Other::Remote {
+        return Err(Condition::RemoteServerNotFound.into());
+    }
+    env.locked = Some(server.owners.lock(&other.accounts(account)).await);
+    let mut exchange = Exchange::read(server, account, &me, &contact, other).await?;
+    if let Some(theirs) = &exchange.theirs
+        && verb == Verb::Subscribe
+        && theirs.is_full(server, &env.host).await?
+    {
+        // A full roster takes no more requests, and who asks is told no more than by somebody who does not answer.
+        exchange.theirs = None;
+    }
+    let stanza = Stanza { from: me, to: Some(contact), ..(*env.stanza).clone() };
+    exchange.send(verb, &stanza);
+    exchange.mine.refuse_too_many(server, &env.host).await?;
+    exchange.finish(&mut env.record, &mut env.effects);
+    Ok(())
+}
