@@ -82,6 +82,10 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
             Effect::Disconnect(account, condition, why) => {
                 server.sessions.of(account).iter().for_each(|session| session.close(condition, Some(why)));
             }
+            Effect::DisconnectOthers(stays, condition, why) => {
+                let all = server.sessions.of(stays.account);
+                all.iter().filter(|other| other.serial != stays.serial).for_each(|other| other.close(condition, Some(why)));
+            }
         }
     }
 }
