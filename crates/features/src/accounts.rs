@@ -1,16 +1,22 @@
-//! Accounts as an administrator manages them: added, listed, given another password or role, disabled, deleted.
-//! Every change is a record; its commit is followed by forgetting cached facts and, where it must, by ending sessions.
+//! Accounts as an administrator manages them: added, listed, given another password or role, locked, disabled, deleted.
+//! What becomes of an account is decided in [`change`] and [`removal`], for these commands and for the accounts' own clients alike.
+
+pub mod change;
+pub mod keys;
+pub mod removal;
 
 use std::sync::Arc;
 
 use metronome_host::command::{Answer, Arguments, Cell, Command, Failed, Field, FieldKind, Role};
+use metronome_host::derivations::Patience;
 use metronome_host::feature::Feature;
-use metronome_host::hosts::{self, Host};
+use metronome_host::hosts::Host;
 use metronome_host::server::Server;
-use metronome_model::{Account, AccountId, AccountState, KeyHash, Op, Outcome, Record, StoredKeys};
+use metronome_model::{Account, AccountState, StoredKeys};
 use metronome_proto::jid::Jid;
-use metronome_proto::stream::error::Condition;
-use metronome_sasl::{Hash, Password, SALT_BYTES, derive, random_bytes};
+use metronome_sasl::Password;
+
+use change::{Ends, Held, Unchanged, hold};
 
 /// See the module.
 pub static FEATURE: Feature = Feature {
@@ -49,14 +55,28 @@ pub static FEATURE: Feature = Feature {
             about: "Keeps an account from logging in and from being written to, and disconnects it.",
             role: Role::Admin,
             fields: &[WHO],
-            run: |server, given| Box::pin(set_state(server, given, AccountState::Disabled)),
+            run: |server, given| Box::pin(set_state(server, given, DISABLE)),
         },
         Command {
             name: "user enable",
             about: "Lets a disabled account log in again.",
             role: Role::Admin,
             fields: &[WHO],
-            run: |server, given| Box::pin(set_state(server, given, AccountState::Active)),
+            run: |server, given| Box::pin(set_state(server, given, ENABLE)),
+        },
+        Command {
+            name: "user lock",
+            about: "Lets an account log in and speak to its host only, until it is unlocked.",
+            role: Role::Admin,
+            fields: &[WHO],
+            run: |server, given| Box::pin(set_state(server, given, LOCK)),
+        },
+        Command {
+            name: "user unlock",
+            about: "Lets a locked account speak to everybody.",
+            role: Role::Admin,
+            fields: &[WHO],
+            run: |server, given| Box::pin(set_state(server, given, UNLOCK)),
         },
         Command {
             name: "user role",
@@ -75,6 +95,24 @@ pub static FEATURE: Feature = Feature {
 const WHO: Field = Field::required("jid", FieldKind::Jid, "The account's address.").positional();
 const PASSWORD: Field = Field::required("password", FieldKind::Password, "Its password.");
 
+/// A change of an account's state, as an administrator names it.
+struct StateChange {
+    from: &'static [AccountState],
+    to: AccountState,
+    done: &'static str,
+}
+
+const DISABLE: StateChange = StateChange {
+    from: &[AccountState::Active, AccountState::Locked],
+    to: AccountState::Disabled,
+    done: "was disabled",
+};
+const ENABLE: StateChange =
+    StateChange { from: &[AccountState::Disabled], to: AccountState::Active, done: "was enabled" };
+const LOCK: StateChange = StateChange { from: &[AccountState::Active], to: AccountState::Locked, done: "was locked" };
+const UNLOCK: StateChange =
+    StateChange { from: &[AccountState::Locked], to: AccountState::Active, done: "was unlocked" };
+
 async fn add(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     let jid = given.jid("jid");
     let role = if given.flag("admin") { metronome_model::Role::Admin } else { metronome_model::Role::User };
@@ -82,28 +120,14 @@ async fn add(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     Ok(Answer::text(format!("{jid} was added")))
 }
 
-/// Adds an account; also how the development mode makes its demo accounts.
+/// Adds an account for an administrator; also how the development mode makes its demo accounts.
 pub async fn create(server: &Arc<Server>, jid: &Jid, password: &str, role: metronome_model::Role) -> Result<(), Failed> {
     let host = host_of(server, jid)?;
     let Some(name) = jid.local().filter(|_| jid.is_bare()) else {
         return Err(Failed::usage(format!("{jid} is not the address of an account, such as name@{}", host.name)));
     };
-    let keys = keys_of(&host, password).await?;
-    let account = Box::new(Account {
-        id: AccountId::from_bytes(server.rng.bytes16()),
-        host: host.name.as_str().into(),
-        name: name.into(),
-        role,
-        state: AccountState::Active,
-        auth_epoch: 0,
-        created_ms: server.clock.unix_ms(),
-    });
-    let outcome = server.commit(Record::of(Op::AddAccount { account, keys })).await;
-    server.facts.forget(jid.bare_str());
-    match outcome {
-        Outcome::Conflict => Err(Failed::problem(format!("{jid} exists already"))),
-        other => done(&other),
-    }
+    let keys = keys_of(server, &host, password).await?;
+    change::create(server, &host, name, keys, role).await.map_err(|why| failed(jid, &why))
 }
 
 async fn list(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
@@ -131,42 +155,42 @@ fn row(server: &Server, account: &Account) -> Vec<Cell> {
         metronome_model::Role::User => "user",
         metronome_model::Role::Admin => "admin",
     };
-    let state = match account.state {
-        AccountState::Active => "active",
-        AccountState::Disabled => "disabled",
-    };
     let sessions = server.sessions.of(account.id).len() as u64;
-    vec![Cell::text(format!("{}@{}", account.name, account.host)), Cell::text(role), Cell::text(state), Cell::Count(sessions)]
+    let jid = Cell::text(format!("{}@{}", account.name, account.host));
+    vec![jid, Cell::text(role), Cell::text(change::name_of(account.state)), Cell::Count(sessions)]
 }
 
 async fn passwd(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     let jid = given.jid("jid");
     let (host, account) = find(server, &jid).await?;
-    let keys = keys_of(&host, given.text("password")).await?;
-    change(server, &jid, Op::SetKeys { id: account.id, keys }).await?;
-    disconnect(server, account.id, Condition::Reset, "the password was changed");
+    let keys = keys_of(server, &host, given.text("password")).await?;
+    let held = held(server, &jid, &account).await?;
+    held.set_password(keys, Ends::All).make(server).await.map_err(|why| failed(&jid, &why))?;
     Ok(Answer::text(format!("the password of {jid} was changed")))
 }
 
 async fn delete(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     let jid = given.jid("jid");
     let (_, account) = find(server, &jid).await?;
-    change(server, &jid, Op::ForgetAccount { id: account.id }).await?;
-    disconnect(server, account.id, Condition::NotAuthorized, "the account was deleted");
+    remove(server, &account).await?;
     Ok(Answer::text(format!("{jid} was deleted")))
 }
 
-async fn set_state(server: &Arc<Server>, given: Arguments, state: AccountState) -> Result<Answer, Failed> {
+/// Deletes an account and everything that is stored for it; also for each account of a domain that is removed.
+pub async fn remove(server: &Arc<Server>, account: &Account) -> Result<(), Failed> {
+    let jid = Jid::from_parts(Some(&account.name), &account.host, None);
+    let jid = jid.map_err(|why| Failed::problem(format!("{} has no address: {why}", account.name)))?;
+    let removed = removal::remove(server, account.id, &jid).await.map_err(|why| failed(&jid, &why))?;
+    removed.make(server).await.map_err(|why| failed(&jid, &why))
+}
+
+async fn set_state(server: &Arc<Server>, given: Arguments, wanted: StateChange) -> Result<Answer, Failed> {
     let jid = given.jid("jid");
     let (_, account) = find(server, &jid).await?;
-    change(server, &jid, Op::SetState { id: account.id, state }).await?;
-    match state {
-        AccountState::Disabled => {
-            disconnect(server, account.id, Condition::NotAuthorized, "the account was disabled");
-            Ok(Answer::text(format!("{jid} was disabled")))
-        }
-        AccountState::Active => Ok(Answer::text(format!("{jid} was enabled"))),
-    }
+    let held = held(server, &jid, &account).await?;
+    let changed = held.set_state(wanted.from, wanted.to).map_err(|why| failed(&jid, &why))?;
+    changed.make(server).await.map_err(|why| failed(&jid, &why))?;
+    Ok(Answer::text(format!("{jid} {}", wanted.done)))
 }
 
 async fn set_role(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
@@ -176,7 +200,8 @@ async fn set_role(server: &Arc<Server>, given: Arguments) -> Result<Answer, Fail
         "admin" => metronome_model::Role::Admin,
         _ => metronome_model::Role::User,
     };
-    change(server, &jid, Op::SetRole { id: account.id, role }).await?;
+    let held = held(server, &jid, &account).await?;
+    held.set_role(role).make(server).await.map_err(|why| failed(&jid, &why))?;
     Ok(Answer::text(format!("{jid} is now {}", given.text("role"))))
 }
 
@@ -189,25 +214,28 @@ async fn find(server: &Server, jid: &Jid) -> Result<(Arc<Host>, Account), Failed
     let host = host_of(server, jid)?;
     let name = jid.local().unwrap_or_default();
     let account = server.store.account(host.name.as_str(), name).await.map_err(unreadable)?;
-    let account = account.ok_or_else(|| Failed::problem(format!("{} does not exist", jid.bare())))?;
+    let account = account.ok_or_else(|| failed(jid, &Unchanged::Gone))?;
     Ok((host, account))
 }
 
-/// Commits a change and forgets what was known of the account.
-async fn change(server: &Server, jid: &Jid, op: Op) -> Result<(), Failed> {
-    let outcome = server.commit(Record::of(op)).await;
-    server.facts.forget(jid.bare_str());
-    match outcome {
-        Outcome::Gone => Err(Failed::problem(format!("{} does not exist", jid.bare()))),
-        other => done(&other),
-    }
+async fn held(server: &Server, jid: &Jid, account: &Account) -> Result<Held, Failed> {
+    hold(server, account.id).await.map_err(|why| failed(jid, &why))
 }
 
-fn done(outcome: &Outcome) -> Result<(), Failed> {
-    match outcome {
-        Outcome::Done { .. } => Ok(()),
-        Outcome::Unavailable(why) => Err(Failed::problem(format!("nothing was changed: {why}"))),
-        other => Err(Failed::problem(format!("nothing was changed: {other:?}"))),
+/// What an administrator is told.
+fn failed(jid: &Jid, why: &Unchanged) -> Failed {
+    let jid = jid.bare();
+    match why {
+        Unchanged::Taken => Failed::problem(format!("{jid} exists already")),
+        Unchanged::Gone => Failed::problem(format!("{jid} does not exist")),
+        Unchanged::Reserved => Failed::problem(format!("{jid} cannot be an account: {why}")),
+        Unchanged::Is(AccountState::Locked) => {
+            Failed::problem(format!("{jid} is locked")).with_hint(format!("metronomectl user unlock {jid}"))
+        }
+        Unchanged::Is(AccountState::Disabled) => {
+            Failed::problem(format!("{jid} is disabled")).with_hint(format!("metronomectl user enable {jid}"))
+        }
+        other => Failed::problem(format!("nothing was changed: {other}")),
     }
 }
 
@@ -215,40 +243,8 @@ fn unreadable(error: metronome_store::StoreError) -> Failed {
     Failed::problem(format!("the store cannot be read: {error}"))
 }
 
-fn disconnect(server: &Server, account: AccountId, condition: Condition, why: &'static str) {
-    for session in server.sessions.of(account) {
-        session.close(condition, Some(why));
-    }
-}
-
-/// Keys for the usual SCRAM mechanisms and for every other that the host offers, derived beside the runtime's threads: it takes milliseconds.
-async fn keys_of(host: &Host, password: &str) -> Result<Vec<StoredKeys>, Failed> {
+async fn keys_of(server: &Server, host: &Host, password: &str) -> Result<Vec<StoredKeys>, Failed> {
     let password = Password::new(password).map_err(|error| Failed::usage(error.to_string()))?;
-    let iterations = host.values.count(&hosts::ITERATIONS) as u32;
-    let mut hashes = vec![KeyHash::Sha1, KeyHash::Sha256, KeyHash::Sha512];
-    if host.sasl.scram.contains(&Hash::Sha384) {
-        hashes.push(KeyHash::Sha384);
-    }
-    let derived = tokio::task::spawn_blocking(move || {
-        hashes.into_iter().map(|hash| stored(hash, &password, iterations)).collect()
-    });
-    derived.await.map_err(|_| Failed::problem("the keys could not be derived"))
-}
-
-fn stored(hash: KeyHash, password: &Password, iterations: u32) -> StoredKeys {
-    let salt = random_bytes::<SALT_BYTES>();
-    let with = match hash {
-        KeyHash::Sha1 => Hash::Sha1,
-        KeyHash::Sha256 => Hash::Sha256,
-        KeyHash::Sha384 => Hash::Sha384,
-        KeyHash::Sha512 => Hash::Sha512,
-    };
-    let keys = derive(with, password, &salt, iterations);
-    StoredKeys {
-        hash,
-        salt: keys.salt,
-        iterations: keys.iterations,
-        stored_key: keys.stored_key.expose()[..].into(),
-        server_key: keys.server_key.expose()[..].into(),
-    }
+    let keys = keys::of_password(server, host, password, Patience::Waits).await;
+    keys.map_err(|_| Failed::problem("the keys could not be derived"))
 }

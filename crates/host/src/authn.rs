@@ -54,6 +54,11 @@ impl Authn {
         }
     }
 
+    /// Whether it is a guest, whom no store knows.
+    pub fn is_guest(&self) -> bool {
+        self.epoch.is_none()
+    }
+
     /// The account.
     pub fn account(&self) -> AccountId {
         self.account

@@ -83,7 +83,7 @@ mod tests {
                 let derivations = derivations.clone();
                 tokio::spawn(async move { derivations.run(patience, work).await })
             };
-            let mut waiting = vec![start(Patience::Refused, Box::new(move || drop(gate.recv())))];
+            let mut waiting = vec![start(Patience::Refused, Box::new(move || assert!(gate.recv().is_err())))];
             for _ in 1..ASKED_MAX {
                 waiting.push(start(Patience::Refused, Box::new(|| ())));
             }
@@ -105,14 +105,17 @@ mod tests {
         let derivations = Derivations::new(1);
         run(async {
             let (open, gate) = mpsc::channel::<()>();
-            let mut first = Box::pin(derivations.run(Patience::Refused, move || drop(gate.recv())));
+            let mut first = Box::pin(derivations.run(Patience::Refused, move || assert!(gate.recv().is_err())));
             std::future::poll_fn(|cx| {
                 assert!(first.as_mut().poll(cx).is_pending());
                 std::task::Poll::Ready(())
             })
             .await;
             drop(first);
-            assert_eq!((derivations.turns.available_permits(), derivations.asked.available_permits()), (0, ASKED_MAX - 1));
+            assert_eq!(
+                (derivations.turns.available_permits(), derivations.asked.available_permits()),
+                (0, ASKED_MAX - 1)
+            );
             drop(open);
             assert_eq!(derivations.run(Patience::Waits, || 7).await, Ok(7));
         });

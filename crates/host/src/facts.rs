@@ -51,8 +51,8 @@ pub struct Facts {
 struct State {
     /// By bare JID; accounts that do not exist are remembered too.
     known: HashMap<Box<str>, Entry>,
-    /// Guests, by bare JID, for as long as their sessions last; as many as there are such sessions.
-    guests: HashMap<Box<str>, Arc<AccountFacts>>,
+    /// Guests, by bare JID, each with how many sessions it has; gone with the last of them.
+    guests: HashMap<Box<str>, (Arc<AccountFacts>, usize)>,
     /// Names in the order of their entry, for eviction with a second chance.
     order: VecDeque<Box<str>>,
     bytes: usize,
@@ -70,7 +70,7 @@ impl Facts {
     /// The facts of a bare JID of ours, if they are in memory.
     pub fn peek(&self, bare: &str) -> Option<Known> {
         let mut state = self.state.lock();
-        if let Some(guest) = state.guests.get(bare) {
+        if let Some((guest, _)) = state.guests.get(bare) {
             return Some(Some(guest.clone()));
         }
         let entry = state.known.get_mut(bare)?;
@@ -103,7 +103,7 @@ impl Facts {
         }
     }
 
-    /// Makes a guest known, until [`Facts::guest_left`].
+    /// Makes a guest known, until [`Facts::guest_left`] was said as often as this.
     pub fn guest_came(&self, jid: &Jid, id: AccountId, now_ms: u64) {
         let account = Account {
             id,
@@ -115,12 +115,18 @@ impl Facts {
             created_ms: now_ms,
         };
         let guest = Arc::new(AccountFacts { account, kind: AccountKind::Guest });
-        self.state.lock().guests.insert(jid.bare_str().into(), guest);
+        self.state.lock().guests.entry(jid.bare_str().into()).or_insert((guest, 0)).1 += 1;
     }
 
-    /// Forgets a guest.
+    /// Forgets a guest whose last session this was.
     pub fn guest_left(&self, jid: &Jid) {
-        self.state.lock().guests.remove(jid.bare_str());
+        let mut state = self.state.lock();
+        if let Some((_, sessions)) = state.guests.get_mut(jid.bare_str()) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                state.guests.remove(jid.bare_str());
+            }
+        }
     }
 
     /// Bytes held.
@@ -185,6 +191,20 @@ mod tests {
         facts.forget("alice@localhost");
         assert!(facts.peek("alice@localhost").is_none());
         assert_eq!(facts.memory_usage(), 0);
+    }
+
+    #[test]
+    fn a_guest_is_known_until_its_last_session_ends() {
+        let facts = Facts::default();
+        let jid = Jid::parse("guest@localhost").unwrap();
+        for _ in 0..2 {
+            facts.guest_came(&jid, AccountId::from_bytes([7; 16]), 0);
+        }
+        facts.guest_left(&jid);
+        assert!(facts.peek("guest@localhost").is_some());
+        facts.guest_left(&jid);
+        facts.guest_left(&jid);
+        assert!(facts.peek("guest@localhost").is_none());
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 mod auth;
 mod bind;
+pub mod guest;
 mod negotiate;
+mod register;
 mod run;
 mod stream;
 
@@ -43,7 +45,7 @@ pub const BURST: Setting = Setting::new(
 .per_host();
 
 /// The settings of client streams.
-pub const SETTINGS: &[Setting] = &[RATE, BURST];
+pub const SETTINGS: &[Setting] = &[RATE, BURST, guest::SESSIONS, guest::RANDOM];
 
 /// What a stream's negotiation works with.
 #[derive(Clone)]
@@ -51,6 +53,7 @@ pub(crate) struct Context {
     pub(crate) server: Arc<Server>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) address: IpAddr,
+    pub(crate) port: u16,
 }
 
 /// One connection from its first byte to its last. A future written by hand, because the compiler would keep room for the
@@ -72,7 +75,16 @@ enum Stage {
 
 /// Serves a connection that was admitted.
 pub(crate) fn serve(context: Context, socket: TcpStream, entry: Entry, admitted: Admitted) -> Serve {
-    Serve { stage: Stage::Negotiating(Box::pin(negotiate(context, socket, entry))), _admitted: admitted }
+    Serve { stage: Stage::Negotiating(Box::pin(until_stopped(context, socket, entry))), _admitted: admitted }
+}
+
+/// Who is not logged in has nothing to lose: a server that stops waits for sessions only.
+async fn until_stopped(context: Context, socket: TcpStream, entry: Entry) -> Option<Bound> {
+    let server = context.server.clone();
+    tokio::select! {
+        bound = negotiate(context, socket, entry) => bound,
+        () = server.control.stopped() => None,
+    }
 }
 
 impl Future for Serve {

@@ -4,7 +4,10 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher};
 use std::sync::Arc;
 
+use metronome_features::register::newcomer::Newcomer;
 use metronome_host::authn::Authn;
+use metronome_host::derivations::Patience;
+use metronome_host::feature::StreamState;
 use metronome_host::hosts::{self, Host};
 use metronome_model::{AccountId, KeyHash};
 use metronome_proto::jid::{Jid, prepare_local};
@@ -14,13 +17,14 @@ use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::features::Features;
 use metronome_proto::xml::Element;
 use metronome_sasl::{
-    ClientCertificate, Exchange, Failure, Hash, Input, Keys, Names, Need, Offer, Opening, Password, Secret, Step,
+    ClientCertificate, Exchange, Failure, Guest, Hash, Input, Keys, Names, Need, Offer, Opening, Password, Secret, Step,
     Success, Verdict, decode, encode, fake_keys, token, verify_password,
 };
 use metronome_store::Credentials;
 
-use super::negotiate::{Authenticated, End, OpenedTo, Secured, open};
+use super::negotiate::{self, Authenticated, End, OpenedTo, Secured, open};
 use super::stream::Fault;
+use super::{guest, register};
 
 /// Attempts that may fail; the next failure closes the stream.
 const FAILURES_MAX: u32 = 3;
@@ -74,6 +78,7 @@ impl Secured {
         }
         let mut features = Features::new();
         announce(&self.offer(&to.host), &mut features);
+        negotiate::announce(&self.context, &to.host, StreamState::Secured, &mut features);
         let mut out = Vec::new();
         self.stream.write_header(&mut out, &self.context.server.rng, Some(&to.host));
         features.write(&mut out);
@@ -87,17 +92,24 @@ impl Secured {
 
     async fn attempts(&mut self, host: &Arc<Host>, mut first: Option<Element>) -> Result<Authn, Fault> {
         let offer = self.offer(host);
-        for _ in 0..=FAILURES_MAX {
+        let mut newcomer = Newcomer::new(self.context.address);
+        let mut failures = 0;
+        while failures <= FAILURES_MAX {
             let element = match first.take() {
                 Some(element) => element,
                 None => self.stream.element().await?,
             };
+            if register::is_request(&element) {
+                self.register(host, &mut newcomer, element).await?;
+                continue;
+            }
             let Some(Request::Auth { mechanism, data }) = Request::read(&element) else {
                 return Err(Condition::NotAuthorized.into());
             };
             match self.attempt(host, &offer, &mechanism, data.as_deref()).await? {
                 Ok(authn) => return Ok(authn),
                 Err(failure) => {
+                    failures += 1;
                     self.context.server.counters.login_failures.add();
                     tracing::info!(host = host.name.as_str(), peer = %self.context.address, mechanism = known(&offer, &mechanism),
                         why = failure.as_str(), "a login failed");
@@ -129,7 +141,7 @@ impl Secured {
             Ok(first) => first,
             Err(failure) => return Ok(Err(failure)),
         };
-        let mut attempt = Attempt { host: host.clone(), exchange, credentials: None, account: None };
+        let mut attempt = Attempt { host: host.clone(), exchange, credentials: None, account: None, guest: None };
         let outcome = attempt.run(self, first).await?;
         if let (Err(failure), Some(account)) = (&outcome, attempt.account)
             && !matches!(failure, Failure::TemporaryAuthFailure | Failure::Aborted)
@@ -166,6 +178,8 @@ struct Attempt {
     credentials: Option<Credentials>,
     /// A hash of the name that was tried, for the budget of failures.
     account: Option<u64>,
+    /// Who it is if it is nobody in particular.
+    guest: Option<Guest>,
 }
 
 impl Attempt {
@@ -201,8 +215,8 @@ impl Attempt {
 
     async fn done(&mut self, secured: &mut Secured, success: Success) -> Result<Result<Authn, Failure>, Fault> {
         if success.identity.anonymous() {
-            let id = AccountId::from_bytes(secured.context.server.rng.bytes16());
-            let authn = match Authn::guest(&success.identity, id) {
+            let Some(guest) = &self.guest else { return Ok(Err(Failure::NotAuthorized)) };
+            let authn = match Authn::guest(&success.identity, AccountId::from_bytes(guest.id)) {
                 Ok(authn) => authn,
                 Err(failure) => return Ok(Err(failure)),
             };
@@ -253,7 +267,10 @@ impl Attempt {
                 Ok(Input::Verdict(check(secured, keys, password).await))
             }
             Need::Certificate => Ok(Input::Certificate(secured.certified.clone())),
-            Need::AnonymousName => Ok(Input::AnonymousName(secured.context.server.rng.token())),
+            Need::AnonymousName => {
+                let guest = guest::from_address(&secured.context.server, &self.host, secured.context.address);
+                Ok(Input::AnonymousName(self.guest.insert(guest).name.clone()))
+            }
         }
     }
 
@@ -293,10 +310,10 @@ fn hash_of(hash: KeyHash) -> Hash {
     }
 }
 
-/// Derives and compares on a thread of its own: it takes milliseconds, and only as many run as there are cores.
+/// Derives and compares beside the runtime's threads, when it is its turn.
 async fn check(secured: &Secured, keys: Keys, password: Password) -> Verdict {
-    let Ok(_turn) = secured.context.admission.derivations.acquire().await else { return Verdict::Wrong };
-    match tokio::task::spawn_blocking(move || verify_password(&keys, &password)).await {
+    let derivations = &secured.context.server.derivations;
+    match derivations.run(Patience::Waits, move || verify_password(&keys, &password)).await {
         Ok(true) => Verdict::Right,
         Ok(false) | Err(_) => Verdict::Wrong,
     }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use metronome_host::session::{Bound as Binding, Session};
+use metronome_host::feature::StreamState;
+use metronome_host::session::{Bound as Binding, Lock, Session};
 use metronome_host::sessions::Unbound;
+use metronome_model::AccountState;
 use metronome_proto::ns;
 use metronome_proto::payload::{bind, session};
 use metronome_proto::stanza::error::{Condition as Refusal, StanzaError};
@@ -13,7 +15,8 @@ use metronome_proto::stream::features::Features;
 use metronome_proto::xml::Content;
 use metronome_route::presence;
 
-use super::negotiate::{Authenticated, Bound, End, open};
+use super::guest;
+use super::negotiate::{Authenticated, Bound, End, announce, open};
 use super::stream::Fault;
 
 impl Authenticated {
@@ -32,7 +35,8 @@ impl Authenticated {
     async fn session(&mut self) -> Result<Arc<Session>, Fault> {
         let to = open(&self.context, &mut self.stream, Some(&self.host)).await?;
         self.lang = to.lang.or(self.lang.take());
-        let features = Features::new().with(bind::feature()).with(session::feature());
+        let mut features = Features::new().with(bind::feature()).with(session::feature());
+        announce(&self.context, &self.host, StreamState::Authenticated, &mut features);
         let mut out = Vec::new();
         self.stream.write_header(&mut out, &self.context.server.rng, Some(&self.host));
         features.write(&mut out);
@@ -53,7 +57,7 @@ impl Authenticated {
                     };
                 }
                 Err(refusal) => {
-                    if let Some(answer) = request.error(&StanzaError::new(refusal)) {
+                    if let Some(answer) = request.error(&refusal) {
                         self.stream.send(&answer.to_vec()).await?;
                     }
                 }
@@ -61,12 +65,19 @@ impl Authenticated {
         }
     }
 
-    /// The account may have been disabled, deleted or given another password since the login, and the server may be stopping.
+    /// The account may have been disabled, deleted or given another password since the login, its domain may have been switched off,
+    /// and the server may be stopping.
     async fn recheck(&self, session: &Session) -> Result<(), Fault> {
         let server = &self.context.server;
         let fault = match server.store.account_by_id(self.authn.account()).await {
             _ if server.control.is_stopping() => Condition::SystemShutdown,
-            Ok(account) if self.authn.still_counts(account.as_ref()) => return Ok(()),
+            _ if server.hosts.load().get(session.jid.domain()).is_none() => Condition::HostGone,
+            Ok(account) if self.authn.still_counts(account.as_ref()) => {
+                if account.is_some_and(|account| account.state == AccountState::Locked) {
+                    self.lock(session).await;
+                }
+                return Ok(());
+            }
             Ok(_) => Condition::NotAuthorized,
             Err(error) => {
                 tracing::error!(%error, "an account could not be read");
@@ -75,6 +86,17 @@ impl Authenticated {
         };
         presence::gone(server, session);
         Err(fault.into())
+    }
+
+    /// The account was locked a moment ago. Whoever locks or unlocks it meanwhile finds the session in the table, or has changed the
+    /// row that is read here: both hold the owner's lock.
+    async fn lock(&self, session: &Session) {
+        let server = &self.context.server;
+        let _locked = server.owners.lock(&[session.account]).await;
+        let now = server.store.account_by_id(session.account).await;
+        if !now.is_ok_and(|account| account.is_some_and(|account| account.state == AccountState::Active)) {
+            session.set_locked(Lock::Locked);
+        }
     }
 
     /// The client's request; nothing but binding is allowed now (section 7.1).
@@ -89,7 +111,7 @@ impl Authenticated {
         }
     }
 
-    fn claim(&self, request: &Stanza) -> Result<Arc<Session>, Refusal> {
+    fn claim(&self, request: &Stanza) -> Result<Arc<Session>, StanzaError> {
         let server = &self.context.server;
         let payload = request.child(ns::BIND, "bind").ok_or(Refusal::BadRequest)?;
         let wanted = bind::Request::read(&payload).map_err(|_| Refusal::BadRequest)?;
@@ -101,14 +123,19 @@ impl Authenticated {
             since_ms: server.clock.unix_ms(),
             heard_ms: server.clock.steady_ms(),
             address: self.context.address,
+            port: self.context.port,
             mechanism: self.authn.mechanism(),
         };
-        let bound =
-            server.sessions.bind(binding, self.host.bind, || server.rng.token()).map_err(|unbound| match unbound {
-                Unbound::Conflict => Refusal::Conflict,
-                Unbound::TooMany => Refusal::ResourceConstraint,
-                Unbound::BadResource => Refusal::BadRequest,
-            })?;
+        let is_guest = self.authn.is_guest();
+        let rules = if is_guest { guest::rules(&self.host) } else { self.host.bind };
+        let bound = server.sessions.bind(binding, rules, || server.rng.token());
+        let bound = bound.map_err(|unbound| match unbound {
+            Unbound::Conflict => StanzaError::new(Refusal::Conflict),
+            Unbound::TooMany if is_guest => StanzaError::new(Refusal::ResourceConstraint)
+                .with_text("somebody from your network address is a guest here already"),
+            Unbound::TooMany => StanzaError::new(Refusal::ResourceConstraint),
+            Unbound::BadResource => StanzaError::new(Refusal::BadRequest),
+        })?;
         if bound.session.is_guest() {
             server.facts.guest_came(&bound.session.jid, bound.session.account, server.clock.unix_ms());
         }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use metronome_host::authn::Authn;
-use metronome_host::hosts::{Host, Tls};
+use metronome_host::feature::StreamState;
+use metronome_host::hosts::{Host, PLAIN_WITHOUT_TLS, Tls};
 use metronome_host::session::Session;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
@@ -121,12 +122,22 @@ pub(super) async fn open(context: &Context, stream: &mut Stream, fixed: Option<&
         return Err(Condition::UnsupportedVersion.into());
     }
     let to = opened.to.ok_or(Condition::ImproperAddressing)?;
-    let host = context.server.hosts.load().get(to.as_str()).cloned().ok_or(Condition::HostUnknown)?;
+    let hosts = context.server.hosts.load();
+    let host = hosts.get(to.as_str()).cloned().ok_or_else(|| hosts.absence(to.as_str()))?;
     // What was proved to one host proves nothing to another.
     if fixed.is_some_and(|fixed| fixed.name != host.name) {
         return Err(Condition::NotAuthorized.into());
     }
     Ok(OpenedTo { host: fixed.cloned().unwrap_or(host), lang: opened.lang.map(String::into_boxed_str) })
+}
+
+/// Adds what the features of the server announce on a stream in this state.
+pub(super) fn announce(context: &Context, host: &Host, when: StreamState, features: &mut Features) {
+    for announced in host.registry.stream(when) {
+        if let Some(tree) = (announced.announce)(&context.server, host) {
+            features.push(tree);
+        }
+    }
 }
 
 impl Opened {
@@ -166,6 +177,10 @@ impl Opened {
         }
         if need == Need::Optional {
             super::auth::announce(&Offer::new(&self.to.host.sasl, StreamFacts::default()), &mut features);
+            // Without TLS only what the administrator lets in without TLS is offered: the rest sends passwords.
+            if self.to.host.values.flag(&PLAIN_WITHOUT_TLS) {
+                announce(&self.context, &self.to.host, StreamState::Secured, &mut features);
+            }
         }
         features.write(&mut out);
         self.stream.send(&out).await?;
@@ -210,8 +225,7 @@ async fn direct(context: Context, socket: TcpStream) -> Result<Secured, Option<E
     let hosts = context.server.hosts.load_full();
     let handshake = async {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
-        let wanted = hello.client_hello().server_name().and_then(|name| hosts.get(&name.to_ascii_lowercase()));
-        let host = wanted.unwrap_or_else(|| hosts.first()).clone();
+        let host = hosts.shown_to(hello.client_hello().server_name()).clone();
         let tls = host.tls.clone()?;
         let socket = shake_hands(&context, hello, &tls).await?;
         Some((socket, tls, host.name.clone()))

@@ -73,6 +73,11 @@ impl Stream {
         self.scanner.set_limits(limits);
     }
 
+    /// The negotiation may take so much longer from now on, for a reason that the server knows.
+    pub(crate) fn allow(&mut self, more: Duration) {
+        self.deadline = self.deadline.max(Instant::now() + more);
+    }
+
     /// When the negotiation must be over.
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
