@@ -93,6 +93,8 @@ struct State {
     handed: u64,
     /// While catching up: the highest id that was delivered meanwhile and is still to be read from the store.
     noted: u64,
+    /// Since it became available, what was proved before has not been cleared yet.
+    unsettled: bool,
     proof: Proof,
 }
 
@@ -128,6 +130,8 @@ pub struct CatchUp {
     pub noted: u64,
     /// Which rows.
     pub from: From,
+    /// Whether what its account's clients have proved must be cleared before unseen rows are believed.
+    pub unsettled: bool,
 }
 
 /// What became of a message that was offered to a session.
@@ -266,7 +270,7 @@ impl Session {
         match state.phase {
             // A closing outbox takes nothing any more: reading on would never end.
             Phase::CatchingUp(from) if !state.outbox.is_closing() && (state.has_room() || state.wants_proof()) => {
-                Some(CatchUp { after: state.handed, noted: state.noted, from })
+                Some(CatchUp { after: state.handed, noted: state.noted, from, unsettled: state.unsettled })
             }
             _ => None,
         }
@@ -296,6 +300,11 @@ impl Session {
             state.handed = state.handed.max(id);
             matches!(state.phase, Phase::CatchingUp(_))
         })
+    }
+
+    /// What clients of the account had proved before this session became available is cleared.
+    pub fn settled(&self) {
+        self.state.lock().unsettled = false;
     }
 
     /// Every row up to `looked_at` was read or does not exist: the session is live, unless more was delivered meanwhile.
@@ -380,6 +389,7 @@ impl Session {
                     // Behind what it was handed when it was available before: ids only grow on a session.
                     state.phase = Phase::CatchingUp(From::Unseen);
                     state.noted = 0;
+                    state.unsettled = true;
                 }
                 Phase::CatchingUp(_) | Phase::Live if !takes => state.phase = Phase::Quiet,
                 _ => {}

@@ -24,7 +24,7 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
         return Ok(());
     }
     let rows = match at.from {
-        From::Unseen => unseen(&server, &session, at.after).await?,
+        From::Unseen => unseen(&server, &session, at).await?,
         From::Handed => server.store.rows(session.account, vec![(at.after + 1, u64::MAX)], PAGE_ROWS).await?,
     };
     if rows.is_empty() {
@@ -48,15 +48,16 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
     Ok(())
 }
 
-/// Unseen rows beyond `after`. Before the first of them what was proved a moment ago is cleared, so that a client that closes its
-/// stream and comes back at once does not get again what it had.
-async fn unseen(server: &Server, session: &Session, after: u64) -> Result<Vec<ArchivedRow>, StoreError> {
-    let rows = server.store.unseen(session.account, after, PAGE_ROWS).await?;
-    if after > 0 || rows.is_empty() {
+/// The next unseen rows. Before the first of them what was proved a moment ago is cleared, so that a client that closes its
+/// stream, or becomes unavailable, and comes back at once does not get again what it had.
+async fn unseen(server: &Server, session: &Session, at: CatchUp) -> Result<Vec<ArchivedRow>, StoreError> {
+    let rows = server.store.unseen(session.account, at.after, PAGE_ROWS).await?;
+    if !at.unsettled || rows.is_empty() {
         return Ok(rows);
     }
     server.settle_seen(session.account).await;
-    server.store.unseen(session.account, after, PAGE_ROWS).await
+    session.settled();
+    server.store.unseen(session.account, at.after, PAGE_ROWS).await
 }
 
 /// Rows that the account received, unless another of its sessions is named and there to take it.
