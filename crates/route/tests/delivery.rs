@@ -61,6 +61,27 @@ async fn what_an_answered_ping_covers_is_seen_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_was_proved_while_unavailable_does_not_come_again() {
+    let world = World::new().await;
+    let (mut alice, mut bob) = (world.available("alice@localhost/a").await, world.available("bob@localhost/b").await);
+    alice.send(&chat("bob@localhost", "1"));
+    alice.settled().await;
+    bob.until("<body>1</body>").await;
+    bob.send("<presence type='unavailable'/>");
+    bob.settled().await;
+    alice.send(&chat("bob@localhost/b", "2"));
+    alice.settled().await;
+    world.tick().await;
+    bob.until("id='server-ping-1'").await;
+    bob.send("<iq type='result' to='localhost' id='server-ping-1'/>");
+    // At once, before the proof has reached the store.
+    bob.send("<presence/>");
+    alice.send(&chat("bob@localhost", "3"));
+    alice.settled().await;
+    assert_eq!(bodies(&bob.until("<body>3</body>").await), ["3"]);
+}
+
+#[tokio::test]
 async fn an_answer_to_no_ping_of_ours_proves_nothing() {
     let world = World::new().await;
     let (mut alice, mut bob) = (world.available("alice@localhost/a").await, world.available("bob@localhost/b").await);
