@@ -1,10 +1,11 @@
-//! The running server as an administrator sees it: status, sessions, reload, stop.
+//! The running server as an administrator sees it: status, sessions, reload, logs, stop.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_host::command::{Answer, Arguments, Cell, Command, Failed, Field, FieldKind, Role};
 use metronome_host::feature::Feature;
+use metronome_host::hosts::Standing;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::stream::error::Condition;
@@ -24,14 +25,19 @@ pub static FEATURE: Feature = Feature {
             name: "session list",
             about: "Lists who is connected.",
             role: Role::Admin,
-            fields: &[Field::optional("jid", FieldKind::Jid, "Only the sessions of this account.").positional()],
+            fields: &[
+                Field::optional("jid", FieldKind::Jid, "Only the sessions of this account.").positional(),
+                Field::optional("host", FieldKind::Domain, "Only the sessions of this domain."),
+            ],
             run: |server, given| Box::pin(std::future::ready(Ok(sessions(server, &given)))),
         },
         Command {
             name: "session kill",
             about: "Disconnects a session, or all sessions of an account.",
             role: Role::Admin,
-            fields: &[Field::required("jid", FieldKind::Session, "A session's full address, or an account's.").positional()],
+            fields: &[
+                Field::required("jid", FieldKind::Session, "A session's full address, or an account's.").positional()
+            ],
             run: |server, given| Box::pin(std::future::ready(kill(server, &given))),
         },
         Command {
@@ -39,7 +45,26 @@ pub static FEATURE: Feature = Feature {
             about: "Reads the configuration again; a file with a mistake changes nothing.",
             role: Role::Operator,
             fields: &[],
-            run: |server, _| Box::pin(std::future::ready(reload(server))),
+            run: |server, _| Box::pin(reload(server)),
+        },
+        Command {
+            name: "log level",
+            about: "Logs more or less, until the next reload or restart.",
+            role: Role::Operator,
+            fields: &[Field::required(
+                "level",
+                FieldKind::Choice(&["error", "warn", "info", "debug", "trace"]),
+                "How much.",
+            )
+            .positional()],
+            run: |server, given| Box::pin(std::future::ready(log_level(server, &given))),
+        },
+        Command {
+            name: "log reopen",
+            about: "Opens log files and the sockets of logs again, after something moved them away.",
+            role: Role::Operator,
+            fields: &[],
+            run: |server, _| Box::pin(std::future::ready(log_reopen(server))),
         },
         Command {
             name: "stop",
@@ -54,10 +79,22 @@ pub static FEATURE: Feature = Feature {
 
 fn status(server: &Server) -> Answer {
     let counters = &server.counters;
-    let hosts: Vec<_> = server.hosts.load().iter().map(|host| host.name.to_string()).collect();
-    Answer::Facts(vec![
-        ("version", Cell::text(env!("CARGO_PKG_VERSION"))),
-        ("hosts", Cell::text(hosts.join(" "))),
+    let (served, others): (Vec<_>, Vec<_>) = {
+        let hosts = server.hosts.load();
+        let names = hosts.all().map(|known| (known.host.name.to_string(), known.standing));
+        names.partition(|(_, standing)| *standing == Standing::Served)
+    };
+    let named = |names: Vec<(String, Standing)>| match names.is_empty() {
+        true => Cell::None,
+        false => Cell::text(names.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" ")),
+    };
+    let mut facts = vec![("version", Cell::text(env!("CARGO_PKG_VERSION")))];
+    if served.is_empty() {
+        facts.push(("problem", Cell::text("no domain is served; see metronomectl host list")));
+    }
+    facts.extend([
+        ("hosts", named(served)),
+        ("hosts_not_served", named(others)),
         ("up_since", Cell::Span(Duration::from_millis(server.clock.steady_ms()))),
         ("sessions", Cell::Count(server.sessions.count() as u64)),
         ("session_memory", Cell::Bytes(server.sessions.memory_usage() as u64)),
@@ -68,13 +105,17 @@ fn status(server: &Server) -> Answer {
         ("logins", Cell::Count(counters.logins.get())),
         ("login_failures", Cell::Count(counters.login_failures.get())),
         ("panics", Cell::Count(counters.panics.get())),
-    ])
+    ]);
+    Answer::Facts(facts)
 }
 
 fn sessions(server: &Server, given: &Arguments) -> Answer {
     let mut all = server.sessions.all();
     if let Some(jid) = given.jid_if_given("jid") {
         all.retain(|session| session.jid.bare_str() == jid.bare_str());
+    }
+    if let Some(host) = given.domain_if_given("host") {
+        all.retain(|session| session.jid.domain() == host.as_str());
     }
     all.sort_by(|a, b| a.jid.cmp(&b.jid));
     let now_ms = server.clock.unix_ms();
@@ -88,7 +129,10 @@ fn sessions(server: &Server, given: &Arguments) -> Answer {
             Cell::Span(Duration::from_millis(now_ms.saturating_sub(session.since_ms))),
         ]
     };
-    Answer::Table { columns: &["jid", "address", "mechanism", "priority", "since"], rows: all.iter().map(row).collect() }
+    Answer::Table {
+        columns: &["jid", "address", "mechanism", "priority", "since"],
+        rows: all.iter().map(row).collect(),
+    }
 }
 
 fn kill(server: &Server, given: &Arguments) -> Result<Answer, Failed> {
@@ -104,8 +148,17 @@ fn kill(server: &Server, given: &Arguments) -> Result<Answer, Failed> {
     Ok(Answer::text(format!("{} disconnected", all.len())))
 }
 
-fn reload(server: &Arc<Server>) -> Result<Answer, Failed> {
-    server.control.reload(server).map(Answer::text).map_err(Failed::problem)
+async fn reload(server: &Arc<Server>) -> Result<Answer, Failed> {
+    server.control.process()?.reload(server).await.map(Answer::text).map_err(Failed::problem)
+}
+
+fn log_level(server: &Server, given: &Arguments) -> Result<Answer, Failed> {
+    server.control.process()?.set_log_level(given.text("level")).map(Answer::text)
+}
+
+fn log_reopen(server: &Server) -> Result<Answer, Failed> {
+    server.control.process()?.reopen_logs()?;
+    Ok(Answer::text("the logs were opened again"))
 }
 
 fn stop(server: &Server) -> Answer {

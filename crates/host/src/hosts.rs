@@ -195,7 +195,18 @@ impl Host {
         let limits = Limits { stanza_bytes: values.bytes(&STANZA) as usize, ..Limits::CLIENT };
         let bind = BindRules { sessions_max: values.count(&SESSIONS) as usize, conflict };
         let sasl = rules(&values);
-        Host { name, values, registry, tls, limits, bind, keeps, sasl, groups: Arc::default(), announced: OnceLock::new() }
+        Host {
+            name,
+            values,
+            registry,
+            tls,
+            limits,
+            bind,
+            keeps,
+            sasl,
+            groups: Arc::default(),
+            announced: OnceLock::new(),
+        }
     }
 }
 
@@ -261,7 +272,8 @@ impl Hosts {
     /// A snapshot of these domains of the configuration, all served, of which the first is the main one.
     /// None at all is a mistake of the caller.
     pub fn new(values: Values, hosts: Vec<Host>) -> Hosts {
-        let served = |host| Known { host: Arc::new(host), origin: HostOrigin::Configuration, standing: Standing::Served };
+        let served =
+            |host| Known { host: Arc::new(host), origin: HostOrigin::Configuration, standing: Standing::Served };
         Hosts::of(values, hosts.into_iter().map(served).collect())
     }
 
@@ -310,7 +322,10 @@ impl Hosts {
     /// Also that of a domain that is not served: the client can only be told so behind the handshake.
     pub fn shown_to(&self, server_name: Option<&str>) -> &Arc<Host> {
         let name = server_name.and_then(|name| prepare_domain(name).ok()).unwrap_or(Cow::Borrowed(""));
-        self.known.get(&*name).filter(|known| known.host.tls.is_some()).map_or_else(|| self.first(), |known| &known.host)
+        self.known
+            .get(&*name)
+            .filter(|known| known.host.tls.is_some())
+            .map_or_else(|| self.first(), |known| &known.host)
     }
 
     /// What a client hears that asks for a domain that is not served (RFC 6120 section 4.9.3).

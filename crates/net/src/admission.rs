@@ -1,14 +1,19 @@
 //! Who may connect, and how often somebody may fail to log in: budgets per address before anyone is authenticated.
 //! Addresses of IPv6 count by their /64. All tables are bounded and forget what is old.
 
+mod failures;
+
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use metronome_host::network::household;
 use metronome_host::options::{Kind, Setting, Values};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+
+use failures::{Failures, Limit};
 
 /// Most connections of one address.
 pub const CONNECTIONS: Setting = Setting::new(
@@ -48,18 +53,16 @@ pub const LOGIN_BLOCK: Setting = Setting::new(
 /// The settings of this module.
 pub const SETTINGS: &[Setting] = &[CONNECTIONS, CONNECTION_RATE, LOGIN_FAILURES, LOGIN_BLOCK];
 
-/// Most entries of each table; the oldest quiet ones go first.
-const ENTRIES_MAX: usize = 100_000;
+/// Most addresses with connections or a rate to remember; the quiet ones go first.
+const ADDRESSES_MAX: usize = 100_000;
 
 /// The budgets of all listeners together.
 #[derive(Debug)]
 pub struct Admission {
     addresses: Mutex<HashMap<IpAddr, Address>>,
-    failures: Mutex<HashMap<(IpAddr, u64), Failures>>,
+    failures: Mutex<Failures>,
     /// Handshakes that may run at the same time: four for each core.
     pub(crate) handshakes: Semaphore,
-    /// Key derivations that may run at the same time: one for each core.
-    pub(crate) derivations: Semaphore,
 }
 
 #[derive(Debug)]
@@ -70,14 +73,6 @@ struct Address {
     at: Instant,
 }
 
-#[derive(Debug)]
-struct Failures {
-    count: u64,
-    /// Start of the window that `count` is of, or of the block.
-    since: Instant,
-    blocked: bool,
-}
-
 /// One admitted connection; dropping it gives its place back.
 #[derive(Debug)]
 pub struct Admitted {
@@ -85,24 +80,11 @@ pub struct Admitted {
     address: IpAddr,
 }
 
-/// IPv4 by address, IPv6 by the /64 that one household has.
-fn household(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & (u128::MAX << 64)).into(),
-    }
-}
-
 impl Admission {
     /// Empty tables for a machine with this many cores.
     pub fn new(cores: usize) -> Admission {
         let cores = cores.max(1);
-        Admission {
-            addresses: Mutex::default(),
-            failures: Mutex::default(),
-            handshakes: Semaphore::new(4 * cores),
-            derivations: Semaphore::new(cores),
-        }
+        Admission { addresses: Mutex::default(), failures: Mutex::default(), handshakes: Semaphore::new(4 * cores) }
     }
 
     /// Admits a connection, or answers why not.
@@ -112,10 +94,10 @@ impl Admission {
         let burst = (5.0 * per_second).max(1.0);
         let (address, now) = (household(address), Instant::now());
         let mut addresses = self.addresses.lock();
-        if addresses.len() >= ENTRIES_MAX {
+        if addresses.len() >= ADDRESSES_MAX {
             addresses.retain(|_, entry| entry.connections > 0);
         }
-        if addresses.len() >= ENTRIES_MAX {
+        if addresses.len() >= ADDRESSES_MAX {
             return Err("too many addresses are connected");
         }
         let entry = addresses.entry(address).or_insert(Address { connections: 0, tokens: burst, at: now });
@@ -136,34 +118,18 @@ impl Admission {
     /// Whether an address may try to log in to an account (any hash of its name).
     pub(crate) fn may_try(&self, address: IpAddr, account: u64, values: &Values) -> bool {
         let block = values.duration(&LOGIN_BLOCK);
-        let failures = self.failures.lock();
-        failures
-            .get(&(household(address), account))
-            .is_none_or(|entry| !entry.blocked || entry.since.elapsed() >= block)
+        !self.failures.lock().is_blocked(household(address), account, block, Instant::now())
     }
 
     /// Notes a failed attempt.
     pub(crate) fn failed(&self, address: IpAddr, account: u64, values: &Values) {
-        let limit = values.frequency(&LOGIN_FAILURES);
-        let (now, window) = (Instant::now(), limit.per.max(Duration::from_secs(1)));
-        let block = values.duration(&LOGIN_BLOCK);
-        let keep = window.max(block);
-        let mut failures = self.failures.lock();
-        if failures.len() >= ENTRIES_MAX {
-            failures.retain(|_, entry| now.duration_since(entry.since) < keep);
-        }
-        if failures.len() >= ENTRIES_MAX {
-            failures.clear();
-        }
-        let entry =
-            failures.entry((household(address), account)).or_insert(Failures { count: 0, since: now, blocked: false });
-        if now.duration_since(entry.since) >= if entry.blocked { block } else { window } {
-            *entry = Failures { count: 0, since: now, blocked: false };
-        }
-        entry.count += 1;
-        if entry.count >= u64::from(limit.times) && !entry.blocked {
-            *entry = Failures { count: entry.count, since: now, blocked: true };
-        }
+        let frequency = values.frequency(&LOGIN_FAILURES);
+        let limit = Limit {
+            times: u64::from(frequency.times),
+            window: frequency.per.max(Duration::from_secs(1)),
+            block: values.duration(&LOGIN_BLOCK),
+        };
+        self.failures.lock().note(household(address), account, limit, Instant::now());
     }
 
     /// How many connections there are.
@@ -173,8 +139,7 @@ impl Admission {
 
     /// Bytes held by the tables.
     pub fn memory_usage(&self) -> usize {
-        self.addresses.lock().capacity() * size_of::<(IpAddr, Address)>()
-            + self.failures.lock().capacity() * size_of::<((IpAddr, u64), Failures)>()
+        self.addresses.lock().capacity() * size_of::<(IpAddr, Address)>() + self.failures.lock().memory_usage()
     }
 }
 

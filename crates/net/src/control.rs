@@ -65,7 +65,7 @@ pub enum ControlError {
     },
 }
 
-/// The bound socket. Its file is removed when this is dropped.
+/// The bound socket.
 pub struct ControlSocket {
     listener: UnixListener,
     file: SocketFile,
@@ -93,7 +93,9 @@ impl ControlSocket {
     }
 
     /// Answers until `stop` completes; then each connection finishes the command it is at, for two seconds at most.
-    pub async fn serve(self, server: Arc<Server>, tables: Tables, stop: impl Future<Output = ()>) {
+    ///
+    /// Whoever stops the server knows by the file that the process has ended, so it is for the caller to drop it last.
+    pub async fn serve(self, server: Arc<Server>, tables: Tables, stop: impl Future<Output = ()>) -> SocketFile {
         let run = move |request: Request| {
             let server = server.clone();
             async move {
@@ -106,14 +108,15 @@ impl ControlSocket {
                 reply
             }
         };
-        self.serve_with(run, stop).await;
+        self.serve_with(run, stop).await
     }
 
     async fn serve_with<F>(
         self,
         run: impl Fn(Request) -> F + Clone + Send + Sync + 'static,
         stop: impl Future<Output = ()>,
-    ) where
+    ) -> SocketFile
+    where
         F: Future<Output = Reply> + Send + 'static,
     {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -154,6 +157,7 @@ impl ControlSocket {
         if timeout(STOP_TIMEOUT, all_done).await.is_err() {
             warn!("control commands were cut off by the stop");
         }
+        self.file
     }
 }
 
@@ -192,8 +196,8 @@ fn remove_stale(path: &Path) -> Result<(), ControlError> {
     }
 }
 
-/// The file of the socket, known by its inode so that another server's is never removed.
-struct SocketFile {
+/// The file of the socket, removed when this is dropped; known by its inode, so that another server's never is.
+pub struct SocketFile {
     path: PathBuf,
     inode: (u64, u64),
 }

@@ -119,6 +119,6 @@ fn start(socket: TcpStream, peer: SocketAddr, entry: Entry, server: &Arc<Server>
         }
     };
     let _ = socket.set_nodelay(true);
-    let context = c2s::Context { server: server.clone(), admission: admission.clone(), address };
+    let context = c2s::Context { server: server.clone(), admission: admission.clone(), address, port: peer.port() };
     tokio::spawn(c2s::serve(context, socket, entry, admitted));
 }

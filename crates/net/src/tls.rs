@@ -1,11 +1,12 @@
 //! Certificates: loaded per host, chosen by the name the client asks for, watched and swapped without a restart.
 //! A pair that cannot be used keeps the old one and says so.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use metronome_host::hosts::{Host, Hosts, Tls, Trusts};
+use metronome_host::hosts::{Host, Hosts, Known, Standing, Tls, Trusts};
 use metronome_host::options::{Kind, Setting, Values};
 use metronome_host::server::Server;
 use rustls::ServerConfig;
@@ -15,6 +16,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 mod client_certificate;
 mod end_point;
+mod names;
 
 use client_certificate::Judge;
 pub(crate) use client_certificate::addresses;
@@ -96,9 +98,10 @@ pub fn load(values: &Values) -> Result<Option<Arc<Tls>>, TlsError> {
         None => None,
     };
     let trusts = judge.clone().map(|judge| -> Trusts { Box::new(move |chain| judge.trusts(chain)) });
+    let names = names::of(leaf);
     let config = config(chain, private, judge)
         .map_err(|reason| TlsError::Pair { cert: cert.display().to_string(), reason: reason.to_string() })?;
-    Ok(Some(Arc::new(Tls { config: Arc::new(config), trusts, end_point, not_after_s })))
+    Ok(Some(Arc::new(Tls { config: Arc::new(config), trusts, end_point, not_after_s, names })))
 }
 
 fn config(
@@ -130,32 +133,47 @@ pub async fn watch(server: Arc<Server>) {
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let now = stamps(&server.hosts.load());
-        if now != seen {
-            seen = now;
-            swap(&server);
+        // Files of a domain that is new here were read when it came.
+        let changed = |(file, stamp): (&Box<Path>, &Stamp)| seen.get(file).is_some_and(|before| before != stamp);
+        if now.iter().any(changed) {
+            swap(&server).await;
         }
+        seen = now;
     }
 }
 
-fn stamps(hosts: &Hosts) -> Vec<Option<SystemTime>> {
-    let files = hosts.iter().flat_map(|host| [&CERT, &KEY, &CLIENT_CA].map(|setting| host.values.path(setting)));
-    files.map(|file| std::fs::metadata(file?).and_then(|data| data.modified()).ok()).collect()
+/// When a file was written last, and how long it is; none while it is not there.
+type Stamp = Option<(SystemTime, u64)>;
+
+fn stamps(hosts: &Hosts) -> BTreeMap<Box<Path>, Stamp> {
+    let settings = [&CERT, &KEY, &CLIENT_CA];
+    let files = hosts.all().flat_map(|known| settings.map(|setting| known.host.values.path(setting))).flatten();
+    let stamp = |file: &Path| std::fs::metadata(file).and_then(|data| Ok((data.modified()?, data.len()))).ok();
+    files.map(|file| (file.into(), stamp(file))).collect()
 }
 
-/// Loads every host's pair again; a host whose pair cannot be used keeps the one it has.
-pub fn swap(server: &Server) {
-    let hosts = server.hosts.load();
-    let reloaded: Vec<Host> = hosts
-        .iter()
-        .map(|host| {
-            let mut host = (**host).clone();
-            match load(&host.values) {
-                Ok(tls) => host.tls = tls,
-                Err(error) => tracing::error!(host = host.name.as_str(), %error, "the new certificate is not used; the old one stays"),
-            }
-            host
-        })
-        .collect();
-    server.hosts.store(Arc::new(hosts.with(reloaded)));
+/// Loads every host's pair again; a host whose pair cannot be used keeps the one it has, and one that was not served for want
+/// of a pair is served from now on.
+pub async fn swap(server: &Server) {
+    let turn = server.control.turn().await;
+    let hosts = server.hosts.load_full();
+    let again = hosts.all().map(|known| match load(&known.host.values) {
+        Ok(tls) => with_certificate(known, tls),
+        Err(error) => {
+            let host = known.host.name.as_str();
+            tracing::error!(host, %error, "the new certificate is not used; the old one stays");
+            known.clone()
+        }
+    });
+    let again = again.fold((*hosts).clone(), |hosts, known| hosts.with(known));
+    server.serve(&turn, again);
     tracing::info!("certificates were read again");
+}
+
+fn with_certificate(known: &Known, tls: Option<Arc<Tls>>) -> Known {
+    let standing = match known.standing {
+        Standing::NoCertificate if tls.is_some() => Standing::Served,
+        standing => standing,
+    };
+    Known { host: Arc::new(Host { tls, ..(*known.host).clone() }), standing, ..known.clone() }
 }

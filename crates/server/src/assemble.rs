@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use metronome_host::clock::Clock;
 use metronome_host::counters::Counters;
-use metronome_host::hosts::{self, Host, Hosts};
+use metronome_host::derivations::Derivations;
+use metronome_host::hosts;
 use metronome_host::options::Values;
 use metronome_host::registry::Registry;
 use metronome_host::rng::Rng;
@@ -16,16 +17,18 @@ use metronome_host::server::{Load, Server};
 use metronome_host::sessions::Sessions;
 use metronome_model::{Op, Outcome, Record};
 use metronome_net::admission::Admission;
-use metronome_net::control::{self, ControlSocket};
+use metronome_net::control::{self, ControlSocket, SocketFile};
 use metronome_net::listen::Listeners;
 use metronome_net::tls;
-use metronome_proto::jid::Jid;
 use metronome_route::timers;
 use metronome_route::workers::Workers;
 use metronome_store::backend::{memory, sqlite};
 use metronome_store::{Opened, Reads, Writer, WriterLimits};
+use tokio::task::JoinHandle;
 
 use crate::config::Configuration;
+use crate::domains::{Certificates, Domains, When};
+use crate::process::take_over;
 use crate::tables::{BACKEND, DATA, commands};
 
 /// A server that answers.
@@ -38,10 +41,12 @@ pub struct Running {
     pub addresses: Vec<SocketAddr>,
     /// Where `metronomectl` can.
     pub control: PathBuf,
+    /// Ends once the control socket has given its last answer, which is after the stop.
+    pub answering: JoinHandle<SocketFile>,
 }
 
 /// Builds and starts everything. Inside of the runtime; what fails here is told to the administrator as it is.
-pub async fn start(configuration: &Configuration) -> anyhow::Result<Running> {
+pub async fn start(configuration: &Configuration, certificates: &Certificates) -> anyhow::Result<Running> {
     let values = configuration.values();
     metronome_sasl::self_test().context("the cryptography of this build is broken")?;
 
@@ -51,8 +56,13 @@ pub async fn start(configuration: &Configuration) -> anyhow::Result<Running> {
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let registry = Arc::new(Registry::new(metronome_features::ALL));
-    let hosts = hosts_of(configuration, &registry)?;
+    let domains = Domains { configuration, registry: &registry, certificates };
     let Opened { store, backend } = open_store(values)?;
+    let stored = store.hosts().await.context("the store cannot be read")?;
+    let hosts = domains.all(&stored, When::Start).map_err(|problem| anyhow::anyhow!("{problem}"))?;
+    for note in domains.notes(&hosts) {
+        tracing::warn!("{note}");
+    }
     let workers = Workers::new(cores);
     let limits = WriterLimits { unseen_max: values.count(&hosts::UNSEEN), ..WriterLimits::default() };
     let writer = {
@@ -67,10 +77,14 @@ pub async fn start(configuration: &Configuration) -> anyhow::Result<Running> {
         store,
         writer,
         facts: Default::default(),
-        registry,
+        owners: Default::default(),
+        departures: Default::default(),
+        registry: registry.clone(),
         clock: Clock::system(),
         rng: Rng::System,
         counters: Counters::default(),
+        derivations: Derivations::new(cores),
+        throttles: Default::default(),
         fake_salt_secret,
         seen: Default::default(),
         control: Default::default(),
@@ -83,44 +97,13 @@ pub async fn start(configuration: &Configuration) -> anyhow::Result<Running> {
 
     let path = control.path().to_owned();
     let stop = server.clone();
-    tokio::spawn(control.serve(server.clone(), commands(), async move { stop.control.stopped().await }));
+    let serve = control.serve(server.clone(), commands(), async move { stop.control.stopped().await });
+    let answering = tokio::spawn(serve);
     let admission = Arc::new(Admission::new(cores));
     let addresses = listeners.addresses();
     listeners.serve(&server, &admission);
-    Ok(Running { server, admission, addresses, control: path })
-}
-
-/// The snapshot of all domains; also what a reload makes.
-pub fn hosts_of(configuration: &Configuration, registry: &Arc<Registry>) -> anyhow::Result<Hosts> {
-    let mut hosts = Vec::new();
-    for domain in configuration.domains() {
-        let values = configuration.for_host(&domain);
-        let tls = tls::load(values).map_err(|error| {
-            anyhow::anyhow!(
-                "{}",
-                configuration.problem_with_host(
-                    &domain,
-                    &tls::CERT,
-                    error.to_string(),
-                    "check the file, and that this user may read it"
-                )
-            )
-        })?;
-        if tls.is_none() && values.flag(&tls::REQUIRE) {
-            anyhow::bail!(
-                "{}",
-                configuration.problem_with_host(
-                    &domain,
-                    &tls::CERT,
-                    format!("{domain} has no certificate, and clients must encrypt"),
-                    "name the files in tls.files = { cert = \"...\", key = \"...\" }",
-                )
-            );
-        }
-        let name = Jid::parse(&domain).with_context(|| format!("{domain} is not a domain"))?;
-        hosts.push(Host::new(name, values.clone(), registry.clone(), tls));
-    }
-    Ok(Hosts::new(configuration.values().clone(), hosts))
+    take_over(&server, &domains, &stored).await;
+    Ok(Running { server, admission, addresses, control: path, answering })
 }
 
 fn open_store(values: &Values) -> anyhow::Result<Opened> {
@@ -141,7 +124,7 @@ async fn fake_salt_secret(store: &dyn Reads, writer: &Writer<Load>) -> anyhow::R
     let secret: Box<[u8]> = metronome_sasl::token().into();
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let record = Record::of(Op::SetMeta { key: KEY, value: secret.clone() });
-    writer.submit(writer.permit(secret.len()).await, record, Load::Asked(sender));
+    writer.submit(writer.permit(secret.len()).await, record, Load::Asked(Default::default(), sender));
     match receiver.await.context("the store has stopped")? {
         Outcome::Done { .. } => Ok(secret),
         other => anyhow::bail!("the store cannot be written: {other:?}"),

@@ -35,16 +35,16 @@ pub const STANDARD_FILE: &str = "/etc/metronome/metronome.toml";
 
 /// The main domain; the one setting without a default.
 pub const DOMAIN: Setting =
-    Setting::new("domain", Kind::Domain, "", "The domain this server is responsible for.").at_restart();
+    Setting::new("domain", Kind::Domain, "", "The domain this server is responsible for.");
 
 /// More domains.
 pub const EXTRA: Setting = Setting::new(
     "extra",
     Kind::Domains,
     "[]",
-    "More domains this server is responsible for. A section `[host.\"example.net\"]` overrides settings for one of them.",
-)
-.at_restart();
+    "More domains this server is responsible for. A section `[host.\"example.net\"]` overrides settings for one of them, or for \
+     one that `metronomectl host add` has added.",
+);
 
 /// The settings that the configuration itself reads; the first table of [`Tables`].
 pub const SETTINGS: &[Setting] = &[DOMAIN, EXTRA];
@@ -105,7 +105,18 @@ pub struct Configuration {
     origins: BTreeMap<(String, &'static str), Origin>,
     /// What was written at the origins, for messages about values that do not fit each other.
     places: BTreeMap<(String, &'static str), problem::Place>,
+    strangers: Vec<Stranger>,
     files: Vec<PathBuf>,
+}
+
+/// A section `[host."name"]` for a domain that the configuration does not name: one that a command has added, one that is to be,
+/// or a slip of the pen. Only the running server knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// The domain.
+    pub domain: String,
+    /// Where its section is, and what may be meant, in one sentence.
+    pub note: String,
 }
 
 /// Reads everything and checks it: defaults < presets < file < `conf.d` < environment < flags.
@@ -131,6 +142,16 @@ impl Configuration {
     pub fn domains(&self) -> Vec<String> {
         let main = self.values.text(&DOMAIN).to_owned();
         std::iter::once(main).chain(self.values.list(&EXTRA).iter().cloned()).collect()
+    }
+
+    /// Sections for domains that the configuration does not name.
+    pub fn strangers(&self) -> &[Stranger] {
+        &self.strangers
+    }
+
+    /// Whether this domain has a value of its own for a setting.
+    pub fn overrides(&self, domain: &str, setting: &Setting) -> bool {
+        self.places.contains_key(&(domain.to_owned(), setting.key))
     }
 
     /// The files that were read, in their order.

@@ -1,5 +1,5 @@
 //! The control utility `metronomectl`: its verbs are the server's command tables, asked over the control socket.
-//! `config` reads the files itself and needs no server. Exit codes: 0 done, 1 a problem was found, 2 wrong use, 3 the server
+//! `config` reads the files itself and needs no server, and `start` makes one. Exit codes: 0 done, 1 a problem was found, 2 wrong use, 3 the server
 //! cannot be reached.
 
 mod batch;
@@ -8,6 +8,7 @@ mod client;
 mod local;
 mod machine;
 mod passwords;
+mod start;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -62,11 +63,16 @@ fn run(parts: &Parts, arguments: Vec<std::ffi::OsString>, outside: &mut Outside<
         Task::Call { command, arguments } => {
             passwords::complete(command, arguments, options.password, outside.passwords)
                 .and_then(|request| Client::connect(&options.socket)?.ask(&request))
+                .and_then(|reply| match (command.name, reply.exit) {
+                    ("stop", 0) => start::wait_for_end(&options.socket).map(|()| reply),
+                    _ => Ok(reply),
+                })
         }
         Task::Batch { jobs } => {
             return batch::run(parts.commands, &options, jobs, io::BufReader::new(io::stdin()), outside);
         }
         Task::Config { verb, file } => local::run(parts, verb, file, &options),
+        Task::Start { file, timeout } => start::run(parts, &file, timeout),
     };
     show(&result.unwrap_or_else(|failed| Reply::from(Err(failed))), &options, outside)
 }

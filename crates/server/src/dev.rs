@@ -14,6 +14,8 @@ pub use authority::{Authority, Issued};
 pub use files::{FileError, Pair};
 pub use mode::{accounts, presets, welcome};
 
+/// The development mode's own domain.
+const DOMAIN: &str = "localhost";
 /// How long before its end a certificate is replaced.
 const RENEW_BEFORE: Duration = Duration::from_secs(30 * 86_400);
 
@@ -51,6 +53,31 @@ pub enum DevError {
 /// changed, or when its files do not fit the authority or each other. Blocking; a few milliseconds when something is made.
 pub fn ensure(data: &Path, domains: &[String]) -> Result<CertificateFiles, DevError> {
     ensure_at(data, domains, SystemTime::now())
+}
+
+/// The same for one domain, in files of its own; what [`ensure`] has made for it alone is taken.
+///
+/// The file is named after the domain as it stands in the DNS. An IP address is named as such in the certificate.
+pub fn ensure_for(data: &Path, domain: &str) -> Result<CertificateFiles, DevError> {
+    if domain == DOMAIN {
+        return ensure(data, &[DOMAIN.to_owned()]);
+    }
+    let wrong = || DevError::Domain(domain.to_owned());
+    let address = domain.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    let name = match address {
+        Some(address) => address.to_string().replace(':', "-"),
+        None => idna::domain_to_ascii(domain).map_err(|_| wrong())?,
+    };
+    let folder = data.join("domains");
+    files::make_folder(&folder)?;
+    let authority = Authority::open(data, SystemTime::now())?;
+    let pair = Pair::new(folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+    let domains: Vec<_> = address.is_none().then(|| name.clone()).into_iter().collect();
+    if !authority.still_holds(&pair, &domains, SystemTime::now() + RENEW_BEFORE) {
+        let issued = authority.issue_server(&domains, address.as_slice(), SystemTime::now())?;
+        pair.write(&issued.certificate_pem, &issued.key_pem)?;
+    }
+    Ok(CertificateFiles { ca: authority.certificate_path().to_owned(), certificate: pair.certificate, key: pair.key })
 }
 
 fn ensure_at(data: &Path, domains: &[String], now: SystemTime) -> Result<CertificateFiles, DevError> {
@@ -206,6 +233,24 @@ mod tests {
         // [0] EXPLICIT UTF8String
         assert_eq!(value, b"\xa0\x11\x0c\x0falice@localhost");
         assert!(certificate.extended_key_usage().unwrap().unwrap().value.client_auth);
+    }
+
+    #[test]
+    fn a_domain_has_files_of_its_own_named_as_in_the_dns() {
+        let data = tempfile::tempdir().unwrap();
+        for (domain, file) in [
+            ("chat.example", "chat.example.pem"),
+            ("m\u{fc}ller.example", "xn--mller-kva.example.pem"),
+            ("[2001:db8::1]", "2001-db8--1.pem"),
+            ("192.0.2.1", "192.0.2.1.pem"),
+        ] {
+            let files = ensure_for(data.path(), domain).unwrap();
+            assert_eq!(files.certificate, data.path().join("domains").join(file));
+            let before = read(&files.certificate);
+            assert_eq!(read(&ensure_for(data.path(), domain).unwrap().certificate), before);
+        }
+        let own = ensure(data.path(), &domains(&["localhost"])).unwrap();
+        assert_eq!(ensure_for(data.path(), "localhost").unwrap(), own);
     }
 
     #[test]

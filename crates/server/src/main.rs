@@ -9,9 +9,12 @@ use clap::Parser;
 use metronome_host::server::Server;
 use metronome_server::assemble::{self, Running};
 use metronome_server::config::{self, ConfigFile, Configuration, Inputs, STANDARD_FILE};
+use metronome_server::domains::Certificates;
 use metronome_server::logging::Logging;
-use metronome_server::tables::SETTINGS;
-use metronome_server::{dev, pages, reload, shutdown};
+use metronome_server::process::Process;
+use metronome_server::tables::{DATA, settings};
+use metronome_server::{dev, pages, shutdown};
+use parking_lot::Mutex;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
             "{}",
             match page.as_str() {
                 "options" => pages::options(),
-                "example" => config::example(SETTINGS),
+                "example" => config::example(settings()),
                 _ => pages::xeps(),
             }
         );
@@ -64,16 +67,20 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments, started: Instant) -> anyhow::Result<()> {
     let inputs = inputs(arguments)?;
-    let configuration = config::load(SETTINGS, &inputs)?;
+    let configuration = config::load(settings(), &inputs)?;
     let logging = Arc::new(Logging::start(configuration.values())?);
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let running = assemble::start(&configuration).await.map_err(|error| with_hint(error, arguments))?;
+        let certificates = certificates(arguments, &configuration);
+        let running = assemble::start(&configuration, &certificates);
+        let running = running.await.map_err(|error| with_hint(error, arguments))?;
         if arguments.dev {
             dev::accounts(&running.server).await?;
         }
-        running.server.control.on_reload(reload::reloader(inputs, configuration.clone(), logging.clone()));
+        let current = Mutex::new(Arc::new(configuration.clone()));
+        let process = Process { inputs, current, logging: logging.clone(), certificates };
+        running.server.control.set_process(Box::new(process));
         // Before anybody is told that we are ready: whoever is told may signal at once.
         let signals = Signals::install()?;
         announce(arguments, &running, &configuration, started);
@@ -97,6 +104,13 @@ fn inputs(arguments: &Arguments) -> anyhow::Result<Inputs> {
         None => ConfigFile::IfThere(STANDARD_FILE.into()),
     };
     Ok(Inputs::of_process(file))
+}
+
+fn certificates(arguments: &Arguments, configuration: &Configuration) -> Certificates {
+    match configuration.values().path(&DATA) {
+        Some(folder) if arguments.dev => Certificates::Development(folder.to_owned()),
+        _ => Certificates::Files,
+    }
 }
 
 /// In the development mode a taken port has an easy way out.
@@ -146,7 +160,7 @@ impl Signals {
     async fn wait_for_stop(mut self, server: &Arc<Server>, logging: &Logging) {
         loop {
             tokio::select! {
-                Some(()) = self.hangup.recv() => reload_on_hangup(server, logging),
+                Some(()) = self.hangup.recv() => reload_on_hangup(server, logging).await,
                 _ = self.terminate.recv() => break,
                 _ = self.interrupt.recv() => break,
                 () = server.control.stopped() => break,
@@ -156,10 +170,12 @@ impl Signals {
     }
 }
 
-fn reload_on_hangup(server: &Arc<Server>, logging: &Logging) {
+async fn reload_on_hangup(server: &Arc<Server>, logging: &Logging) {
     if let Err(error) = logging.reopen() {
-        tracing::error!(%error, "the log file could not be opened again");
+        tracing::error!(%error, "the logs could not be opened again");
     }
-    // Success and failure are logged there.
-    let _ = server.control.reload(server);
+    if let Ok(process) = server.control.process() {
+        // Success and failure are logged there.
+        let _ = process.reload(server).await;
+    }
 }

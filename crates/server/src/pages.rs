@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::config;
-use crate::tables::SETTINGS;
+use crate::tables::settings;
 
 /// `docs/options.md`.
 pub fn options() -> String {
-    config::reference(SETTINGS)
+    config::reference(settings())
 }
 
 /// `docs/xeps.md`.

@@ -9,10 +9,12 @@ use crate::assemble::Running;
 
 /// For how long streams may take to end.
 const STREAMS: Duration = Duration::from_secs(6);
+/// For how long the control socket may go on with its last answers; it has a bound of its own, which is shorter.
+const ANSWERS: Duration = Duration::from_secs(5);
 
 /// Ends the server; its listeners have stopped already.
 pub async fn run(running: Running) {
-    let Running { server, admission, .. } = running;
+    let Running { server, admission, answering, .. } = running;
     let sessions = server.sessions.all();
     tracing::info!(sessions = sessions.len(), "the server is stopping");
     for session in sessions {
@@ -29,5 +31,7 @@ pub async fn run(running: Running) {
     timers::flush_seen(&server);
     // Blocks until the last record is durable.
     let _ = tokio::task::spawn_blocking(move || server.writer.shutdown()).await;
+    // Whoever asked for the stop hears that it was begun, also where nobody was there to be waited for; and the socket's file goes last.
+    let _file = tokio::time::timeout(ANSWERS, answering).await;
     tracing::info!("the server has stopped");
 }

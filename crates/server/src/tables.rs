@@ -1,5 +1,7 @@
 //! Every setting and every command of the server, collected from the parts that declare them.
 
+use std::sync::OnceLock;
+
 use metronome_host::command::Command;
 use metronome_host::options::{Kind, Setting};
 
@@ -27,22 +29,28 @@ pub const BACKEND: Setting = Setting::new(
 
 const OWN: &[Setting] = &[DATA, BACKEND];
 
-/// All settings, in the order of the reference page.
-pub const SETTINGS: Tables = &[
-    config::SETTINGS,
-    OWN,
-    metronome_net::SETTINGS[0],
-    metronome_net::SETTINGS[1],
-    metronome_net::SETTINGS[2],
-    metronome_net::SETTINGS[3],
-    metronome_net::SETTINGS[4],
-    metronome_host::hosts::SETTINGS,
-    metronome_route::timers::SETTINGS,
-    logging::SETTINGS,
-];
+/// All settings, in the order of the reference page: those of the parts, then those of the features that declare some.
+pub fn settings() -> Tables {
+    static ALL: OnceLock<Vec<&'static [Setting]>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut all = vec![config::SETTINGS, OWN];
+        all.extend(metronome_net::SETTINGS);
+        all.extend([metronome_host::hosts::SETTINGS, metronome_host::groups::SETTINGS]);
+        all.push(metronome_route::timers::SETTINGS);
+        for feature in metronome_features::ALL {
+            // Some declare what is read below them, so that the list of features tells who uses it.
+            let listed = |setting: &Setting| all.iter().copied().flatten().any(|other| other.key == setting.key);
+            if feature.settings.first().is_some_and(|first| !listed(first)) {
+                all.push(feature.settings);
+            }
+        }
+        all.push(logging::SETTINGS);
+        all
+    })
+}
 
 /// All commands, by the features that declare them.
 pub fn commands() -> &'static [&'static [Command]] {
-    static ALL: std::sync::OnceLock<Vec<&'static [Command]>> = std::sync::OnceLock::new();
+    static ALL: OnceLock<Vec<&'static [Command]>> = std::sync::OnceLock::new();
     ALL.get_or_init(|| metronome_features::ALL.iter().map(|feature| feature.commands).collect())
 }

@@ -89,7 +89,7 @@ impl Server {
              [server]\ndata = {:?}\n[control]\nsocket = {:?}\n[storage]\nbackend = \"{}\"\n\
              [listen]\nc2s = [{}]\nc2s_tls = [{}]\n\
              [limits]\nconnections = 100000\nconnection_rate = \"100000/s\"\n\
-             [auth]\niterations = 4096\n[log]\nlevel = \"debug\"\ntarget = \"terminal\"\n",
+             [auth]\niterations = 4096\n[log]\nlevel = \"debug\"\ntarget = [\"terminal\"]\n",
             self.setup.extra,
             self.file("data"),
             self.file("control.sock"),

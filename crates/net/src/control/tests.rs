@@ -12,7 +12,7 @@ use super::*;
 struct Served {
     folder: TempDir,
     stop: oneshot::Sender<()>,
-    task: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<SocketFile>,
     waiting: Arc<Notify>,
     release: Arc<Notify>,
     runs: Arc<AtomicUsize>,

@@ -59,16 +59,21 @@ pub(crate) fn addresses(leaf: &CertificateDer<'_>) -> Vec<String> {
     names
         .flatten()
         .filter_map(|name| match name {
-            GeneralName::OtherName(oid, value) if oid.to_id_string() == XMPP_ADDR => utf8_string(value),
+            GeneralName::OtherName(oid, value) if oid.to_id_string() == XMPP_ADDR => string(value, UTF8),
             _ => None,
         })
         .collect()
 }
 
-/// The text of `[0] EXPLICIT UTF8String`: two tags, each with a length of one byte or of two behind `0x81`.
-fn utf8_string(tagged: &[u8]) -> Option<String> {
+/// The tag of a UTF8String.
+const UTF8: u8 = 0x0c;
+/// The tag of an IA5String.
+pub(super) const IA5: u8 = 0x16;
+
+/// The text of `[0] EXPLICIT` and a string: two tags, each with a length of one byte or of two behind `0x81`.
+pub(super) fn string(tagged: &[u8], tag: u8) -> Option<String> {
     let inner = unwrap(tagged, 0xa0)?;
-    let text = unwrap(inner, 0x0c)?;
+    let text = unwrap(inner, tag)?;
     String::from_utf8(text.to_vec()).ok()
 }
 
@@ -137,9 +142,10 @@ mod tests {
 
     #[test]
     fn an_address_is_unwrapped_twice_and_nothing_may_follow_it() {
-        assert_eq!(utf8_string(b"\xa0\x05\x0c\x03a@b").as_deref(), Some("a@b"));
+        assert_eq!(string(b"\xa0\x05\x0c\x03a@b", UTF8).as_deref(), Some("a@b"));
+        assert_eq!(string(b"\xa0\x05\x16\x03a@b", IA5).as_deref(), Some("a@b"));
         for wrong in [&b"\xa0\x05\x0c\x03a@bc"[..], b"\xa0\x05\x0c\x02a@b", b"\x0c\x03a@b", b"\xa0", b""] {
-            assert_eq!(utf8_string(wrong), None);
+            assert_eq!(string(wrong, UTF8), None);
         }
     }
 }

@@ -3,5 +3,5 @@
 use metronome_server::{ctl, tables};
 
 fn main() -> std::process::ExitCode {
-    ctl::main(&ctl::Parts { commands: tables::commands(), settings: tables::SETTINGS, check: ctl::check_machine })
+    ctl::main(&ctl::Parts { commands: tables::commands(), settings: tables::settings(), check: ctl::check_machine })
 }

@@ -14,7 +14,7 @@ use super::problem::{Code, Place, Problem, Problems};
 use super::read::{Given, Reading, read};
 use super::source::{Origin, Source};
 use super::suggest::nearest;
-use super::{ConfigFile, Configuration, DOMAIN, EXTRA, Inputs, Tables};
+use super::{ConfigFile, Configuration, DOMAIN, EXTRA, Inputs, Stranger, Tables};
 
 /// Largest configuration file; more is a mistake, such as a device or a log.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -151,6 +151,7 @@ struct Layers {
     given: Vec<Given>,
     hosts: Vec<(String, Place)>,
     origins: BTreeMap<(String, &'static str), Origin>,
+    strangers: Vec<Stranger>,
     problems: Vec<Problem>,
 }
 
@@ -166,7 +167,8 @@ impl Layers {
             defaults = defaults.overlaid([(setting, value)]);
             origins.insert((String::new(), setting.key), Origin::Development);
         }
-        Self { tables, defaults, given: Vec::new(), hosts: Vec::new(), origins, problems: Vec::new() }
+        let (given, hosts, strangers, problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { tables, defaults, given, hosts, origins, strangers, problems }
     }
 
     fn lay(&mut self, reading: Reading) {
@@ -192,7 +194,8 @@ impl Layers {
             |host: &str| values.overlaid(self.given_for(host).map(|given| (given.setting, given.value.clone())));
         let hosts = self.hosts.iter().map(|(host, _)| (host.clone(), overrides(host))).collect();
         let places = self.given.into_iter().map(|given| ((given.host, given.setting.key), given.place)).collect();
-        Ok(Configuration { tables: self.tables, values, hosts, origins: self.origins, places, files })
+        let (tables, origins, strangers) = (self.tables, self.origins, self.strangers);
+        Ok(Configuration { tables, values, hosts, origins, places, strangers, files })
     }
 
     fn given_for(&self, host: &str) -> impl Iterator<Item = &Given> {
@@ -217,7 +220,7 @@ impl Layers {
         self.problems.extend(missing);
     }
 
-    /// No domain twice, and overrides only for domains that are served.
+    /// No domain twice; and which overrides are for others than these.
     fn check_domains(&mut self, values: &Values) {
         let main = values.text(&DOMAIN);
         let extra = values.list(&EXTRA);
@@ -228,17 +231,18 @@ impl Layers {
             let place = place.map(|given| given.place.clone());
             self.problems.push(Problem { code: Code::Unfit, message, hint, place });
         }
-        let served = || extra.iter().map(String::as_str).chain([main]);
+        let named = || extra.iter().map(String::as_str).chain([main]);
         for (host, place) in &self.hosts {
-            if served().any(|domain| domain == host) {
+            if named().any(|domain| domain == host) || self.strangers.iter().any(|stranger| stranger.domain == *host) {
                 continue;
             }
-            let hint = match nearest(host, served()) {
+            let meant = match nearest(host, named()) {
                 Some(domain) => format!("did you mean \"{domain}\"?"),
-                None => format!("write extra = [\"{host}\"] above the first [section] to serve it"),
+                None => format!("metronomectl host add {host} serves it"),
             };
-            let message = format!("`{host}` is not a domain of this server");
-            self.problems.push(Problem { code: Code::WrongPlace, message, hint, place: Some(place.clone()) });
+            let origin = place.source.origin(place.span.start);
+            let note = format!("{origin}: `{host}` is not a domain of the configuration; {meant}");
+            self.strangers.push(Stranger { domain: host.clone(), note });
         }
     }
 }

@@ -108,6 +108,7 @@ fn values(setting: &Setting) -> String {
             format!("A time like `\"30 s\"`{}", range(|ms| write_duration(std::time::Duration::from_millis(ms))))
         }
         Kind::Addresses => "A list of addresses with ports, `[]` for none".to_owned(),
+        Kind::Networks => "A list of networks or addresses, `[]` for none".to_owned(),
         Kind::Path => "A path, `\"\"` for none".to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap, value_parser};
@@ -49,6 +50,8 @@ pub(super) enum Task {
     Batch { jobs: u64 },
     /// A verb that reads the configuration by itself.
     Config { verb: ConfigVerb, file: ConfigFile },
+    /// A server is started, and waited for so long.
+    Start { file: ConfigFile, timeout: Duration },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +124,7 @@ pub(super) fn root(tables: Tables) -> Clap {
     if find(tables, REGISTER.1).is_some() {
         root = root.subcommand(register().hide(true));
     }
-    root.subcommand(config())
+    root.subcommand(config()).subcommand(start())
 }
 
 fn global_arguments() -> [Arg; 4] {
@@ -170,6 +173,7 @@ fn argument(field: &Field) -> Arg {
         FieldKind::Count => arg.value_name("N").value_parser(value_parser!(u64)),
         FieldKind::Choice(words) => arg.value_parser(PossibleValuesParser::new(words.iter().copied())),
         FieldKind::Jid => arg.value_name("JID"),
+        FieldKind::Domain => arg.value_name("DOMAIN"),
         FieldKind::Session => arg.value_name("JID[/RESOURCE]"),
         FieldKind::Text | FieldKind::Password => arg,
     }
@@ -182,14 +186,32 @@ fn register() -> Clap {
         .args([part("user", "the name before the @"), part("host", "the domain")])
 }
 
-fn config() -> Clap {
-    let flag = |name, help| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
-    let file = Arg::new("config")
+fn config_file() -> Arg {
+    Arg::new("config")
         .long("config")
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
-        .global(true)
-        .help(format!("The configuration file [default: {STANDARD_FILE}]"));
+        .help(format!("The configuration file [default: {STANDARD_FILE}]"))
+}
+
+fn named_file(matches: &ArgMatches) -> ConfigFile {
+    match matches.get_one::<PathBuf>("config") {
+        Some(path) => ConfigFile::Named(path.clone()),
+        None => ConfigFile::IfThere(STANDARD_FILE.into()),
+    }
+}
+
+fn start() -> Clap {
+    let timeout = Arg::new("timeout").long("timeout").value_name("SECONDS").default_value("60");
+    Clap::new("start").about("Start the server in the background and wait until it is ready").args([
+        config_file(),
+        timeout.value_parser(value_parser!(u64).range(1..=3600)).help("How long it may take to be ready"),
+    ])
+}
+
+fn config() -> Clap {
+    let flag = |name, help| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    let file = config_file().global(true);
     Clap::new("config")
         .about("check, show, example, reference: the configuration, read without the server")
         .subcommand_required(true)
@@ -209,6 +231,10 @@ fn config() -> Clap {
 fn task(tables: Tables, name: &str, matches: &ArgMatches) -> Task {
     if name == "config" {
         return config_task(matches);
+    }
+    if name == "start" {
+        let seconds = matches.get_one("timeout").copied().unwrap_or(60);
+        return Task::Start { file: named_file(matches), timeout: Duration::from_secs(seconds) };
     }
     if name == REGISTER.0 {
         let command = find(tables, REGISTER.1).expect("the verb is offered only with its command");
@@ -245,10 +271,7 @@ fn arguments(command: &Command, matches: &ArgMatches) -> Map<String, Value> {
 fn config_task(matches: &ArgMatches) -> Task {
     use crate::config::{Detail, Origins};
     let (name, verb) = matches.subcommand().expect("clap requires a verb");
-    let file = match verb.get_one::<PathBuf>("config") {
-        Some(path) => ConfigFile::Named(path.clone()),
-        None => ConfigFile::IfThere(STANDARD_FILE.into()),
-    };
+    let file = named_file(verb);
     let verb = match name {
         "check" => ConfigVerb::Check,
         "show" => ConfigVerb::Show {

@@ -42,6 +42,11 @@ fn good(configuration: &Configuration) -> Reply {
     let files: Vec<String> = configuration.files().iter().map(|path| path.display().to_string()).collect();
     let given = configuration.show_json(Detail::Given).as_array().map_or(0, Vec::len);
     let read = if files.is_empty() { "the environment".to_owned() } else { files.join(", ") };
-    let text = format!("{read}: no problems, {given} {} set", if given == 1 { "key" } else { "keys" });
-    done(text, json!({ "ok": true, "problems": [], "files": files, "given": given }))
+    let mut text = format!("{read}: no problems, {given} {} set", if given == 1 { "key" } else { "keys" });
+    // Only the running server knows which domains commands have added.
+    let notes: Vec<&str> = configuration.strangers().iter().map(|stranger| &*stranger.note).collect();
+    for note in &notes {
+        text.push_str(&format!("\nnote: {note}"));
+    }
+    done(text, json!({ "ok": true, "problems": [], "notes": notes, "files": files, "given": given }))
 }

@@ -51,16 +51,15 @@ fn data_folder(configuration: &Configuration) -> Option<Problem> {
 
 fn log_file(configuration: &Configuration) -> Option<Problem> {
     let values = configuration.values();
-    if values.text(&logging::TARGET) != "file" {
-        return None;
+    if let Err(why) = logging::check(values) {
+        let (setting, hint) = match why {
+            logging::LogError::NoFile => (&logging::TARGET, "write file = \"/var/log/metronome.log\" beside it"),
+            _ => (&logging::LEVEL, ""),
+        };
+        return Some(configuration.problem_with(setting, why.to_string(), hint));
     }
-    let Some(file) = values.path(&logging::FILE) else {
-        return Some(configuration.problem_with(
-            &logging::TARGET,
-            "logs go to a file, and log.file does not name one",
-            "write file = \"/var/log/metronome.log\" beside it",
-        ));
-    };
+    let file =
+        values.path(&logging::FILE).filter(|_| values.list(&logging::TARGET).iter().any(|word| word == "file"))?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     (!folder.is_dir()).then(|| {
         configuration.problem_with(
@@ -77,7 +76,7 @@ mod tests {
     use crate::{config, dev, tables};
 
     fn found(text: &str) -> Vec<String> {
-        check(&config::from_text(tables::SETTINGS, text)).iter().map(ToString::to_string).collect()
+        check(&config::from_text(tables::settings(), text)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -120,12 +119,12 @@ mod tests {
 
     #[test]
     fn a_log_file_must_be_named_and_have_a_folder() {
-        let head = "domain = \"a\"\ntls.require_c2s = false\n[log]\ntarget = \"file\"\n";
+        let head = "domain = \"a\"\ntls.require_c2s = false\n[log]\ntarget = [\"file\"]\n";
         let message = "\
 error[E0016]: logs go to a file, and log.file does not name one
   ┌ metronome.toml:4:10
- 4│ target = \"file\"
-  │          ^^^^^^ write file = \"/var/log/metronome.log\" beside it";
+ 4│ target = [\"file\"]
+  │          ^^^^^^^^ write file = \"/var/log/metronome.log\" beside it";
         assert_eq!(found(head), [message]);
         assert!(
             found(&format!("{head}file = \"/nonexistent/x.log\"\n"))[0].contains("there is no folder /nonexistent")

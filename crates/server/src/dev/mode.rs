@@ -8,10 +8,9 @@ use metronome_host::server::Server;
 use metronome_model::Role;
 use metronome_proto::jid::Jid;
 
-use super::{CertificateFiles, ensure};
+use super::{CertificateFiles, DOMAIN, ensure};
 use crate::assemble::Running;
 
-const DOMAIN: &str = "localhost";
 const ACCOUNTS: [&str; 2] = ["alice@localhost", "bob@localhost"];
 const PASSWORD: &str = "secret";
 
@@ -28,6 +27,8 @@ pub fn presets(data: &Path, port_offset: u16) -> anyhow::Result<Vec<(&'static st
         ("control.socket", text(&data.join("control.sock"))),
         ("tls.files.cert", text(&certificate)),
         ("tls.files.key", text(&key)),
+        // Nobody but this machine can connect.
+        ("registration.open", "true".to_owned()),
         ("listen.c2s", port(5222)),
         ("listen.c2s_tls", port(5223)),
     ])

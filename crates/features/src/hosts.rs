@@ -1,0 +1,248 @@
+//! The domains of the server as an administrator changes them while it runs: listed, added, removed, switched off and on.
+//! What a command decides is stored before it counts, so it survives a restart; the configuration's own domains are read by the
+//! binary. Each verb holds `control::Turn` from its first look to its end, so that a reload meanwhile undoes nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metronome_host::command::{Answer, Arguments, Cell, Command, Failed, Field, FieldKind, Role};
+use metronome_host::control::Turn;
+use metronome_host::feature::Feature;
+use metronome_host::hosts::{Known, Standing};
+use metronome_host::server::Server;
+use metronome_model::{HostOrigin, HostState, Op, Outcome, Record, StoredHost};
+use metronome_proto::jid::Jid;
+
+/// Most domains of one server; adding one more is refused.
+const DOMAINS_MAX: usize = 1000;
+
+const NAME: Field = Field::required("name", FieldKind::Domain, "The domain.").positional();
+
+/// See the module.
+pub static FEATURE: Feature = Feature {
+    name: "hosts",
+    commands: &[
+        Command {
+            name: "host list",
+            about: "Lists the domains of this server.",
+            role: Role::Operator,
+            fields: &[],
+            run: |server, _| Box::pin(std::future::ready(Ok(list(server)))),
+        },
+        Command {
+            name: "host add",
+            about: "Serves one more domain, from now on.",
+            role: Role::Operator,
+            fields: &[NAME],
+            run: |server, given| Box::pin(add(server, given)),
+        },
+        Command {
+            name: "host remove",
+            about: "Serves a domain that was added no more, and disconnects everybody there.",
+            role: Role::Operator,
+            fields: &[
+                NAME,
+                Field::optional(
+                    "accounts",
+                    FieldKind::Flag,
+                    "Deletes its accounts and all that is stored for them too.",
+                ),
+            ],
+            run: |server, given| Box::pin(remove(server, given)),
+        },
+        Command {
+            name: "host enable",
+            about: "Serves a domain again that was switched off.",
+            role: Role::Operator,
+            fields: &[NAME],
+            run: |server, given| Box::pin(enable(server, given)),
+        },
+        Command {
+            name: "host disable",
+            about: "Switches a domain off and disconnects everybody there; everything is kept.",
+            role: Role::Operator,
+            fields: &[NAME],
+            run: |server, given| Box::pin(disable(server, given)),
+        },
+    ],
+    ..Feature::NONE
+};
+
+fn list(server: &Server) -> Answer {
+    let mut sessions: HashMap<String, u64> = HashMap::new();
+    for session in server.sessions.all() {
+        *sessions.entry(session.jid.domain().to_owned()).or_default() += 1;
+    }
+    let now_s = i64::try_from(server.clock.unix_ms() / 1000).unwrap_or(i64::MAX);
+    let row = |known: &Known| {
+        let certificate = known.host.tls.as_ref().map_or(Cell::None, |tls| {
+            let left_s = u64::try_from(tls.not_after_s.saturating_sub(now_s)).unwrap_or(0);
+            Cell::Span(Duration::from_secs(left_s))
+        });
+        vec![
+            Cell::text(known.host.name.as_str()),
+            Cell::text(match known.origin {
+                HostOrigin::Configuration => "configuration",
+                HostOrigin::Command => "command",
+            }),
+            Cell::text(known.standing.as_str()),
+            Cell::Count(sessions.get(known.host.name.as_str()).copied().unwrap_or(0)),
+            certificate,
+        ]
+    };
+    let rows = server.hosts.load().all().map(row).collect();
+    Answer::Table { columns: &["host", "origin", "state", "sessions", "certificate_left"], rows }
+}
+
+async fn add(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
+    let name = given.domain("name");
+    let turn = server.control.turn().await;
+    let hosts = server.hosts.load_full();
+    if let Some(known) = hosts.known(name.as_str()) {
+        return Err(there_already(known));
+    }
+    if hosts.all().count() >= DOMAINS_MAX {
+        return Err(Failed::problem(format!("this server has {DOMAINS_MAX} domains already")));
+    }
+    let host = server.control.process()?.host(server, &name)?;
+    if host.tls.as_ref().is_some_and(|tls| !tls.names.is_for(name.as_str())) {
+        return Err(Failed::problem(format!("there is a certificate, and it is not for {name}")).with_hint(format!(
+            "name the right files in the configuration: [host.\"{name}\".tls] files = {{ cert = \"...\", key = \"...\" }}; \
+             then metronomectl reload, and this again"
+        )));
+    }
+    note(server, &name, HostOrigin::Command, HostState::Enabled).await?;
+    let known = Known { host: Arc::new(host), origin: HostOrigin::Command, standing: Standing::Served };
+    server.serve(&turn, hosts.with(known));
+    tracing::info!(host = name.as_str(), "a domain was added");
+    Ok(Answer::text(format!("{name} is served")))
+}
+
+fn there_already(known: &Known) -> Failed {
+    let name = &known.host.name;
+    match known.standing {
+        Standing::Served => Failed::problem(format!("{name} is served already")),
+        Standing::Disabled => Failed::problem(format!("{name} is a domain of this server, and switched off"))
+            .with_hint(format!("metronomectl host enable {name}")),
+        Standing::NoCertificate => {
+            Failed::problem(format!("{name} is a domain of this server, and its certificate cannot be used"))
+                .with_hint("the log says why; it is served as soon as the files are right")
+        }
+    }
+}
+
+async fn remove(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
+    let name = given.domain("name");
+    let turn = server.control.turn().await;
+    let known = find(server, &name)?;
+    if known.origin == HostOrigin::Configuration {
+        return Err(Failed::problem(format!("the configuration names {name}"))
+            .with_hint(format!("remove it there and reload; or metronomectl host disable {name} switches it off")));
+    }
+    if !given.flag("accounts") && has_accounts(server, &name).await? {
+        return Err(Failed::problem(format!("{name} has accounts")).with_hint(format!(
+            "metronomectl host remove {name} --accounts deletes them too; metronomectl host disable {name} keeps everything"
+        )));
+    }
+    // Nobody gets in any more, also should the rest of this be cut short.
+    note(server, &name, HostOrigin::Command, HostState::Disabled).await?;
+    put(server, &turn, Known { standing: Standing::Disabled, ..known });
+    let deleted = if given.flag("accounts") { delete_accounts(server, &name).await? } else { 0 };
+    committed(&server.commit(Record::of(Op::ForgetHost { name: name.as_str().into() })).await)?;
+    let without = server.hosts.load().without(name.as_str());
+    server.serve(&turn, without);
+    tracing::info!(host = name.as_str(), accounts = deleted, "a domain was removed");
+    Ok(Answer::text(match deleted {
+        0 => format!("{name} was removed"),
+        1 => format!("{name} was removed, and its account deleted"),
+        _ => format!("{name} was removed, and its {deleted} accounts deleted"),
+    }))
+}
+
+async fn enable(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
+    let name = given.domain("name");
+    let turn = server.control.turn().await;
+    let known = find(server, &name)?;
+    if known.standing == Standing::Served {
+        return Ok(Answer::text(format!("{name} is served already")));
+    }
+    let host = Arc::new(server.control.process()?.host(server, &name)?);
+    match known.origin {
+        // It has a row only while it is switched off.
+        HostOrigin::Configuration => {
+            committed(&server.commit(Record::of(Op::ForgetHost { name: name.as_str().into() })).await)?;
+        }
+        HostOrigin::Command => note(server, &name, HostOrigin::Command, HostState::Enabled).await?,
+    }
+    put(server, &turn, Known { host, standing: Standing::Served, ..known });
+    tracing::info!(host = name.as_str(), "a domain was enabled");
+    Ok(Answer::text(format!("{name} is served")))
+}
+
+async fn disable(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
+    let name = given.domain("name");
+    let turn = server.control.turn().await;
+    let known = find(server, &name)?;
+    if known.standing == Standing::Disabled {
+        return Ok(Answer::text(format!("{name} is switched off already")));
+    }
+    note(server, &name, known.origin, HostState::Disabled).await?;
+    put(server, &turn, Known { standing: Standing::Disabled, ..known });
+    tracing::info!(host = name.as_str(), "a domain was disabled");
+    let served = server.hosts.load().iter().count();
+    Ok(Answer::text(match served {
+        0 => format!("{name} is switched off; no domain is served now"),
+        _ => format!("{name} is switched off"),
+    }))
+}
+
+fn find(server: &Server, name: &Jid) -> Result<Known, Failed> {
+    let known = server.hosts.load().known(name.as_str()).cloned();
+    known.ok_or_else(|| {
+        Failed::problem(format!("{name} is not a domain of this server")).with_hint("metronomectl host list")
+    })
+}
+
+fn put(server: &Server, turn: &Turn<'_>, known: Known) {
+    let hosts = server.hosts.load().with(known);
+    server.serve(turn, hosts);
+}
+
+async fn note(server: &Server, name: &Jid, origin: HostOrigin, state: HostState) -> Result<(), Failed> {
+    let host = Box::new(StoredHost { name: name.as_str().into(), origin, state });
+    committed(&server.commit(Record::of(Op::SetHost { host })).await)
+}
+
+fn committed(outcome: &Outcome) -> Result<(), Failed> {
+    match outcome {
+        Outcome::Done { .. } => Ok(()),
+        Outcome::Unavailable(why) => Err(Failed::problem(format!("it cannot be stored: {why}"))),
+        other => Err(Failed::problem(format!("it cannot be stored: {other:?}"))),
+    }
+}
+
+async fn has_accounts(server: &Server, name: &Jid) -> Result<bool, Failed> {
+    server.store.list(name.as_str(), None, 1).await.map(|page| !page.is_empty()).map_err(unreadable)
+}
+
+/// Deletes all accounts of a domain that nobody can connect to any more; answers how many they were.
+async fn delete_accounts(server: &Arc<Server>, name: &Jid) -> Result<u64, Failed> {
+    const PAGE: usize = 100;
+    let mut deleted = 0;
+    loop {
+        // Always the first page: what was deleted is not in it any more.
+        let page = server.store.list(name.as_str(), None, PAGE).await.map_err(unreadable)?;
+        if page.is_empty() {
+            return Ok(deleted);
+        }
+        for account in page {
+            crate::accounts::remove(server, &account).await?;
+            deleted += 1;
+        }
+    }
+}
+
+fn unreadable(error: metronome_store::StoreError) -> Failed {
+    Failed::problem(format!("the store cannot be read: {error}"))
+}

@@ -1,0 +1,240 @@
+//! The domains of the server as snapshots: those of the configuration and those that commands have added, with what the store
+//! says of each. Made at the start and at every reload, and one by one for commands (`metronome_features::hosts`).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use metronome_host::groups;
+use metronome_host::hosts::{Host, Hosts, Known, Standing};
+use metronome_host::options::{Setting, Value, Values};
+use metronome_host::registry::Registry;
+use metronome_model::{HostOrigin, HostState, Op, StoredHost};
+use metronome_net::tls;
+use metronome_proto::jid::Jid;
+
+use crate::config::{Configuration, Problem};
+use crate::dev;
+
+/// Where certificates come from.
+#[derive(Debug, Clone)]
+pub enum Certificates {
+    /// The files that the configuration names.
+    Files,
+    /// Those, and for domains without any the development authority in this folder.
+    Development(PathBuf),
+}
+
+/// What happens to a domain that cannot encrypt and must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// One of the configuration keeps the server from starting. One that was added is not served until its files are right:
+    /// a server that does not start could not be told to remove it.
+    Start,
+    /// Any of them keeps the reload from happening.
+    Reload,
+}
+
+/// Makes snapshots of domains by one configuration.
+pub struct Domains<'c> {
+    /// The configuration.
+    pub configuration: &'c Configuration,
+    /// What all of them answer.
+    pub registry: &'c Arc<Registry>,
+    /// Where their certificates come from.
+    pub certificates: &'c Certificates,
+}
+
+impl Domains<'_> {
+    /// All domains. Fails on a certificate or a group file that cannot be used; see [`When`].
+    pub fn all(&self, stored: &[StoredHost], when: When) -> Result<Hosts, Problem> {
+        let state: BTreeMap<&str, HostState> = stored.iter().map(|host| (&*host.name, host.state)).collect();
+        let named = self.configuration.domains();
+        let added = stored.iter().filter(|host| host.origin == HostOrigin::Command);
+        let added = added.map(|host| host.name.to_string()).filter(|name| !named.contains(name));
+        let named = named.iter().map(|name| (name.clone(), HostOrigin::Configuration));
+        let all = named.chain(added.map(|name| (name, HostOrigin::Command)));
+        let known = all.map(|(name, origin)| {
+            let state = state.get(&*name).copied().unwrap_or(HostState::Enabled);
+            self.known(&name, origin, state, when)
+        });
+        Ok(Hosts::of(self.configuration.values().clone(), known.collect::<Result<_, _>>()?))
+    }
+
+    fn known(&self, name: &str, origin: HostOrigin, state: HostState, when: When) -> Result<Known, Problem> {
+        let name = self.name(name)?;
+        let (host, standing) = match (self.host(&name), state, origin, when) {
+            (Ok(host), HostState::Enabled, ..) => (host, Standing::Served),
+            (Ok(host), HostState::Disabled, ..) => (host, Standing::Disabled),
+            // Nobody is shown the certificate of a domain that is switched off.
+            (Err(_), HostState::Disabled, ..) => (self.without_files(&name), Standing::Disabled),
+            (Err(why), HostState::Enabled, HostOrigin::Command, When::Start) => {
+                tracing::error!(host = name.as_str(), why = why.message, "a domain is not served");
+                (self.without_files(&name), Standing::NoCertificate)
+            }
+            (Err(why), ..) => return Err(why),
+        };
+        Ok(Known { host: Arc::new(host), origin, standing })
+    }
+
+    fn name(&self, name: &str) -> Result<Jid, Problem> {
+        Jid::parse(name)
+            .map_err(|why| self.problem(name, &crate::config::DOMAIN, format!("{name} is not a domain: {why}"), ""))
+    }
+
+    /// One domain, with its files as they are now.
+    pub fn host(&self, name: &Jid) -> Result<Host, Problem> {
+        let values = self.values(name)?;
+        let tls = tls::load(&values).map_err(|error| {
+            self.problem(name.as_str(), &tls::CERT, error.to_string(), "check the file, and that this user may read it")
+        })?;
+        if tls.is_none() && values.flag(&tls::REQUIRE) {
+            let what = format!("{name} has no certificate, and clients must encrypt");
+            return Err(self.problem(name.as_str(), &tls::CERT, what, &self.files_hint(name)));
+        }
+        let groups = groups::load(&values)
+            .map_err(|unfit| self.problem(name.as_str(), unfit.setting, unfit.message, unfit.hint))?;
+        let host = Host::new(name.clone(), values, self.registry.clone(), tls);
+        Ok(Host { groups: Arc::new(groups), ..host })
+    }
+
+    fn files_hint(&self, name: &Jid) -> String {
+        if self.configuration.domains().first().is_some_and(|main| main == name.as_str()) {
+            return "name the files in tls.files = { cert = \"...\", key = \"...\" }".to_owned();
+        }
+        format!(
+            "name the files in the configuration: [host.\"{name}\".tls] files = {{ cert = \"...\", key = \"...\" }}"
+        )
+    }
+
+    fn without_files(&self, name: &Jid) -> Host {
+        let values = self.configuration.for_host(name.as_str()).clone();
+        Host::new(name.clone(), values, self.registry.clone(), None)
+    }
+
+    /// A domain's options; in the development mode with a certificate of its own if nobody has named one.
+    fn values(&self, name: &Jid) -> Result<Values, Problem> {
+        let values = self.configuration.for_host(name.as_str());
+        let named = |domain| self.configuration.overrides(domain, &tls::CERT);
+        match self.certificates {
+            Certificates::Development(folder) if !named("") && !named(name.as_str()) => {
+                let files = dev::ensure_for(folder, name.as_str())
+                    .map_err(|error| self.problem(name.as_str(), &tls::CERT, error.to_string(), ""))?;
+                let path = |path: PathBuf| Value::Path(path.into());
+                Ok(values.overlaid([(&tls::CERT, path(files.certificate)), (&tls::KEY, path(files.key))]))
+            }
+            _ => Ok(values.clone()),
+        }
+    }
+
+    fn problem(&self, name: &str, setting: &Setting, message: String, hint: &str) -> Problem {
+        self.configuration.problem_with_host(name, setting, message, hint)
+    }
+
+    /// What the store must forget: a domain that the configuration names is the configuration's, whoever added it before.
+    pub fn taken_over(&self, stored: &[StoredHost]) -> Vec<Op> {
+        let named = self.configuration.domains();
+        let taken = stored
+            .iter()
+            .filter(|host| host.origin == HostOrigin::Command && named.iter().any(|name| **name == *host.name));
+        let op = |host: &StoredHost| match host.state {
+            HostState::Enabled => Op::ForgetHost { name: host.name.clone() },
+            HostState::Disabled => {
+                Op::SetHost { host: Box::new(StoredHost { origin: HostOrigin::Configuration, ..host.clone() }) }
+            }
+        };
+        taken.map(op).collect()
+    }
+
+    /// The sections of the configuration that no domain reads.
+    pub fn notes(&self, hosts: &Hosts) -> Vec<&str> {
+        let strangers = self.configuration.strangers().iter();
+        strangers.filter(|stranger| hosts.known(&stranger.domain).is_none()).map(|stranger| &*stranger.note).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config, tables};
+
+    fn stored(name: &str, origin: HostOrigin, state: HostState) -> StoredHost {
+        StoredHost { name: name.into(), origin, state }
+    }
+
+    fn configuration(text: &str) -> Configuration {
+        config::from_text(tables::settings(), &format!("domain = \"a.example\"\nextra = [\"b.example\"]\n{text}"))
+    }
+
+    fn all(text: &str, rows: &[StoredHost], when: When) -> Result<Vec<String>, String> {
+        let (configuration, registry) = (configuration(text), Arc::new(Registry::new(metronome_features::ALL)));
+        let domains =
+            Domains { configuration: &configuration, registry: &registry, certificates: &Certificates::Files };
+        let shown = |known: &Known| format!("{} {:?} {:?}", known.host.name, known.origin, known.standing);
+        let hosts = domains.all(rows, when).map_err(|problem| problem.message)?;
+        assert_eq!(hosts.first().name.as_str(), "a.example");
+        Ok(hosts.all().map(shown).collect())
+    }
+
+    const CLEAR: &str = "tls.require_c2s = false\n";
+
+    #[test]
+    fn the_configuration_and_the_store_make_the_list_together() {
+        use HostOrigin::{Command, Configuration};
+        use HostState::{Disabled, Enabled};
+        let rows = [
+            stored("a.example", Configuration, Disabled),
+            stored("b.example", Command, Enabled),
+            stored("c.example", Command, Enabled),
+            stored("d.example", Command, Disabled),
+            stored("e.example", Configuration, Disabled),
+        ];
+        let expected = [
+            "a.example Configuration Disabled",
+            "b.example Configuration Served",
+            "c.example Command Served",
+            "d.example Command Disabled",
+        ];
+        for when in [When::Start, When::Reload] {
+            assert_eq!(all(CLEAR, &rows, when).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn an_added_domain_without_a_certificate_does_not_keep_the_server_from_starting() {
+        let rows = [stored("c.example", HostOrigin::Command, HostState::Enabled)];
+        let text = format!("{CLEAR}[host.\"c.example\".tls]\nrequire_c2s = true\n");
+        let started = all(&text, &rows, When::Start).unwrap();
+        assert_eq!(started[2], "c.example Command NoCertificate");
+        let refused = all(&text, &rows, When::Reload).unwrap_err();
+        assert_eq!(refused, "c.example has no certificate, and clients must encrypt");
+    }
+
+    #[test]
+    fn a_configured_domain_without_a_certificate_is_a_mistake_unless_it_is_switched_off() {
+        for when in [When::Start, When::Reload] {
+            let text = format!("{CLEAR}[host.\"b.example\".tls]\nrequire_c2s = true\n");
+            assert_eq!(all(&text, &[], when).unwrap_err(), "b.example has no certificate, and clients must encrypt");
+            let off = [stored("b.example", HostOrigin::Configuration, HostState::Disabled)];
+            assert_eq!(all(&text, &off, when).unwrap()[1], "b.example Configuration Disabled");
+        }
+    }
+
+    #[test]
+    fn the_configuration_takes_over_what_it_names() {
+        let (configuration, registry) = (configuration(CLEAR), Arc::new(Registry::new(metronome_features::ALL)));
+        let domains =
+            Domains { configuration: &configuration, registry: &registry, certificates: &Certificates::Files };
+        let rows = [
+            stored("a.example", HostOrigin::Command, HostState::Disabled),
+            stored("b.example", HostOrigin::Command, HostState::Enabled),
+            stored("c.example", HostOrigin::Command, HostState::Enabled),
+        ];
+        let ops = domains.taken_over(&rows);
+        assert!(
+            matches!(&ops[..], [Op::SetHost { host }, Op::ForgetHost { name }]
+                if host.origin == HostOrigin::Configuration && &**name == "b.example"),
+            "{ops:?}"
+        );
+    }
+}
