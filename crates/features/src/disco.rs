@@ -1,23 +1,43 @@
-//! XEP-0030: Service Discovery of the host and of the sender's own account.
-//! Answers from the registry alone: what is announced is what the features say they do. Keeps nothing.
+//! XEP-0030: Service Discovery of hosts and accounts, with forms (XEP-0128). Answers from the registry: what is announced is what
+//! the features say they do. Keeps nothing; what a host says is kept in its snapshot (see `caps`).
 
 use std::sync::Arc;
 
 use metronome_host::effect::Effect;
-use metronome_host::envelope::Envelope;
+use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::facts::AccountKind;
 use metronome_host::feature::{Asks, At, Feature, IqHandler, Xep};
+use metronome_host::hosts::Host;
+use metronome_host::options::{Kind, Setting, Unfit, Values};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
+use metronome_model::{AccountId, Role};
+use metronome_proto::jid::Jid;
 use metronome_proto::ns;
-use metronome_proto::xml::Content;
-use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_proto::payload::disco::{self, Identity, Info, Item, Items};
+use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::iq::IqType;
-use metronome_proto::xml::Tree;
+use metronome_proto::xml::{Content, Tree};
+
+use crate::{caps, roster, strangers};
+
+/// What the host is called.
+pub const NAME: Setting =
+    Setting::new("disco.name", Kind::Text, "\"Metronome\"", "The name under which clients show the server.").per_host();
+
+/// What belongs to it without being served here.
+pub const ITEMS: Setting = Setting::new(
+    "disco.items",
+    Kind::List,
+    "[]",
+    "Addresses that clients find under the server besides its own services, each as `\"address\"` or `\"address = Name\"`.",
+)
+.per_host();
 
 /// See the module.
 pub static FEATURE: Feature = Feature {
     name: "disco",
-    xeps: &[Xep::new(30, "2.5.0", "Service Discovery")],
+    xeps: &[Xep::new(30, "2.5.0", "Service Discovery"), Xep::new(128, "1.0.1", "Service Discovery Extensions")],
     disco: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
     disco_account: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
     iq: &[
@@ -25,49 +45,184 @@ pub static FEATURE: Feature = Feature {
         handler(At::Host, ns::DISCO_ITEMS),
         handler(At::OwnAccount, ns::DISCO_INFO),
         handler(At::OwnAccount, ns::DISCO_ITEMS),
+        handler(At::Account, ns::DISCO_INFO),
+        handler(At::Account, ns::DISCO_ITEMS),
     ],
+    settings: SETTINGS,
+    check,
     ..Feature::NONE
 };
 
+/// The settings of discovery.
+pub const SETTINGS: &[Setting] = &[NAME, ITEMS];
+
 const fn handler(at: At, ns: &'static str) -> IqHandler {
-    let asks = match at {
-        At::Host => Asks::Snapshot,
-        At::OwnAccount => Asks::Read,
-    };
     IqHandler {
         kind: IqType::Get,
         at,
         ns,
         name: "query",
-        asks,
+        asks: match at {
+            At::Host => Asks::Snapshot,
+            At::OwnAccount | At::Account => Asks::Read,
+        },
         handle: match at {
-            At::Host => |server, env| Box::pin(std::future::ready(answer(server, env, At::Host))),
-            At::OwnAccount => |server, env| Box::pin(std::future::ready(answer(server, env, At::OwnAccount))),
+            At::Host => |server, env| Box::pin(std::future::ready(answer_for_host(server, env))),
+            At::OwnAccount => |server, env| Box::pin(answer_for_own_account(server, env)),
+            At::Account => |server, env| Box::pin(answer_for_account(server, env)),
         },
     }
 }
 
-fn answer(server: &Arc<Server>, env: &mut Envelope, at: At) -> Result<(), Refuse> {
-    let Some(query) = env.stanza.content.iter().next() else { return Ok(()) };
-    if query.attr("node").is_some_and(|node| !node.is_empty()) {
-        return Err(StanzaError::new(Condition::ItemNotFound).into());
+/// What is asked for, and of which node; an empty node is none.
+enum Query {
+    Info(Option<String>),
+    Items(Option<String>),
+}
+
+impl Query {
+    fn of(env: &Envelope) -> Result<Query, Refuse> {
+        let query = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
+        let node = disco::node(&query).filter(|node| !node.is_empty());
+        Ok(if query.ns() == ns::DISCO_INFO { Query::Info(node) } else { Query::Items(node) })
     }
-    let answer = match query.ns() {
-        ns::DISCO_INFO => info(server, at),
-        other => Tree::new(other, "query"),
+}
+
+fn answer_for_host(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+    let host = asked_host(server, env);
+    let announced = caps::announced(server, &host);
+    let answer = match Query::of(env)? {
+        Query::Info(None) => announced.info.tree(),
+        Query::Info(Some(node)) if node == announced.caps.disco_node() => announced.info.tree().attr("node", node),
+        Query::Items(None) => items_of_host(&host).tree(),
+        Query::Info(Some(_)) | Query::Items(Some(_)) => return Err(Condition::ItemNotFound.into()),
     };
-    env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(&answer))));
+    reply(env, &answer);
     Ok(())
 }
 
-fn info(server: &Arc<Server>, at: At) -> Tree {
-    let identity = Tree::new(ns::DISCO_INFO, "identity");
-    let identity = match at {
-        At::Host => identity.attr("category", "server").attr("type", "im").attr("name", "metronome"),
-        At::OwnAccount => identity.attr("category", "account").attr("type", "registered"),
+async fn answer_for_own_account(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+    let (account, jid) = (env.sender.account, env.sender.jid.bare());
+    let answer = of_account(server, account, &jid, Query::of(env)?).await?;
+    reply(env, &answer);
+    Ok(())
+}
+
+/// Contacts who may see the account's presence may see what it is as well (section 8).
+async fn answer_for_account(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
+    let (Destination::Account(Some(account)), Some(jid)) = (env.destination, env.stanza.to.clone()) else {
+        return strangers::answer(env);
     };
-    let features = server.registry.disco(at).iter();
-    features.fold(Tree::new(ns::DISCO_INFO, "query").child(identity), |query, feature| {
-        query.child(Tree::new(ns::DISCO_INFO, "feature").attr("var", feature))
+    if !roster::may_see(server, account, &env.stanza.from).await? {
+        return strangers::answer(env);
+    }
+    let answer = of_account(server, account, &jid, Query::of(env)?).await?;
+    reply(env, &answer);
+    Ok(())
+}
+
+async fn of_account(server: &Server, account: AccountId, jid: &Jid, query: Query) -> Result<Tree, Refuse> {
+    match query {
+        Query::Info(None) => {
+            let features = server.registry.disco(At::OwnAccount).iter().map(|&feature| feature.to_owned()).collect();
+            let identities = vec![Identity::new("account", kind_of(server, jid).await?)];
+            Ok(Info { identities, features, ..Info::default() }.tree())
+        }
+        Query::Items(None) => Ok(items_of_account(server, account).tree()),
+        Query::Info(Some(_)) | Query::Items(Some(_)) => Err(Condition::ItemNotFound.into()),
+    }
+}
+
+/// The type of an account as the registry of identities names it.
+async fn kind_of(server: &Server, jid: &Jid) -> Result<&'static str, Refuse> {
+    let facts = server.facts.of(&*server.store, jid).await?.ok_or(Condition::ServiceUnavailable)?;
+    Ok(match (facts.kind, facts.account.role) {
+        (AccountKind::Guest, _) => "anonymous",
+        (AccountKind::Stored, Role::Admin) => "admin",
+        (AccountKind::Stored, Role::User) => "registered",
     })
+}
+
+/// The available resources: who may ask sees them anyway.
+fn items_of_account(server: &Server, account: AccountId) -> Items {
+    let sessions = server.sessions.of(account);
+    let available = sessions.iter().filter(|session| session.priority().is_some());
+    let items = available.map(|session| Item { jid: session.jid.clone(), node: None, name: None }).collect();
+    Items { node: None, items }
+}
+
+/// What a host says that it is and can do.
+pub(crate) fn info_of_host(server: &Server, host: &Host) -> Info {
+    let name = host.values.text(&NAME);
+    let features = host.registry.features();
+    let others = features.iter().flat_map(|feature| feature.identities);
+    Info {
+        node: None,
+        identities: std::iter::once(&("server", "im"))
+            .chain(others)
+            .map(|(category, kind)| Identity::new(category, kind).named(name))
+            .collect(),
+        features: host.registry.disco(At::Host).iter().map(|&feature| feature.to_owned()).collect(),
+        extensions: features
+            .iter()
+            .flat_map(|feature| feature.disco_forms)
+            .filter_map(|form| form(server, host))
+            .collect(),
+    }
+}
+
+fn items_of_host(host: &Host) -> Items {
+    let items = host.values.list(&ITEMS).iter().filter_map(|entry| item(entry).ok()).collect();
+    Items { node: None, items }
+}
+
+/// `address = Name`.
+fn item(entry: &str) -> Result<Item, String> {
+    let (address, name) = entry.split_once('=').map_or((entry, ""), |(address, name)| (address, name.trim()));
+    let address = address.trim();
+    let jid = Jid::parse(address).map_err(|why| format!("`{address}` is not an address: {why}"))?;
+    Ok(Item { jid, node: None, name: Some(name.to_owned()).filter(|name| !name.is_empty()) })
+}
+
+fn check(values: &Values) -> Result<(), Unfit> {
+    for entry in values.list(&ITEMS) {
+        item(entry).map_err(|message| Unfit {
+            setting: &ITEMS,
+            message,
+            hint: "write it like \"rooms.example.org = Rooms\"",
+        })?;
+    }
+    Ok(())
+}
+
+/// The host that a request names: not always the sender's own.
+pub(crate) fn asked_host(server: &Server, env: &Envelope) -> Arc<Host> {
+    let to = env.stanza.to.as_ref().filter(|to| to.domain() != env.host.name.domain());
+    to.and_then(|to| server.hosts.load().get(to.domain()).cloned()).unwrap_or_else(|| env.host.clone())
+}
+
+fn reply(env: &mut Envelope, answer: &Tree) {
+    env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(answer))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_has_an_address_and_may_have_a_name() {
+        let read = |entry: &str| item(entry).map(|item| (item.jid.to_string(), item.name));
+        assert_eq!(read("rooms.example.org"), Ok(("rooms.example.org".into(), None)));
+        assert_eq!(read(" a@b = The = Sign "), Ok(("a@b".into(), Some("The = Sign".into()))));
+        assert!(read("= Rooms").is_err() && read("a b@").is_err());
+    }
+
+    #[test]
+    fn an_item_that_is_none_is_not_put_into_force() {
+        let values = Values::defaults(&[SETTINGS]);
+        assert!(check(&values).is_ok());
+        let unfit = check(&values.with("disco.items", r#"["rooms.example.org", "@"]"#)).unwrap_err();
+        assert_eq!(unfit.setting.key, "disco.items");
+        assert!(unfit.message.starts_with("`@` is not an address"), "{}", unfit.message);
+    }
 }

@@ -2,6 +2,9 @@
 //! configured derives from this one list, so it cannot differ from what works.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod stored_xml;
+pub mod strangers;
+
 use metronome_host::feature::Feature;
 
 macro_rules! features {
@@ -12,4 +15,7 @@ macro_rules! features {
     };
 }
 
-features! { accounts, archive, disco, legacy_session, offline, operations, ping, stanza_id, version }
+features! {
+    accounts, archive, caps, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session, offline,
+    operations, ping, private, register, roster, sic, stanza_id, time, vcard, version,
+}

@@ -27,7 +27,8 @@ pub(super) fn since(text: &str, account: AccountId, groups: u64) -> Option<u64> 
 
 /// All items: the rows that are listed, and the members of shared groups.
 pub(super) fn all(rows: &[Contact], groups: &[GroupContact]) -> Vec<Tree> {
-    let mut members: BTreeMap<&str, &GroupContact> = groups.iter().map(|member| (member.jid.as_str(), member)).collect();
+    let mut members: BTreeMap<&str, &GroupContact> =
+        groups.iter().map(|member| (member.jid.as_str(), member)).collect();
     let mut items = Vec::with_capacity(rows.len() + groups.len());
     for row in rows {
         let member = members.remove(row.jid.as_str());
@@ -47,8 +48,10 @@ pub(super) fn item(row: &Contact, member: Option<&GroupContact>) -> Tree {
     let mut groups: Vec<Box<str>> = row.groups.iter().chain(&member.groups).cloned().collect();
     groups.sort_unstable();
     groups.dedup();
-    let both = Subscription { to: true, from: true, ..Subscription::NONE };
-    tree(&row.jid, row.name.as_deref().or(member.name.as_deref()), &groups, both)
+    let Subscription { to, from, .. } = member.subscription;
+    let shown =
+        Subscription { to: to || row.subscription.to, from: from || row.subscription.from, ..Subscription::NONE };
+    tree(&row.jid, row.name.as_deref().or(member.name.as_deref()), &groups, shown)
 }
 
 fn tree(jid: &Jid, name: Option<&str>, groups: &[Box<str>], subscription: Subscription) -> Tree {
@@ -79,8 +82,14 @@ mod tests {
     #[test]
     fn groups_and_rows_are_one_list() {
         let row = |address: &str, listed| Contact { listed, ..Contact::unknown(jid(address)) };
-        let rows = [row("asked@localhost", Listed::No), row("bob@localhost", Listed::Yes), row("eve@localhost", Listed::No)];
-        let member = |address: &str| GroupContact { jid: jid(address), name: Some("N".into()), groups: vec!["G".into()] };
+        let rows =
+            [row("asked@localhost", Listed::No), row("bob@localhost", Listed::Yes), row("eve@localhost", Listed::No)];
+        let member = |address: &str| GroupContact {
+            jid: jid(address),
+            name: Some("N".into()),
+            groups: vec!["G".into()],
+            subscription: Subscription { to: true, from: true, ..Subscription::NONE },
+        };
         let items = all(&rows, &[member("carol@localhost"), member("eve@localhost")]);
         let shown: Vec<_> =
             items.iter().map(|item| (item.get_attr("jid").unwrap(), item.get_attr("subscription").unwrap())).collect();

@@ -1,0 +1,32 @@
+//! What private data and visiting cards have in common: XML that is kept for an account as it was given.
+
+use metronome_host::envelope::Envelope;
+use metronome_host::refuse::Refuse;
+use metronome_model::Document;
+use metronome_proto::stanza::error::{Condition, ErrorType, StanzaError};
+use metronome_proto::xml::Content;
+
+/// The content of an answer from a stored document.
+pub(crate) fn content(xml: &[u8]) -> Result<Content, Refuse> {
+    Content::parse(xml).map_err(|error| {
+        tracing::error!(%error, "a stored document is damaged");
+        StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Cancel).into()
+    })
+}
+
+/// Guests have nothing stored.
+pub(crate) fn refuse_guest(env: &Envelope) -> Result<(), Refuse> {
+    match env.sender.is_guest() {
+        true => Err(StanzaError::new(Condition::NotAllowed).with_text("nothing is stored for guests").into()),
+        false => Ok(()),
+    }
+}
+
+/// One document has a bound.
+pub(crate) fn refuse_larger_than(bytes_max: u64, document: &Document) -> Result<(), Refuse> {
+    if document.len_bytes() as u64 <= bytes_max {
+        return Ok(());
+    }
+    let text = format!("this is larger than {bytes_max} bytes");
+    Err(StanzaError::new(Condition::PolicyViolation).with_text(text).into())
+}
