@@ -19,6 +19,12 @@ impl From<StanzaError> for Refuse {
     }
 }
 
+impl From<Box<StanzaError>> for Refuse {
+    fn from(error: Box<StanzaError>) -> Self {
+        Refuse::Bounce(error)
+    }
+}
+
 impl From<Condition> for Refuse {
     fn from(condition: Condition) -> Self {
         StanzaError::new(condition).into()

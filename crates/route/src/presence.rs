@@ -24,6 +24,7 @@ use metronome_proto::stanza::presence::{PresenceType, priority};
 use metronome_proto::stanza::{Kind, Stanza};
 use metronome_proto::subscription::Verb;
 
+use directed::Told;
 pub(crate) use show::{hide, show};
 
 use crate::timers;
@@ -66,7 +67,7 @@ pub(crate) fn deliver(server: &Server, env: &Envelope) {
     }
     match kind {
         PresenceType::Available if env.stanza.to.is_none() => broadcast::available(server, env),
-        PresenceType::Unavailable if env.stanza.to.is_none() => leave(server, &env.sender, Some(&env.stanza)),
+        PresenceType::Unavailable if env.stanza.to.is_none() => leave(server, &env.sender, &env.stanza),
         PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => directed::deliver(server, env),
         _ => {}
     }
@@ -76,27 +77,29 @@ pub(crate) fn deliver(server: &Server, env: &Envelope) {
 pub fn gone(server: &Server, session: &Session) {
     // What is known of its contacts may leave the table with it.
     let contacts = server.sessions.contacts(session.account);
-    server.sessions.remove(session);
-    if session.is_guest() {
+    if server.sessions.remove(session) && session.is_guest() {
         server.facts.guest_left(&session.jid);
     }
+    let mut told = Told::Nobody;
     if session.end().is_some() {
         let unavailable = Announcement::unavailable(&session.jid);
         broadcast::unavailable(server, session, contacts.as_deref(), &unavailable);
         left(server, session, None);
+        told = Told::Contacts(contacts.as_deref());
     }
-    directed::taken_back(server, session);
+    directed::taken_back(server, session, &told);
 }
 
 /// The session is not available any more, but goes on (section 4.5).
-fn leave(server: &Server, session: &Session, said: Option<&Stanza>) {
-    let announcement = said.map_or_else(|| Announcement::unavailable(&session.jid), Announcement::new);
+fn leave(server: &Server, session: &Session, said: &Stanza) {
+    let mut told = Told::Nobody;
+    let contacts = server.sessions.contacts(session.account);
     if session.set_presence(None).is_some() {
-        let contacts = server.sessions.contacts(session.account);
-        broadcast::unavailable(server, session, contacts.as_deref(), &announcement);
-        left(server, session, said);
+        broadcast::unavailable(server, session, contacts.as_deref(), &Announcement::new(said));
+        left(server, session, Some(said));
+        told = Told::Contacts(contacts.as_deref());
     }
-    directed::taken_back(server, session);
+    directed::taken_back(server, session, &told);
 }
 
 /// Notes when an account was last there, and what it said (XEP-0012), once none of its sessions is available.

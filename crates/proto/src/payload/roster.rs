@@ -48,37 +48,45 @@ pub struct Item<'a> {
 
 impl Change {
     /// Reads the `<query/>` of a roster set, with the errors of section 2.3.3.
-    pub fn read(query: &Child<'_>) -> Result<Change, StanzaError> {
+    pub fn read(query: &Child<'_>) -> Result<Change, Box<StanzaError>> {
         let mut items = query.children().filter(|child| child.is(ns::ROSTER, "item"));
         let (Some(item), None) = (items.next(), items.next()) else {
-            return Err(Malformed("a roster set has exactly one item").into());
+            return Err(malformed("a roster set has exactly one item"));
         };
-        let jid = item.attr("jid").ok_or(Malformed("a roster item has an address"))?;
-        let jid = Jid::parse(&jid).map_err(|_| StanzaError::new(Condition::JidMalformed))?;
+        let jid = item.attr("jid").ok_or_else(|| malformed("a roster item has an address"))?;
+        let jid = Jid::parse(&jid).map_err(|_| Box::new(StanzaError::new(Condition::JidMalformed)))?;
         if item.attr("subscription").is_some_and(|value| value == "remove") {
             return Ok(Change::Remove { jid });
         }
         let name = item.attr("name").filter(|name| !name.is_empty()).map(|name| Box::from(&*name));
         let groups = groups(&item)?;
-        let texts = || name.iter().chain(&groups).map(|text: &Box<str>| text.len());
+        let texts = || name.iter().chain(&groups).map(|text| text.len());
         if texts().any(|bytes| bytes > TEXT_BYTES_MAX) || texts().sum::<usize>() > ITEM_BYTES_MAX {
-            return Err(StanzaError::new(Condition::NotAcceptable).with_text("a name is too long"));
+            return Err(not_acceptable("a name is too long"));
         }
         Ok(Change::Set { jid, name, groups })
     }
 }
 
-fn groups(item: &Child<'_>) -> Result<Vec<Box<str>>, StanzaError> {
+fn groups(item: &Child<'_>) -> Result<Vec<Box<str>>, Box<StanzaError>> {
     let texts = item.children().filter(|child| child.is(ns::ROSTER, "group")).map(|group| group.text());
     let mut groups: Vec<Box<str>> = texts.map(|text| Box::from(&*text)).collect();
     if groups.iter().any(|group| group.is_empty()) {
-        return Err(StanzaError::new(Condition::NotAcceptable).with_text("a group has a name"));
+        return Err(not_acceptable("a group has a name"));
     }
     groups.sort_unstable();
     match groups.is_sorted_by(|a, b| a < b) {
         true => Ok(groups),
-        false => Err(Malformed("a group is named twice").into()),
+        false => Err(malformed("a group is named twice")),
     }
+}
+
+fn malformed(why: &'static str) -> Box<StanzaError> {
+    Box::new(Malformed(why).into())
+}
+
+fn not_acceptable(why: &'static str) -> Box<StanzaError> {
+    Box::new(StanzaError::new(Condition::NotAcceptable).with_text(why))
 }
 
 /// The version that the client has, if it speaks of versions at all (section 2.6); empty if it has none yet.

@@ -1,6 +1,7 @@
 //! Presence that a session sends to somebody directly (RFC 6121 section 4.6), and takes back when it leaves.
 
 use metronome_host::announcement::{Announcement, key_of};
+use metronome_host::contacts::{Contacts, Known};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::outbox::Frame;
 use metronome_host::refuse::Refuse;
@@ -24,8 +25,10 @@ pub(super) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
         return Ok(());
     }
     priority(&env.stanza.content).ok_or(Condition::BadRequest)?;
-    // Who sees every presence of this session anyway is told with everybody else when it leaves.
-    if !(env.sender.is_available() && sees_all(server, env, &to)) && !env.sender.note_directed(&to) {
+    // Who sees every presence of this session anyway is told with everybody else when it leaves. One of their sessions that is not
+    // available is not, so a full address is noted all the same.
+    let is_told = to.is_bare() && env.sender.is_available() && sees_all(server, &env.sender, &to);
+    if !is_told && !env.sender.note_directed(&to) {
         let error = StanzaError::new(Condition::ResourceConstraint).with_text("presence was sent to too many addresses");
         return Err(error.into());
     }
@@ -40,10 +43,30 @@ pub(super) fn admit_error(env: &Envelope) -> Result<(), Refuse> {
     }
 }
 
-fn sees_all(server: &Server, env: &Envelope, to: &Jid) -> bool {
-    let contacts = server.sessions.contacts(env.sender.account);
-    let is_shown = contacts.is_some_and(|contacts| contacts.get(to.bare_str()).is_some_and(|known| known.is_shown()));
-    env.destination == Destination::OwnAccount || is_shown
+fn sees_all(server: &Server, session: &Session, to: &Jid) -> bool {
+    let contacts = server.sessions.contacts(session.account);
+    to.same_bare(&session.jid) || contacts.is_some_and(|contacts| is_shown(&contacts, to))
+}
+
+fn is_shown(contacts: &Contacts, to: &Jid) -> bool {
+    contacts.get(to.bare_str()).is_some_and(Known::is_shown)
+}
+
+/// Who has been told already that a session is leaving.
+pub(super) enum Told<'a> {
+    /// Its own account's available sessions, and those of the contacts it was shown to.
+    Contacts(Option<&'a Contacts>),
+    /// Nobody: it was not available.
+    Nobody,
+}
+
+impl Told<'_> {
+    fn holds(&self, session: &Session, to: &Jid) -> bool {
+        match self {
+            Told::Contacts(contacts) => to.same_bare(&session.jid) || contacts.is_some_and(|contacts| is_shown(contacts, to)),
+            Told::Nobody => false,
+        }
+    }
 }
 
 /// Hands it to the sessions it is addressed to (sections 8.5.2.1.2 and 8.5.3).
@@ -59,16 +82,17 @@ pub(super) fn deliver(server: &Server, env: &Envelope) {
     to_bare(server, &Announcement::new(&env.stanza), to);
 }
 
-/// Every address that was sent presence directly hears that it is over.
-pub(super) fn taken_back(server: &Server, session: &Session) {
+/// Every address that was sent presence directly hears that it is over, unless it has been told with the contacts.
+pub(super) fn taken_back(server: &Server, session: &Session, told: &Told<'_>) {
     let Some(directed) = session.take_directed() else { return };
     let unavailable = Announcement::unavailable(&session.jid);
     for to in directed.iter() {
+        let is_told = told.holds(session, to);
         if to.is_full() {
-            if let Some(other) = server.sessions.at(to) {
+            if let Some(other) = server.sessions.at(to).filter(|other| !(is_told && other.is_available())) {
                 count(server, other.show_directly(unavailable.key, unavailable.to(to.as_str())));
             }
-        } else {
+        } else if !is_told {
             to_bare(server, &unavailable, to);
         }
     }

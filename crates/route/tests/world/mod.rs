@@ -4,6 +4,7 @@
 
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -24,8 +25,9 @@ use metronome_route::inflight::InFlight;
 use metronome_route::workers::Workers;
 use metronome_route::{catch_up, presence, timers};
 use metronome_store::backend::faults::Faults;
-use metronome_store::backend::memory;
-use metronome_store::{StoreError, WriterLimits};
+use metronome_store::backend::{memory, sqlite};
+use metronome_store::{Opened, StoreError, WriterLimits};
+use tokio::task::JoinHandle;
 
 /// Longer than anything here can take; only a test that fails waits for it.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -33,6 +35,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub struct World {
     pub server: Arc<Server>,
     pub faults: Faults,
+    workers: Vec<JoinHandle<()>>,
+    /// Where everything is, for one that can be started again.
+    file: Option<PathBuf>,
 }
 
 impl Drop for World {
@@ -50,23 +55,46 @@ impl World {
 
     /// A server with these settings changed, written as in TOML, and these features.
     pub async fn with(settings: &[(&str, &str)], features: &'static [&'static Feature]) -> World {
-        let mut tables: Vec<&'static [Setting]> = features.iter().map(|feature| feature.settings).collect();
-        tables.push(timers::SETTINGS);
-        let values =
-            settings.iter().fold(Values::defaults(&tables), |values, (key, literal)| values.with(key, literal));
-        let (opened, faults) = Faults::wrap(memory::open());
-        let workers = Workers::new(2);
-        let committed = workers.clone();
-        let parts = ForTest { opened, values, features, domains: &["localhost", "other.example"], seed: 1 };
-        let server = Server::for_test(parts, move |batch| committed.committed(batch)).unwrap();
-        for index in 0..workers.count() {
-            tokio::spawn(workers.clone().run(server.clone(), index));
-        }
-        let world = World { server, faults };
+        let world = World::start(memory::open(), settings, features);
         for name in ["alice", "bob", "carol"] {
             world.add(name).await;
         }
         world
+    }
+
+    /// The same as [`World::new`] with its store in a file, so that it can be started again.
+    pub async fn on_disk(file: &Path) -> World {
+        let mut world = World::start(open_file(file), &[], metronome_features::ALL);
+        world.file = Some(file.to_owned());
+        for name in ["alice", "bob", "carol"] {
+            world.add(name).await;
+        }
+        world
+    }
+
+    /// Ends the server, whose sessions are lost without a word, and starts another one on the same file.
+    pub async fn restart(&mut self) {
+        let file = self.file.clone().expect("a world that can be started again");
+        // The writer's end closes the file.
+        self.server.writer.shutdown();
+        self.workers.drain(..).for_each(|worker| worker.abort());
+        let mut world = World::start(open_file(&file), &[], metronome_features::ALL);
+        world.file = Some(file);
+        *self = world;
+    }
+
+    fn start(opened: Opened, settings: &[(&str, &str)], features: &'static [&'static Feature]) -> World {
+        let mut tables: Vec<&'static [Setting]> = features.iter().map(|feature| feature.settings).collect();
+        tables.push(timers::SETTINGS);
+        let values =
+            settings.iter().fold(Values::defaults(&tables), |values, (key, literal)| values.with(key, literal));
+        let (opened, faults) = Faults::wrap(opened);
+        let workers = Workers::new(2);
+        let committed = workers.clone();
+        let parts = ForTest { opened, values, features, domains: &["localhost", "other.example"], seed: 1 };
+        let server = Server::for_test(parts, move |batch| committed.committed(batch)).unwrap();
+        let spawned = (0..workers.count()).map(|index| tokio::spawn(workers.clone().run(server.clone(), index)));
+        World { workers: spawned.collect(), server, faults, file: None }
     }
 
     pub async fn add(&self, name: &str) {
@@ -151,6 +179,10 @@ impl World {
     pub async fn committed(&self) {
         let _ = self.server.commit(Record::default()).await;
     }
+}
+
+fn open_file(file: &Path) -> Opened {
+    sqlite::open(file, sqlite::Options::default()).unwrap()
 }
 
 /// A session with its task, polled by the test.
