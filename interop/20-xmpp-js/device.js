@@ -1,18 +1,42 @@
-// One device of one person: an @xmpp/client session whose messages can be awaited.
-// Used by tests.js; node verifies the server's certificate against the CA that the `start` script names.
+// One device of one person: an @xmpp/client session whose messages, presence and roster can be awaited.
+// Used by all tests; node verifies the server's certificate against the CA that the `start` script names.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { client, xml } from "@xmpp/client";
 
 // Everything here answers within milliseconds; this bound only ends a test that would hang.
 const PATIENCE_MS = 30_000;
+const PASSWORD = "secret";
 export const DOMAIN = "localhost";
 export const STARTTLS = "STARTTLS";
 export const DIRECT_TLS = "direct TLS";
+export const OTHER = { [STARTTLS]: DIRECT_TLS, [DIRECT_TLS]: STARTTLS };
 
 const SERVICES = {
   [STARTTLS]: `xmpp://${DOMAIN}:${process.env.XMPP_PORT}`,
   [DIRECT_TLS]: `xmpps://${DOMAIN}:${process.env.XMPP_TLS_PORT}`,
 };
+
+let accounts = 0;
+
+// A user name that begins with `name` and that nobody has yet.
+export function newName(name) {
+  accounts += 1;
+  return `${name}${accounts}`;
+}
+
+// Makes an account with the usual password and returns its user name, which begins with `name`.
+export async function newAccount(name) {
+  const user = newName(name);
+  const socket = `${process.env.XMPP_DATA}/control.sock`;
+  const options = ["--socket", socket, "user", "add", `${user}@${DOMAIN}`, "--password-stdin"];
+  const made = spawn(process.env.XMPP_CTL, options, { stdio: ["pipe", "ignore", "inherit"] });
+  made.stdin.end(PASSWORD);
+  const [status] = await once(made, "exit");
+  if (status !== 0) throw new Error(`no account for ${user}`);
+  return user;
+}
 
 function withPatience(promise, what) {
   let timer;
@@ -22,13 +46,45 @@ function withPatience(promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-export class Device {
-  #inbox = [];
+// What has come and nobody has asked for yet.
+class Inbox {
+  #kept = [];
   #listeners = [];
 
-  constructor(user, resource, transport, password = "secret") {
-    this.address = `${user}@${DOMAIN}/${resource}`;
-    this.xmpp = client({ service: SERVICES[transport], domain: DOMAIN, resource, username: user, password });
+  put(thing) {
+    const place = this.#listeners.findIndex(({ fits }) => fits(thing));
+    if (place < 0) this.#kept.push(thing);
+    else this.#listeners.splice(place, 1)[0].resolve(thing);
+  }
+
+  // The first thing that fits, as soon as there is one.
+  take(fits, what) {
+    const place = this.#kept.findIndex(fits);
+    if (place >= 0) return Promise.resolve(this.#kept.splice(place, 1)[0]);
+    return withPatience(new Promise((resolve) => this.#listeners.push({ fits, resolve })), what);
+  }
+
+  // Everything that is here now.
+  empty() {
+    return this.#kept.splice(0);
+  }
+}
+
+export class Device {
+  #messages = new Inbox();
+  #presences = new Inbox();
+  #pushes = new Inbox();
+  // The roster: items by address.
+  contacts = new Map();
+
+  // With `enter`, that is called with a function that logs in, once it is time to do so.
+  constructor(user, resource, transport, password = PASSWORD, enter = undefined) {
+    this.user = user;
+    this.bare = `${user}@${DOMAIN}`;
+    this.address = `${this.bare}/${resource}`;
+    const credentials = enter ? (authenticate) => enter(() => authenticate({ username: user, password })) : undefined;
+    const login = { username: user, password, credentials };
+    this.xmpp = client({ service: SERVICES[transport], domain: DOMAIN, resource, ...login });
     // A test that loses its connection is to fail, not to try again.
     this.xmpp.reconnect.stop();
     this.error = undefined;
@@ -36,14 +92,18 @@ export class Device {
       this.error = error;
     });
     this.xmpp.on("stanza", (stanza) => {
-      if (stanza.is("message") && stanza.getChildText("body") !== null) this.#keep(stanza);
+      if (stanza.is("message") && stanza.getChildText("body") !== null) this.#messages.put(stanza);
+      if (stanza.is("presence")) this.#presences.put(stanza);
     });
-  }
-
-  #keep(message) {
-    const listener = this.#listeners.shift();
-    if (listener) listener(message);
-    else this.#inbox.push(message);
+    this.xmpp.on("nonza", (nonza) => {
+      if (nonza.is("features")) this.features = nonza;
+    });
+    this.xmpp.iqCallee.set("jabber:iq:roster", "query", ({ element }) => {
+      this.#note(element);
+      this.#pushes.put(element);
+      return true;
+    });
+    this.xmpp.iqCallee.get("urn:xmpp:ping", "ping", () => true);
   }
 
   // Connects and authenticates, without presence: nothing is delivered to this device yet.
@@ -53,10 +113,11 @@ export class Device {
     return this;
   }
 
-  // Logs in and sends presence. The answered ping proves that the server has handled the presence.
+  // Logs in, asks for the roster and sends presence. The answered ping proves that the server has handled it.
   async comeOnline() {
     await this.logIn();
-    await this.xmpp.send(xml("presence"));
+    await this.fetchRoster();
+    await this.show();
     await this.ping();
     return this;
   }
@@ -72,9 +133,23 @@ export class Device {
 
   // The next message that has a body.
   hear() {
-    const waiting = this.#inbox.shift();
-    if (waiting) return Promise.resolve(waiting);
-    return withPatience(new Promise((resolve) => this.#listeners.push(resolve)), `a message for ${this.address}`);
+    return this.#messages.take(() => true, `a message for ${this.address}`);
+  }
+
+  // Sends presence with these attributes and children.
+  async show(attributes = {}, ...children) {
+    await this.xmpp.send(xml("presence", attributes, ...children));
+  }
+
+  // The next presence of this type (undefined: available) from a bare or full address.
+  see(sender, type) {
+    const fits = ({ attrs }) => attrs.type === type && (attrs.from === sender || attrs.from.startsWith(`${sender}/`));
+    return this.#presences.take(fits, `${type ?? "available"} of ${sender} for ${this.address}`);
+  }
+
+  // The presence that has come since the last look, without what was awaited.
+  seen() {
+    return this.#presences.empty();
   }
 
   // The answer's child; an error answer is thrown as StanzaError.
@@ -82,11 +157,46 @@ export class Device {
     return this.xmpp.iqCaller.get(payload, to, PATIENCE_MS);
   }
 
-  // Returns once the server has answered a request sent after everything else.
-  async ping() {
-    await this.xmpp.iqCaller.request(
-      xml("iq", { type: "get", to: DOMAIN }, xml("ping", { xmlns: "urn:xmpp:ping" })),
-      PATIENCE_MS,
-    );
+  // As `request`, of type set.
+  change(payload, to = this.bare) {
+    return this.xmpp.iqCaller.set(payload, to, PATIENCE_MS);
+  }
+
+  // Returns once the server has answered a request to the own account, sent after everything else to it.
+  async ping(to = this.bare) {
+    await this.request(xml("ping", { xmlns: "urn:xmpp:ping" }), to);
+  }
+
+  // The roster, or undefined if nothing has changed since `ver`.
+  async fetchRoster(ver = undefined) {
+    const roster = await this.request(xml("query", { xmlns: "jabber:iq:roster", ver }), this.bare);
+    if (roster) {
+      this.contacts.clear();
+      this.#note(roster);
+    }
+    return roster;
+  }
+
+  // Changes a roster item: its attributes, and the groups it is in.
+  changeContact(attributes, ...groups) {
+    const item = xml("item", attributes, ...groups.map((group) => xml("group", {}, group)));
+    return this.change(xml("query", { xmlns: "jabber:iq:roster" }, item));
+  }
+
+  // The roster's item for `jid` as soon as it fits; undefined stands for one that is not there.
+  async contact(jid, fits) {
+    while (!fits(this.contacts.get(jid))) {
+      const now = this.contacts.get(jid)?.toString() ?? "nothing";
+      await this.#pushes.take(() => true, `another state of ${jid} than ${now} for ${this.address}`);
+    }
+    return this.contacts.get(jid);
+  }
+
+  #note(query) {
+    this.version = query.attrs.ver ?? this.version;
+    for (const item of query.getChildren("item")) {
+      if (item.attrs.subscription === "remove") this.contacts.delete(item.attrs.jid);
+      else this.contacts.set(item.attrs.jid, item);
+    }
   }
 }
