@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use metronome_features::ping;
+use metronome_features::{last_activity, ping, strangers};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::feature::At;
 use metronome_host::refuse::Refuse;
@@ -47,7 +47,10 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     let Kind::Iq(kind) = env.stanza.kind else { return Err(Refuse::Drop("not a request")) };
     let to_client = env.stanza.to.as_ref().is_some_and(|to| to.is_full());
     let at = match env.destination {
-        Destination::OwnAccount | Destination::Account(_) if to_client => return Ok(()),
+        // XEP-0012 section 4: one question is only for those who may see the client's presence.
+        Destination::OwnAccount | Destination::Account(_) if to_client => {
+            return last_activity::refuse_stranger(server, env).await;
+        }
         Destination::Host => At::Host,
         Destination::OwnAccount => At::OwnAccount,
         Destination::Account(_) => At::Account,
@@ -57,7 +60,10 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     let payload = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
     if at == At::Account {
         refuse_others_roster(&payload)?;
-        env.destination = Destination::Account(Some(account(server, env).await?));
+        match account(server, env).await? {
+            Some(account) => env.destination = Destination::Account(Some(account)),
+            None => return strangers::answer(env),
+        }
     }
     let handler = server.registry.iq(at, kind, payload.ns(), payload.name()).ok_or(Condition::ServiceUnavailable)?;
     (handler.handle)(server, env).await
@@ -69,9 +75,8 @@ fn refuse_others_roster(payload: &Child<'_>) -> Result<(), Refuse> {
 }
 
 /// The account that a request is for. Absent, disabled and locked ones look alike.
-async fn account(server: &Server, env: &Envelope) -> Result<AccountId, Refuse> {
+async fn account(server: &Server, env: &Envelope) -> Result<Option<AccountId>, Refuse> {
     let to = env.stanza.to.as_ref().ok_or(Condition::ServiceUnavailable)?;
     let facts = server.facts.of(&*server.store, to).await?;
-    let facts = facts.filter(|facts| facts.is_active()).ok_or(Condition::ServiceUnavailable)?;
-    Ok(facts.account.id)
+    Ok(facts.filter(|facts| facts.is_active()).map(|facts| facts.account.id))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use metronome_host::groups;
 use metronome_host::hosts::{Host, Hosts, Known, Standing};
-use metronome_host::options::{Setting, Value, Values};
+use metronome_host::options::{Setting, Unfit, Value, Values};
 use metronome_host::registry::Registry;
 use metronome_model::{HostOrigin, HostState, Op, StoredHost};
 use metronome_net::tls;
@@ -92,8 +92,11 @@ impl Domains<'_> {
             let what = format!("{name} has no certificate, and clients must encrypt");
             return Err(self.problem(name.as_str(), &tls::CERT, what, &self.files_hint(name)));
         }
-        let groups = groups::load(&values)
-            .map_err(|unfit| self.problem(name.as_str(), unfit.setting, unfit.message, unfit.hint))?;
+        let unfit = |unfit: Unfit| self.problem(name.as_str(), unfit.setting, unfit.message, unfit.hint);
+        for feature in self.registry.features() {
+            (feature.check)(&values).map_err(unfit)?;
+        }
+        let groups = groups::load(&values).map_err(unfit)?;
         let host = Host::new(name.clone(), values, self.registry.clone(), tls);
         Ok(Host { groups: Arc::new(groups), ..host })
     }
