@@ -9,9 +9,29 @@ use std::fmt;
 pub struct AccountId([u8; 16]);
 
 impl AccountId {
-    /// Wraps 16 bytes that were random when the account was made.
+    /// The id of a new account, of bytes that are random.
+    pub const fn ordinary(mut random: [u8; 16]) -> AccountId {
+        if AccountId(random).is_guest() {
+            random[0] = 0;
+        }
+        AccountId(random)
+    }
+
+    /// The id of a new guest, of bytes that are random: an account that is gone with the server's next stop, and of which nothing
+    /// reaches the disk. Its mark, four bytes, is part of the id; an id that was made without regard to it has it once in 2^32.
+    pub const fn guest(mut random: [u8; 16]) -> AccountId {
+        (random[0], random[1], random[2], random[3]) = (0xff, 0xff, 0xff, 0xff);
+        AccountId(random)
+    }
+
+    /// Wraps 16 bytes as storage keeps them.
     pub const fn from_bytes(bytes: [u8; 16]) -> AccountId {
         AccountId(bytes)
+    }
+
+    /// Whether it was made by [`AccountId::guest`].
+    pub const fn is_guest(&self) -> bool {
+        matches!(self.0, [0xff, 0xff, 0xff, 0xff, ..])
     }
 
     /// The 16 bytes, as storage keeps them.
@@ -75,6 +95,17 @@ pub struct Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_guests_are_marked_as_guests() {
+        for byte in [0, 1, 0x7f, 0xfe, 0xff] {
+            assert!(!AccountId::ordinary([byte; 16]).is_guest(), "{byte}");
+            let guest = AccountId::guest([byte; 16]);
+            assert!(guest.is_guest() && AccountId::from_bytes(*guest.as_bytes()).is_guest(), "{byte}");
+            assert_eq!(guest.as_bytes()[4..], [byte; 12]);
+        }
+        assert_eq!(AccountId::ordinary([7; 16]), AccountId::from_bytes([7; 16]));
+    }
 
     #[test]
     fn an_id_is_shown_as_hexadecimal_digits() {

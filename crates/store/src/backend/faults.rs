@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use metronome_model::{
-    Account, AccountId, AccountState, Contact, Document, LastSeen, Role, StoredHost, StoredKeys, Unavailable,
+    Account, AccountId, AccountState, Contact, Document, LastSeen, Record, Role, StoredHost, StoredKeys, Unavailable,
 };
 use metronome_proto::stanza::Stanza;
 use parking_lot::{Condvar, Mutex};
@@ -145,6 +145,10 @@ struct FaultyBackend {
 impl Backend for FaultyBackend {
     fn begin(&mut self) -> Result<(), StoreError> {
         self.inner.begin()
+    }
+
+    fn has_room(&self, record: &Record) -> bool {
+        self.inner.has_room(record)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

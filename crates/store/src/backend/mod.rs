@@ -4,7 +4,10 @@
 
 pub mod faults;
 pub mod memory;
+pub mod split;
 pub mod sqlite;
+
+use metronome_model::Record;
 
 use crate::StoreError;
 use crate::accounts::AccountWrites;
@@ -20,6 +23,12 @@ pub trait Backend:
 {
     /// Opens a transaction.
     fn begin(&mut self) -> Result<(), StoreError>;
+
+    /// Whether what this record adds has room where there is a bound on it; the writer answers `Full` if not. Asked only for records
+    /// that name a guest, before their changes.
+    fn has_room(&self, _record: &Record) -> bool {
+        true
+    }
 
     /// Writes what the transaction still holds in memory, so that what cannot be written fails here, where the batch can be
     /// undone and its records tried alone.

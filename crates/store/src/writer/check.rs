@@ -114,6 +114,9 @@ impl Run<'_> {
                 Op::SetHost { .. } | Op::ForgetHost { .. } | Op::SetMeta { .. } => {}
             }
         }
+        if self.touched.0.iter().any(|(id, _)| id.is_guest()) && !self.backend.has_room(record) {
+            return Err(Refused::For(Outcome::Full));
+        }
         Ok(ids)
     }
 

@@ -10,6 +10,12 @@ macro_rules! over_each_backend {
         mod sqlite {
             $(#[test] fn $name() { super::$name(&mut crate::world::World::sqlite()); })*
         }
+        mod split {
+            $(#[test] fn $name() { super::$name(&mut crate::world::World::split()); })*
+        }
+        mod guests {
+            $(#[test] fn $name() { super::$name(&mut crate::world::World::guests()); })*
+        }
     };
 }
 
@@ -23,5 +29,6 @@ mod hosts;
 mod random;
 mod rosters;
 mod seen;
+mod split;
 mod world;
 mod writer;

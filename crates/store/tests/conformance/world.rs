@@ -1,5 +1,6 @@
 //! A store with its writer, driven from a test: records go in, outcomes come out, reads block.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -12,7 +13,7 @@ use metronome_proto::jid::Jid;
 use metronome_proto::stanza::{Received, Stanza};
 use metronome_proto::xml::{Item, Limits, Scanner};
 use metronome_store::backend::faults::Faults;
-use metronome_store::backend::{memory, sqlite};
+use metronome_store::backend::{memory, split, sqlite};
 use metronome_store::{Opened, Permit, Reading, Store, StoreError, Writer, WriterLimits};
 
 pub(crate) const HOST: &str = "example.org";
@@ -23,6 +24,31 @@ pub(crate) const UNSEEN_MAX: u64 = 20;
 /// How many rows a test's removal of an account may take at most, in commits.
 const PURGE_COMMITS_MAX: usize = 10_000;
 
+thread_local! {
+    /// Whether [`id`] makes ids of guests; each test has a thread of its own.
+    static GUESTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Where a world keeps its data.
+#[derive(Clone, Copy)]
+enum Kind {
+    Memory,
+    Sqlite(sqlite::Options),
+    /// SQLite, and memory for guests.
+    Split,
+}
+
+impl Kind {
+    fn open(self, folder: Option<&Path>) -> Opened {
+        let file = |options| sqlite::open(&folder.unwrap().join("store.sqlite"), options).unwrap();
+        match self {
+            Kind::Memory => memory::open(),
+            Kind::Sqlite(options) => file(options),
+            Kind::Split => split::open(file(sqlite::Options::default())),
+        }
+    }
+}
+
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) faults: Faults,
@@ -30,12 +56,12 @@ pub(crate) struct World {
     decided: mpsc::Receiver<(usize, Outcome, Permit)>,
     next: usize,
     folder: Option<tempfile::TempDir>,
-    options: sqlite::Options,
+    kind: Kind,
 }
 
 impl World {
     pub(crate) fn memory() -> World {
-        World::start(memory::open(), None, sqlite::Options::default())
+        World::start(memory::open(), None, Kind::Memory)
     }
 
     pub(crate) fn sqlite() -> World {
@@ -43,19 +69,35 @@ impl World {
     }
 
     pub(crate) fn sqlite_with(options: sqlite::Options) -> World {
-        let folder = tempfile::tempdir().unwrap();
-        let opened = sqlite::open(&folder.path().join("store.sqlite"), options).unwrap();
-        World::start(opened, Some(folder), options)
+        World::open(Kind::Sqlite(options), tempfile::tempdir().unwrap())
+    }
+
+    /// SQLite with memory for guests.
+    pub(crate) fn split() -> World {
+        World::open(Kind::Split, tempfile::tempdir().unwrap())
+    }
+
+    /// A store in which all accounts that the test makes are guests.
+    pub(crate) fn guests() -> World {
+        GUESTS.set(true);
+        World::over(split::open(memory::open()))
+    }
+
+    /// A store that cannot be opened again.
+    pub(crate) fn over(opened: Opened) -> World {
+        World::start(opened, None, Kind::Memory)
     }
 
     /// Opens a copy of a store's files, as they would be found after a crash.
     pub(crate) fn sqlite_in(folder: tempfile::TempDir) -> World {
-        let options = sqlite::Options::default();
-        let opened = sqlite::open(&folder.path().join("store.sqlite"), options).unwrap();
-        World::start(opened, Some(folder), options)
+        World::open(Kind::Sqlite(sqlite::Options::default()), folder)
     }
 
-    fn start(opened: Opened, folder: Option<tempfile::TempDir>, options: sqlite::Options) -> World {
+    fn open(kind: Kind, folder: tempfile::TempDir) -> World {
+        World::start(kind.open(Some(folder.path())), Some(folder), kind)
+    }
+
+    fn start(opened: Opened, folder: Option<tempfile::TempDir>, kind: Kind) -> World {
         let (Opened { store, backend }, faults) = Faults::wrap(opened);
         let (tell, decided) = mpsc::channel();
         let limits = WriterLimits { unseen_max: UNSEEN_MAX, heads_bytes_max: 1024, ..WriterLimits::default() };
@@ -65,7 +107,7 @@ impl World {
                 let _ = tell.send((committed.load, committed.outcome, committed.permit));
             }
         });
-        World { store, faults, writer: Some(writer.unwrap()), decided, next: 0, folder, options }
+        World { store, faults, writer: Some(writer.unwrap()), decided, next: 0, folder, kind }
     }
 
     pub(crate) fn file(&self) -> Option<PathBuf> {
@@ -77,8 +119,7 @@ impl World {
         let Some(folder) = self.folder.take() else { return };
         self.writer = None;
         self.store = memory::open().store;
-        let opened = sqlite::open(&folder.path().join("store.sqlite"), self.options).unwrap();
-        *self = World::start(opened, Some(folder), self.options);
+        *self = World::open(self.kind, folder);
     }
 
     /// Copies the files as a crash would leave them.
@@ -202,7 +243,8 @@ pub(crate) fn read<T>(reading: Reading<T>) -> T {
 }
 
 pub(crate) fn id(n: u32) -> AccountId {
-    AccountId::from_bytes(u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_le_bytes())
+    let bytes = u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_le_bytes();
+    if GUESTS.get() { AccountId::guest(bytes) } else { AccountId::ordinary(bytes) }
 }
 
 pub(crate) fn done(ids: &[u64]) -> Outcome {

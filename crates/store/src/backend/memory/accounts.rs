@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use metronome_model::{Account, AccountId, AccountState, KeyHash, Role, StoredKeys};
 
+use super::usage::{self, Usage};
 use super::{MemoryBackend, MemoryStore};
 use crate::accounts::{AccountWrites, Accounts, Credentials};
 use crate::{Reading, StoreError};
@@ -37,13 +38,24 @@ impl Table {
     }
 
     fn at(&self, host: &str, name: &str) -> Option<&Credentials> {
+        if self.by_address.is_empty() {
+            // Asked for every address in a server without guests.
+            return None;
+        }
         self.by_id.get(self.by_address.get(&(host.into(), name.into()))?)
     }
 
-    pub(super) fn apply(&mut self, change: &Change) {
+    pub(super) fn apply(&mut self, change: &Change, usage: &mut Usage) {
         match change {
-            Change::Add { account, keys } => self.add(account.clone(), sorted(keys)),
-            Change::Forget { id } => self.forget(*id),
+            Change::Add { account, keys } => {
+                usage.add(account.id, usage::account(account));
+                self.add(account.clone(), sorted(keys));
+            }
+            Change::Forget { id } => {
+                if let Some(account) = self.forget(*id) {
+                    usage.sub(*id, usage::account(&account));
+                }
+            }
             Change::Buried { id } => {
                 self.forgotten.remove(id);
             }
@@ -70,11 +82,11 @@ impl Table {
         self.by_id.insert(account.id, Credentials { account, keys });
     }
 
-    fn forget(&mut self, id: AccountId) {
-        if let Some(Credentials { account, .. }) = self.by_id.remove(&id) {
-            self.by_address.remove(&(account.host, account.name));
-            self.forgotten.insert(id);
-        }
+    fn forget(&mut self, id: AccountId) -> Option<Account> {
+        let Credentials { account, .. } = self.by_id.remove(&id)?;
+        self.by_address.remove(&(account.host.clone(), account.name.clone()));
+        self.forgotten.insert(id);
+        Some(account)
     }
 }
 
@@ -82,6 +94,13 @@ impl Table {
 fn sorted(keys: &[StoredKeys]) -> Vec<StoredKeys> {
     let by_hash: BTreeMap<KeyHash, &StoredKeys> = keys.iter().map(|keys| (keys.hash, keys)).collect();
     by_hash.into_values().cloned().collect()
+}
+
+impl MemoryStore {
+    /// The account with this address, at once.
+    pub(in crate::backend) fn find(&self, host: &str, name: &str) -> Option<Credentials> {
+        self.tables.read().accounts.at(host, name).cloned()
+    }
 }
 
 impl Accounts for MemoryStore {

@@ -7,6 +7,7 @@ use metronome_model::{AccountId, ArchivedRow, Keep};
 
 use metronome_proto::stanza::Stanza;
 
+use super::usage::{self, Usage};
 use super::{MemoryBackend, MemoryStore};
 use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX};
 use crate::{Reading, StoreError};
@@ -45,21 +46,23 @@ impl Table {
         !self.owners.contains_key(&owner)
     }
 
-    pub(super) fn apply(&mut self, change: &Change) {
+    pub(super) fn apply(&mut self, change: &Change, usage: &mut Usage) {
         match change {
             Change::Append { row, stanza, bytes } => {
+                usage.add(row.owner, usage::stanza(stanza));
                 let rows = self.owners.entry(row.owner).or_default();
                 rows.append(Row { row: *row, stanza: Arc::clone(stanza), bytes: *bytes });
             }
             Change::Seen { owner, first, last } => {
                 if let Some(rows) = self.owners.get_mut(owner) {
-                    rows.mark_seen(*first, *last);
+                    usage.sub(*owner, rows.mark_seen(*first, *last));
                 }
             }
             Change::Purge { owner, rows_max } => {
                 let Some(rows) = self.owners.get_mut(owner) else { return };
                 for _ in 0..*rows_max {
-                    rows.rows.pop_first();
+                    let Some((_, row)) = rows.rows.pop_first() else { break };
+                    usage.sub(*owner, usage::stanza(&row.stanza));
                 }
                 if rows.rows.is_empty() {
                     self.owners.remove(owner);
@@ -89,7 +92,8 @@ impl Rows {
         self.rows.insert(row.row.id, row);
     }
 
-    fn mark_seen(&mut self, first: u64, last: u64) {
+    /// Gives the bytes of the rows it removes.
+    fn mark_seen(&mut self, first: u64, last: u64) -> usize {
         let mut gone = Vec::new();
         for (id, Row { row, .. }) in self.rows.range_mut(first..=last).filter(|(_, row)| row.row.unseen) {
             row.unseen = false;
@@ -98,9 +102,10 @@ impl Rows {
                 gone.push(*id);
             }
         }
-        gone.iter().for_each(|id| drop(self.rows.remove(id)));
+        let gone = gone.iter().filter_map(|id| self.rows.remove(id)).map(|row| usage::stanza(&row.stanza)).sum();
         let first_unseen = self.rows.range(self.seen_to + 1..).find(|(_, row)| row.row.unseen);
         self.seen_to = first_unseen.map_or(self.last_id, |(id, _)| id - 1);
+        gone
     }
 }
 

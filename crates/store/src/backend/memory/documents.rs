@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use metronome_model::{AccountId, Document, Drawer, DrawerSize, LastSeen};
 
+use super::usage::{self, Usage};
 use super::{MemoryBackend, MemoryStore};
 use crate::documents::{DocumentWrites, Documents};
 use crate::{Reading, StoreError};
@@ -36,14 +37,24 @@ fn key(drawer: Drawer, ns: &str, name: &str) -> Key {
 }
 
 impl Table {
-    pub(super) fn apply(&mut self, change: &Change) {
+    pub(super) fn apply(&mut self, change: &Change, usage: &mut Usage) {
         match change {
-            Change::Set { owner, document } => self.owners.entry(*owner).or_default().set(document),
+            Change::Set { owner, document } => {
+                usage.add(*owner, usage::document(document));
+                if let Some(old) = self.owners.entry(*owner).or_default().set(document) {
+                    usage.sub(*owner, usage::document(&old));
+                }
+            }
             Change::LastSeen { owner, last } => {
-                self.owners.entry(*owner).or_default().last_seen = Some(last.clone());
+                usage.add(*owner, usage::last_seen(last));
+                if let Some(old) = self.owners.entry(*owner).or_default().last_seen.replace(last.clone()) {
+                    usage.sub(*owner, usage::last_seen(&old));
+                }
             }
             Change::Forget { owner } => {
-                self.owners.remove(owner);
+                let gone = self.owners.remove(owner).unwrap_or_default();
+                gone.documents.values().for_each(|document| usage.sub(*owner, usage::document(document)));
+                gone.last_seen.iter().for_each(|last| usage.sub(*owner, usage::last_seen(last)));
             }
         }
     }
@@ -54,12 +65,13 @@ impl Table {
 }
 
 impl Owner {
-    fn set(&mut self, document: &Arc<Document>) {
+    /// Gives the document that was there.
+    fn set(&mut self, document: &Arc<Document>) -> Option<Arc<Document>> {
         let key = key(document.drawer, &document.ns, &document.name);
         if document.xml.is_empty() {
-            self.documents.remove(&key);
+            self.documents.remove(&key)
         } else {
-            self.documents.insert(key, Arc::clone(document));
+            self.documents.insert(key, Arc::clone(document))
         }
     }
 }

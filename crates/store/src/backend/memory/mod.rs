@@ -7,21 +7,33 @@ mod documents;
 mod hosts;
 mod meta;
 mod rosters;
+mod usage;
 
 use std::sync::Arc;
 
 use futures_util::future::FutureExt;
+use metronome_model::{AccountId, Op};
 use parking_lot::RwLock;
 
 use super::{Backend, LastCommit, Purge, Upkeep, Wrote};
 use crate::{Opened, Reading, StoreError};
+use usage::Usage;
 
 /// Makes an empty store.
 pub fn open() -> Opened {
+    let (store, backend) = start();
+    Opened { store: Arc::new(store), backend: Box::new(backend) }
+}
+
+pub(super) fn start() -> (MemoryStore, MemoryBackend) {
     let published = Arc::new(RwLock::new(Tables::default()));
-    let store = Arc::new(MemoryStore { tables: Arc::clone(&published) });
-    let backend = MemoryBackend { published, working: Tables::default(), changes: Vec::new() };
-    Opened { store, backend: Box::new(backend) }
+    let store = MemoryStore { tables: Arc::clone(&published) };
+    (store, MemoryBackend { published, working: Tables::default(), changes: Vec::new() })
+}
+
+/// How much a change adds at most to what [`MemoryBackend::bytes_of`] says of an account; `None` for one that adds nothing.
+pub(super) fn weight(op: &Op) -> Option<(AccountId, usize)> {
+    usage::of(op)
 }
 
 /// All data of a store.
@@ -33,16 +45,18 @@ struct Tables {
     hosts: hosts::Table,
     meta: meta::Table,
     rosters: rosters::Table,
+    usage: Usage,
 }
 
 impl Tables {
     fn apply(&mut self, change: &Change) {
+        let usage = &mut self.usage;
         match change {
-            Change::Account(change) => self.accounts.apply(change),
-            Change::Archive(change) => self.archive.apply(change),
-            Change::Document(change) => self.documents.apply(change),
+            Change::Account(change) => self.accounts.apply(change, usage),
+            Change::Archive(change) => self.archive.apply(change, usage),
+            Change::Document(change) => self.documents.apply(change, usage),
             Change::Host(change) => self.hosts.apply(change),
-            Change::Roster(change) => self.rosters.apply(change),
+            Change::Roster(change) => self.rosters.apply(change, usage),
             Change::Meta(change) => self.meta.apply(change),
         }
     }
@@ -59,7 +73,7 @@ enum Change {
 }
 
 /// The reading side.
-struct MemoryStore {
+pub(super) struct MemoryStore {
     tables: Arc<RwLock<Tables>>,
 }
 
@@ -73,7 +87,7 @@ impl MemoryStore {
 
 /// The writing side. It changes tables of its own and repeats the changes in the published ones at commit, so that
 /// nobody reads half of a transaction and no lock is held while one is open.
-struct MemoryBackend {
+pub(super) struct MemoryBackend {
     published: Arc<RwLock<Tables>>,
     working: Tables,
     changes: Vec<Change>,
@@ -84,6 +98,16 @@ impl MemoryBackend {
         self.working.apply(&change);
         self.changes.push(change);
         Ok(())
+    }
+
+    /// About how much memory all accounts take, with the changes of the open transaction.
+    pub(super) fn bytes(&self) -> usize {
+        self.working.usage.all()
+    }
+
+    /// About how much one account takes; nothing once its rows are removed.
+    pub(super) fn bytes_of(&self, owner: AccountId) -> usize {
+        self.working.usage.of(owner)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use metronome_model::{AccountId, Contact, RosterVersion};
 use metronome_proto::jid::Jid;
 
+use super::usage::{self, Usage};
 use super::{MemoryBackend, MemoryStore};
 use crate::rosters::{RosterWrites, Rosters};
 use crate::{Reading, StoreError};
@@ -29,24 +30,31 @@ pub(super) enum Change {
 }
 
 impl Table {
-    pub(super) fn apply(&mut self, change: &Change) {
+    pub(super) fn apply(&mut self, change: &Change, usage: &mut Usage) {
         match change {
-            Change::Set { owner, contact } => self.owners.entry(*owner).or_default().set(contact),
+            Change::Set { owner, contact } => {
+                usage.add(*owner, usage::contact(contact));
+                if let Some(old) = self.owners.entry(*owner).or_default().set(contact) {
+                    usage.sub(*owner, usage::contact(&old));
+                }
+            }
             Change::Forget { owner } => {
-                self.owners.remove(owner);
+                let gone = self.owners.remove(owner).unwrap_or_default();
+                gone.contacts.values().for_each(|contact| usage.sub(*owner, usage::contact(contact)));
             }
         }
     }
 }
 
 impl Roster {
-    fn set(&mut self, contact: &Arc<Contact>) {
+    /// Gives the row that was there.
+    fn set(&mut self, contact: &Arc<Contact>) -> Option<Arc<Contact>> {
         self.version.current = contact.version;
         if contact.is_nothing() {
             self.version.removed = contact.version;
-            self.contacts.remove(&contact.jid);
+            self.contacts.remove(&contact.jid)
         } else {
-            self.contacts.insert(contact.jid.clone(), Arc::clone(contact));
+            self.contacts.insert(contact.jid.clone(), Arc::clone(contact))
         }
     }
 }

@@ -1,0 +1,85 @@
+//! What accounts take in memory: an estimate of their rows, by which `split` bounds its guests.
+
+use std::collections::HashMap;
+
+use metronome_model::{Account, AccountId, Contact, Document, LastSeen, Op};
+use metronome_proto::stanza::Stanza;
+
+/// What a row takes beside its text: its place in both copies of a table, and its allocations.
+const ROW_BYTES: usize = 512;
+
+/// Bytes by owner, and of all of them.
+#[derive(Clone, Default)]
+pub(super) struct Usage {
+    all: usize,
+    owners: HashMap<AccountId, usize>,
+}
+
+impl Usage {
+    pub(super) fn add(&mut self, owner: AccountId, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        self.all += bytes;
+        *self.owners.entry(owner).or_default() += bytes;
+    }
+
+    pub(super) fn sub(&mut self, owner: AccountId, bytes: usize) {
+        self.all -= bytes;
+        if let Some(of_owner) = self.owners.get_mut(&owner) {
+            *of_owner -= bytes;
+            if *of_owner == 0 {
+                self.owners.remove(&owner);
+            }
+        }
+    }
+
+    pub(super) fn all(&self) -> usize {
+        self.all
+    }
+
+    pub(super) fn of(&self, owner: AccountId) -> usize {
+        self.owners.get(&owner).copied().unwrap_or(0)
+    }
+}
+
+/// What a change adds at most, and to whom; `None` for one that adds nothing worth counting.
+pub(super) fn of(op: &Op) -> Option<(AccountId, usize)> {
+    match op {
+        Op::AddAccount { account: new, .. } => Some((new.id, account(new))),
+        Op::Append { owner, stanza: new, .. } => Some((*owner, stanza(new))),
+        Op::SetContact { owner, contact: new } => Some((*owner, contact(new))),
+        Op::SetDocument { owner, document: new } => Some((*owner, document(new))),
+        Op::SetLastSeen { owner, last } => Some((*owner, last_seen(last))),
+        _ => None,
+    }
+}
+
+pub(super) fn account(account: &Account) -> usize {
+    ROW_BYTES + account.host.len() + account.name.len()
+}
+
+pub(super) fn stanza(stanza: &Stanza) -> usize {
+    let to = stanza.to.as_ref().map_or(0, |to| to.as_str().len());
+    let texts = [&stanza.id, &stanza.lang].into_iter().flatten().map(|text| text.len()).sum::<usize>();
+    ROW_BYTES + stanza.from.as_str().len() + to + texts + stanza.content.len_bytes()
+}
+
+/// Nothing for a contact whose row is removed.
+pub(super) fn contact(contact: &Contact) -> usize {
+    if contact.is_nothing() {
+        return 0;
+    }
+    let name = contact.name.as_ref().map_or(0, |name| name.len());
+    let groups = contact.groups.iter().map(|group| group.len() + size_of::<Box<str>>()).sum::<usize>();
+    ROW_BYTES + contact.jid.as_str().len() + name + groups + contact.request.as_deref().map_or(0, stanza)
+}
+
+/// Nothing for a document that is removed.
+pub(super) fn document(document: &Document) -> usize {
+    if document.xml.is_empty() { 0 } else { ROW_BYTES + document.len_bytes() }
+}
+
+pub(super) fn last_seen(last: &LastSeen) -> usize {
+    ROW_BYTES + last.status.len()
+}

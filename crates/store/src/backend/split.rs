@@ -1,0 +1,297 @@
+//! Two stores that look like one: a durable one, and one in memory for guests ([`AccountId::is_guest`]), of whom nothing reaches the
+//! disk and nothing is left after a restart. A guest is an account like any other for everyone who reads and writes.
+//! A record that changes both is committed in the durable one first; memory follows and cannot fail.
+
+use std::sync::Arc;
+
+use futures_util::future::FutureExt;
+use metronome_model::{
+    Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, KeyHash, LastSeen, Record,
+    Role, RosterVersion, StoredHost, StoredKeys,
+};
+use metronome_proto::stanza::Stanza;
+use smallvec::SmallVec;
+
+use super::memory::{self, MemoryBackend, MemoryStore};
+use super::{Backend, LastCommit, Purge, Upkeep, Wrote};
+use crate::accounts::{AccountWrites, Accounts, Credentials};
+use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow};
+use crate::documents::{DocumentWrites, Documents};
+use crate::hosts::{HostWrites, StoredHosts};
+use crate::meta::{Meta, MetaWrites};
+use crate::rosters::{RosterWrites, Rosters};
+use crate::{Opened, Reading, Store, StoreError};
+
+/// Memory for all guests; beyond it what would be stored for one is `Full`.
+pub const GUESTS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Memory for one guest, so that one alone cannot take all of it.
+pub const GUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Puts a store for guests in memory beside `durable`.
+pub fn open(durable: Opened) -> Opened {
+    let (store, backend) = memory::start();
+    Opened {
+        store: Arc::new(SplitStore { durable: durable.store, guests: Arc::new(store) }),
+        backend: Box::new(SplitBackend { durable: durable.backend, guests: backend }),
+    }
+}
+
+/// The reading side.
+struct SplitStore {
+    durable: Store,
+    guests: Arc<MemoryStore>,
+}
+
+impl SplitStore {
+    /// Where this account's rows are.
+    fn of(&self, owner: AccountId) -> &dyn crate::Reads {
+        if owner.is_guest() { &*self.guests } else { &*self.durable }
+    }
+}
+
+impl Accounts for SplitStore {
+    fn account(&self, host: &str, name: &str) -> Reading<Option<Account>> {
+        match self.guests.find(host, name) {
+            Some(guest) => std::future::ready(Ok(Some(guest.account))).boxed(),
+            None => self.durable.account(host, name),
+        }
+    }
+
+    fn account_by_id(&self, id: AccountId) -> Reading<Option<Account>> {
+        self.of(id).account_by_id(id)
+    }
+
+    fn credentials(&self, host: &str, name: &str) -> Reading<Option<Credentials>> {
+        match self.guests.find(host, name) {
+            Some(guest) => std::future::ready(Ok(Some(guest))).boxed(),
+            None => self.durable.credentials(host, name),
+        }
+    }
+
+    fn keys(&self, id: AccountId, hash: KeyHash) -> Reading<Option<StoredKeys>> {
+        self.of(id).keys(id, hash)
+    }
+
+    fn list(&self, host: &str, after: Option<&str>, limit: usize) -> Reading<Vec<Account>> {
+        let (guests, durable) = (self.guests.list(host, after, limit), self.durable.list(host, after, limit));
+        async move {
+            let mut all = guests.await?;
+            all.extend(durable.await?);
+            all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+            all.truncate(limit);
+            Ok(all)
+        }
+        .boxed()
+    }
+}
+
+impl Archive for SplitStore {
+    fn unseen(&self, owner: AccountId, after_id: u64, limit: usize) -> Reading<Vec<ArchivedRow>> {
+        self.of(owner).unseen(owner, after_id, limit)
+    }
+
+    fn rows(&self, owner: AccountId, ids: Vec<(u64, u64)>, limit: usize) -> Reading<Vec<ArchivedRow>> {
+        self.of(owner).rows(owner, ids, limit)
+    }
+
+    fn last_id(&self, owner: AccountId) -> Reading<u64> {
+        self.of(owner).last_id(owner)
+    }
+
+    fn counts(&self, owner: AccountId) -> Reading<Counts> {
+        self.of(owner).counts(owner)
+    }
+}
+
+impl Rosters for SplitStore {
+    fn roster(&self, owner: AccountId) -> Reading<(RosterVersion, Vec<Contact>)> {
+        self.of(owner).roster(owner)
+    }
+
+    fn roster_version(&self, owner: AccountId) -> Reading<RosterVersion> {
+        self.of(owner).roster_version(owner)
+    }
+
+    fn contact(&self, owner: AccountId, jid: &str) -> Reading<Option<Contact>> {
+        self.of(owner).contact(owner, jid)
+    }
+}
+
+impl Documents for SplitStore {
+    fn document(&self, owner: AccountId, drawer: Drawer, ns: &str, name: &str) -> Reading<Option<Box<[u8]>>> {
+        self.of(owner).document(owner, drawer, ns, name)
+    }
+
+    fn drawer_size(&self, owner: AccountId, drawer: Drawer) -> Reading<DrawerSize> {
+        self.of(owner).drawer_size(owner, drawer)
+    }
+
+    fn last_seen(&self, owner: AccountId) -> Reading<Option<LastSeen>> {
+        self.of(owner).last_seen(owner)
+    }
+}
+
+impl StoredHosts for SplitStore {
+    fn hosts(&self) -> Reading<Vec<StoredHost>> {
+        self.durable.hosts()
+    }
+}
+
+impl Meta for SplitStore {
+    fn meta(&self, key: &'static str) -> Reading<Option<Box<[u8]>>> {
+        self.durable.meta(key)
+    }
+}
+
+/// The writing side.
+struct SplitBackend {
+    durable: Box<dyn Backend>,
+    /// Between a commit that failed and its recovery it holds what that commit would have changed.
+    guests: MemoryBackend,
+}
+
+impl SplitBackend {
+    /// Where this account's rows are.
+    fn of(&mut self, owner: AccountId) -> &mut dyn Backend {
+        if owner.is_guest() { &mut self.guests } else { &mut *self.durable }
+    }
+}
+
+impl Backend for SplitBackend {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.guests.begin()?;
+        self.durable.begin()
+    }
+
+    fn has_room(&self, record: &Record) -> bool {
+        let mut more: SmallVec<[(AccountId, usize); 2]> = SmallVec::new();
+        for (owner, bytes) in record.ops.iter().filter_map(memory::weight).filter(|(owner, _)| owner.is_guest()) {
+            match more.iter_mut().find(|(known, _)| *known == owner) {
+                Some((_, of_owner)) => *of_owner += bytes,
+                None => more.push((owner, bytes)),
+            }
+        }
+        let all: usize = more.iter().map(|(_, bytes)| bytes).sum();
+        let fits = |&(owner, bytes): &(AccountId, usize)| self.guests.bytes_of(owner) + bytes <= GUEST_BYTES_MAX;
+        // What only removes is welcome however full it is.
+        all == 0 || (self.guests.bytes() + all <= GUESTS_BYTES_MAX && more.iter().all(fits))
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.durable.flush()
+    }
+
+    fn commit(&mut self) -> Result<Wrote, StoreError> {
+        let durable = self.durable.commit()?;
+        let guests = self.guests.commit()?;
+        Ok(if guests == Wrote::Changes { guests } else { durable })
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.guests.rollback()?;
+        self.durable.rollback()
+    }
+
+    fn recover(&mut self) -> Result<LastCommit, StoreError> {
+        let last = self.durable.recover()?;
+        match last {
+            LastCommit::Applied => drop(self.guests.commit()?),
+            LastCommit::NotApplied => self.guests.rollback()?,
+        }
+        Ok(last)
+    }
+
+    fn purge(&mut self, rows_max: usize) -> Result<Purge, StoreError> {
+        let purged = [self.guests.purge(rows_max)?, self.durable.purge(rows_max)?];
+        Ok(if purged.contains(&Purge::More) { Purge::More } else { Purge::Finished })
+    }
+
+    fn upkeep(&mut self, when: Upkeep) {
+        self.durable.upkeep(when);
+    }
+}
+
+impl AccountWrites for SplitBackend {
+    fn in_use(&mut self, account: &Account) -> Result<bool, StoreError> {
+        Ok(self.guests.in_use(account)? || self.durable.in_use(account)?)
+    }
+
+    fn add_account(&mut self, account: &Account, keys: &[StoredKeys]) -> Result<(), StoreError> {
+        self.of(account.id).add_account(account, keys)
+    }
+
+    fn set_keys(&mut self, id: AccountId, keys: &[StoredKeys]) -> Result<(), StoreError> {
+        self.of(id).set_keys(id, keys)
+    }
+
+    fn set_role(&mut self, id: AccountId, role: Role) -> Result<(), StoreError> {
+        self.of(id).set_role(id, role)
+    }
+
+    fn set_state(&mut self, id: AccountId, state: AccountState) -> Result<(), StoreError> {
+        self.of(id).set_state(id, state)
+    }
+
+    fn forget(&mut self, id: AccountId) -> Result<(), StoreError> {
+        self.of(id).forget(id)
+    }
+}
+
+impl ArchiveWrites for SplitBackend {
+    fn head(&mut self, owner: AccountId) -> Result<Option<Head>, StoreError> {
+        self.of(owner).head(owner)
+    }
+
+    fn append(&mut self, rows: &[NewRow], stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        if !rows.iter().any(|row| row.owner.is_guest()) {
+            return self.durable.append(rows, stanza);
+        }
+        let (guests, durable): (SmallVec<[NewRow; 2]>, SmallVec<[NewRow; 2]>) =
+            rows.iter().copied().partition(|row| row.owner.is_guest());
+        if !durable.is_empty() {
+            self.durable.append(&durable, stanza)?;
+        }
+        self.guests.append(&guests, stanza)
+    }
+
+    fn mark_seen(&mut self, owner: AccountId, head: &mut Head, first: u64, last: u64) -> Result<(), StoreError> {
+        self.of(owner).mark_seen(owner, head, first, last)
+    }
+
+    fn id_max(&self) -> u64 {
+        self.durable.id_max().min(self.guests.id_max())
+    }
+}
+
+impl RosterWrites for SplitBackend {
+    fn set_contact(&mut self, owner: AccountId, contact: &Contact) -> Result<(), StoreError> {
+        self.of(owner).set_contact(owner, contact)
+    }
+}
+
+impl DocumentWrites for SplitBackend {
+    fn set_document(&mut self, owner: AccountId, document: &Document) -> Result<(), StoreError> {
+        self.of(owner).set_document(owner, document)
+    }
+
+    fn set_last_seen(&mut self, owner: AccountId, last: &LastSeen) -> Result<(), StoreError> {
+        self.of(owner).set_last_seen(owner, last)
+    }
+}
+
+impl HostWrites for SplitBackend {
+    fn set_host(&mut self, host: &StoredHost) -> Result<(), StoreError> {
+        self.durable.set_host(host)
+    }
+
+    fn forget_host(&mut self, name: &str) -> Result<(), StoreError> {
+        self.durable.forget_host(name)
+    }
+}
+
+impl MetaWrites for SplitBackend {
+    fn set_meta(&mut self, key: &'static str, value: &[u8]) -> Result<(), StoreError> {
+        self.durable.set_meta(key, value)
+    }
+}
