@@ -4,6 +4,7 @@
 
 mod batch;
 mod check;
+mod hand_out;
 mod heads;
 mod queue;
 
@@ -17,7 +18,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::StoreError;
 use crate::backend::Backend;
 use batch::Batches;
-use queue::{Job, Lane, Queue};
+use hand_out::HandOut;
+use queue::{Job, Lane, Pushed, Queue};
 
 /// Every record pays at least this much, for its place in the queue.
 const PERMIT_BYTES_MIN: usize = 512;
@@ -81,6 +83,7 @@ pub struct Committed<T> {
 /// Dropping it shuts it down.
 pub struct Writer<T: Send + 'static> {
     queue: Arc<Queue<T>>,
+    hand_out: Arc<HandOut<T>>,
     permits: Arc<Semaphore>,
     permit_bytes_max: usize,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -88,7 +91,8 @@ pub struct Writer<T: Send + 'static> {
 
 impl<T: Send + 'static> Writer<T> {
     /// Starts the thread. After each commit it calls `committed` with the batch, in commit order, which is the order
-    /// of submission; while that runs no other batch is committed, so it should only hand things on.
+    /// of submission; while that runs no other batch is committed, so it should only hand things on. What is submitted after
+    /// [`Writer::shutdown`] comes last, refused.
     ///
     /// Fails only if the system has no thread to give.
     pub fn start(
@@ -97,14 +101,15 @@ impl<T: Send + 'static> Writer<T> {
         committed: impl FnMut(Vec<Committed<T>>) + Send + 'static,
     ) -> Result<Writer<T>, StoreError> {
         let queue = Arc::new(Queue::new());
-        let batches = Batches::new(backend, limits, Arc::clone(&queue), Box::new(committed));
+        let hand_out = Arc::new(HandOut::new(Box::new(committed)));
+        let batches = Batches::new(backend, limits, Arc::clone(&queue), Arc::clone(&hand_out));
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || batches.run())
             .map_err(|_| StoreError::Refused { detail: "the system has no thread for the writer" })?;
         let permit_bytes_max = limits.permit_bytes_max.clamp(PERMIT_BYTES_MIN, u32::MAX as usize);
         let permits = Arc::new(Semaphore::new(permit_bytes_max));
-        Ok(Writer { queue, permits, permit_bytes_max, thread: Mutex::new(Some(thread)) })
+        Ok(Writer { queue, hand_out, permits, permit_bytes_max, thread: Mutex::new(Some(thread)) })
     }
 
     /// A permit for a record of about `bytes` in memory, if one is free now. A record beyond the writer's whole bound
@@ -124,18 +129,19 @@ impl<T: Send + 'static> Writer<T> {
 
     /// Queues a record behind all submitted before it. Never blocks.
     ///
-    /// After [`Writer::shutdown`] the load is dropped, which must be enough to tell whoever waits for it.
+    /// After [`Writer::shutdown`] nothing of it is stored and its outcome is `Unavailable(Stopping)`, which may be handed out by
+    /// this call.
     pub fn submit(&self, permit: Permit, record: Record, load: T) {
-        self.queue.push(Lane::Interactive, Job { permit, record, load });
+        self.push(Lane::Interactive, Job { permit, record, load });
     }
 
     /// Queues a record of bulk work, such as the removal of many accounts: such records keep their order among
     /// themselves, and a batch takes a few of them behind its interactive ones.
     pub fn submit_bulk(&self, permit: Permit, record: Record, load: T) {
-        self.queue.push(Lane::Bulk, Job { permit, record, load });
+        self.push(Lane::Bulk, Job { permit, record, load });
     }
 
-    /// Waits until everything submitted before is committed and the thread has ended; later submissions are dropped.
+    /// Waits until everything submitted before is committed and the thread has ended; later submissions are refused.
     /// Blocks the calling thread. A second call returns at once.
     pub fn shutdown(&self) {
         self.queue.close();
@@ -143,6 +149,12 @@ impl<T: Send + 'static> Writer<T> {
         // The last owner of the writer may be what the writer itself hands out.
         if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
             tracing::error!("the store's writer had stopped with a panic");
+        }
+    }
+
+    fn push(&self, lane: Lane, job: Job<T>) {
+        if self.queue.push(lane, job) == Pushed::ToNobody {
+            self.hand_out.refuse_late(&self.queue);
         }
     }
 

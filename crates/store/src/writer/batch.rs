@@ -1,16 +1,16 @@
 //! The writer's thread: takes a batch, commits it, hands it out, looks after the backend when nothing waits.
 //! Whatever fails, each record gets exactly one outcome, and one that is not `Done` has left no trace.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_model::{Op, Outcome, Record, Unavailable};
 
+use super::WriterLimits;
 use super::check;
+use super::hand_out::HandOut;
 use super::heads::Heads;
 use super::queue::{Job, Patience, Queue, Taken};
-use super::{Committed, WriterLimits};
 use crate::StoreError;
 use crate::backend::{Backend, LastCommit, Purge, Upkeep};
 
@@ -20,9 +20,6 @@ const PURGE_ROWS_ALONE: usize = 512;
 
 /// When nothing has come for this long, the backend may tidy up.
 const IDLE_AFTER: Duration = Duration::from_secs(2);
-
-/// Gets each batch in commit order.
-type HandOut<T> = Box<dyn FnMut(Vec<Committed<T>>) + Send>;
 
 /// Where the removal of forgotten accounts stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,7 +49,7 @@ pub(super) struct Batches<T> {
     backend: Box<dyn Backend>,
     limits: WriterLimits,
     queue: Arc<Queue<T>>,
-    hand_out: HandOut<T>,
+    hand_out: Arc<HandOut<T>>,
     heads: Heads,
     purging: Purging,
     /// Set while the backend must be recovered before anything else.
@@ -66,7 +63,7 @@ impl<T> Batches<T> {
         backend: Box<dyn Backend>,
         limits: WriterLimits,
         queue: Arc<Queue<T>>,
-        hand_out: HandOut<T>,
+        hand_out: Arc<HandOut<T>>,
     ) -> Batches<T> {
         let heads = Heads::new(limits.heads_bytes_max);
         // A removal may have been cut short by the last stop.
@@ -75,8 +72,8 @@ impl<T> Batches<T> {
     }
 
     pub(super) fn run(mut self) {
-        let queue = Arc::clone(&self.queue);
-        let _abandon = AbandonOnExit(&queue);
+        let (queue, hand_out) = (Arc::clone(&self.queue), Arc::clone(&self.hand_out));
+        let _abandon = AbandonOnExit(&queue, &hand_out);
         let mut tidy = true;
         loop {
             let patience = match (self.purging, tidy) {
@@ -109,13 +106,13 @@ impl<T> Batches<T> {
     fn run_batch(&mut self, jobs: Vec<Job<T>>) {
         if let Err(why) = self.mend() {
             let outcomes = vec![Outcome::Unavailable(why); jobs.len()];
-            return self.hand_out(jobs, outcomes);
+            return self.hand_out.batch(jobs, outcomes);
         }
         match self.attempt(&jobs) {
-            Ok(outcomes) => self.hand_out(jobs, outcomes),
+            Ok(outcomes) => self.hand_out.batch(jobs, outcomes),
             Err(Failed::Commit(why)) => {
                 let outcomes = vec![Outcome::Unavailable(why); jobs.len()];
-                self.hand_out(jobs, outcomes);
+                self.hand_out.batch(jobs, outcomes);
             }
             Err(Failed::Statement(error)) => {
                 self.undo(&error);
@@ -142,7 +139,7 @@ impl<T> Batches<T> {
                 },
                 Err(why) => vec![Outcome::Unavailable(why)],
             };
-            self.hand_out(jobs, outcomes);
+            self.hand_out.batch(jobs, outcomes);
         }
     }
 
@@ -236,15 +233,6 @@ impl<T> Batches<T> {
             Err(error) => self.undo(&error),
         }
     }
-
-    fn hand_out(&mut self, jobs: Vec<Job<T>>, outcomes: Vec<Outcome>) {
-        let batch = jobs.into_iter().zip(outcomes);
-        let batch = batch.map(|(job, outcome)| Committed { load: job.load, outcome, permit: job.permit }).collect();
-        // The writer must outlive whatever goes wrong behind it.
-        if catch_unwind(AssertUnwindSafe(|| (self.hand_out)(batch))).is_err() {
-            tracing::error!("handing out a committed batch panicked");
-        }
-    }
 }
 
 fn forgets(record: &Record) -> bool {
@@ -259,10 +247,11 @@ fn still(purge: Purge) -> Purging {
 }
 
 /// Whatever ends the thread, nobody waits for it.
-struct AbandonOnExit<'a, T>(&'a Queue<T>);
+struct AbandonOnExit<'a, T>(&'a Queue<T>, &'a HandOut<T>);
 
 impl<T> Drop for AbandonOnExit<'_, T> {
     fn drop(&mut self) {
         self.0.abandon();
+        self.1.refuse_late(self.0);
     }
 }

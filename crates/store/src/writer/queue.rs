@@ -37,6 +37,15 @@ pub(super) enum Patience {
     Forever,
 }
 
+/// Who looks after a job that was pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// The thread: it takes it, or refuses it before it ends.
+    ToThread,
+    /// The thread is gone: whoever pushed sees to it that what is late is refused.
+    ToNobody,
+}
+
 /// What the thread got.
 pub(super) enum Taken<T> {
     Batch(Vec<Job<T>>),
@@ -53,36 +62,47 @@ pub(super) struct Queue<T> {
 struct State<T> {
     interactive: VecDeque<Job<T>>,
     bulk: VecDeque<Job<T>>,
+    /// What came after the end, to be refused.
+    late: Vec<Job<T>>,
     closed: bool,
+    /// The thread is gone.
+    abandoned: bool,
     /// Whether the thread sleeps: spares the submitters a system call while it works.
     asleep: bool,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new() -> Queue<T> {
-        let state = State { interactive: VecDeque::new(), bulk: VecDeque::new(), closed: false, asleep: false };
+        let state = State {
+            interactive: VecDeque::new(),
+            bulk: VecDeque::new(),
+            late: Vec::new(),
+            closed: false,
+            abandoned: false,
+            asleep: false,
+        };
         Queue { state: Mutex::new(state), filled: Condvar::new() }
     }
 
-    /// Adds a job, or drops it if the queue is closed.
-    pub(super) fn push(&self, lane: Lane, job: Job<T>) {
+    /// Adds a job; if the queue is closed, to those that [`Queue::take_late`] gives.
+    pub(super) fn push(&self, lane: Lane, job: Job<T>) -> Pushed {
         let mut state = self.state.lock();
-        if state.closed {
-            drop(state);
-            drop(job);
-            return;
-        }
         match lane {
+            _ if state.closed => state.late.push(job),
             Lane::Interactive => state.interactive.push_back(job),
             Lane::Bulk => state.bulk.push_back(job),
+        }
+        if state.abandoned {
+            return Pushed::ToNobody;
         }
         if std::mem::take(&mut state.asleep) {
             drop(state);
             self.filled.notify_one();
         }
+        Pushed::ToThread
     }
 
-    /// Nothing can be pushed any more; what is queued still comes out.
+    /// From now on what is pushed is late; what is queued still comes out.
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
@@ -91,13 +111,24 @@ impl<T> Queue<T> {
         self.filled.notify_one();
     }
 
-    /// Closes the queue and drops what is in it, so that nobody waits for a thread that is gone.
+    /// Closes the queue for a thread that is gone: what is in it is late too.
     pub(super) fn abandon(&self) {
         self.close();
-        let mut state = self.state.lock();
-        let dropped = (std::mem::take(&mut state.interactive), std::mem::take(&mut state.bulk));
-        drop(state);
-        drop(dropped);
+        let state = &mut *self.state.lock();
+        state.abandoned = true;
+        let left = state.interactive.drain(..).chain(state.bulk.drain(..)).collect();
+        let late = std::mem::replace(&mut state.late, left);
+        state.late.extend(late);
+    }
+
+    /// Whether something waits to be refused.
+    pub(super) fn has_late(&self) -> bool {
+        !self.state.lock().late.is_empty()
+    }
+
+    /// What came after the end.
+    pub(super) fn take_late(&self) -> Vec<Job<T>> {
+        std::mem::take(&mut self.state.lock().late)
     }
 
     /// The next batch, within the limits.
@@ -207,7 +238,9 @@ mod tests {
     fn bulk_work_gets_a_small_part_of_each_batch() {
         let limits = WriterLimits::default();
         let queue = Queue::new();
-        (0..BULK_RECORDS_MAX * 2).for_each(|load| queue.push(Lane::Bulk, job(load, 1)));
+        for load in 0..BULK_RECORDS_MAX * 2 {
+            queue.push(Lane::Bulk, job(load, 1));
+        }
         queue.push(Lane::Interactive, job(100, 1));
         let first = taken(&queue, &limits);
         assert_eq!((first[0], first.len()), (100, 1 + BULK_RECORDS_MAX));
@@ -216,12 +249,31 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_queue_is_emptied_and_takes_no_more() {
+    fn a_closed_queue_is_emptied_and_what_comes_later_is_late() {
         let queue = Queue::new();
+        let late = |queue: &Queue<usize>| queue.take_late().into_iter().map(|job| job.load).collect::<Vec<_>>();
         queue.push(Lane::Interactive, job(1, 1));
         queue.close();
-        queue.push(Lane::Interactive, job(2, 1));
+        assert_eq!(queue.push(Lane::Interactive, job(2, 1)), Pushed::ToThread);
         assert_eq!(taken(&queue, &WriterLimits::default()), [1]);
         assert!(matches!(queue.take(&WriterLimits::default(), Patience::Forever), Taken::Closed));
+        assert_eq!(late(&queue), [2]);
+        queue.abandon();
+        assert_eq!(queue.push(Lane::Bulk, job(3, 1)), Pushed::ToNobody);
+        assert_eq!(late(&queue), [3]);
+        assert!(!queue.has_late());
+    }
+
+    #[test]
+    fn what_a_lost_thread_leaves_behind_is_late_before_what_came_later() {
+        let queue = Queue::new();
+        for (lane, load) in [(Lane::Interactive, 1), (Lane::Bulk, 3), (Lane::Interactive, 2)] {
+            queue.push(lane, job(load, 1));
+        }
+        queue.close();
+        queue.push(Lane::Interactive, job(4, 1));
+        queue.abandon();
+        let late: Vec<_> = queue.take_late().into_iter().map(|job| job.load).collect();
+        assert_eq!(late, [1, 2, 3, 4]);
     }
 }

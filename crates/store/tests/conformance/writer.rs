@@ -1,6 +1,6 @@
 //! Order, batches, permits, and the end of the writer.
 
-use metronome_model::{Op, Outcome, Record};
+use metronome_model::{Op, Outcome, Record, Unavailable};
 use metronome_store::WriterLimits;
 
 use crate::world::{World, done, id, ids, read, received, sent};
@@ -11,6 +11,8 @@ over_each_backend!(
     a_refused_record_harms_no_other_of_its_batch,
     nothing_is_written_when_nothing_is_to_commit,
     everything_submitted_before_a_shutdown_is_committed,
+    what_is_submitted_after_a_shutdown_is_refused,
+    what_is_submitted_while_the_writer_ends_is_refused_behind_the_rest,
     a_permit_returns_when_it_is_dropped,
     nobody_reads_what_is_not_committed,
     bulk_work_goes_behind_what_waits,
@@ -83,10 +85,52 @@ fn everything_submitted_before_a_shutdown_is_committed(world: &mut World) {
     world.writer.as_ref().unwrap().shutdown();
     (0..10).for_each(|_| assert!(world.decided().1.is_done()));
     assert_eq!(world.unseen(bob).len(), 10);
-    // A late one is dropped, and a second shutdown does nothing.
-    world.submit(Record::of(received(bob, "late")));
-    world.writer.as_ref().unwrap().shutdown();
-    assert_eq!(world.unseen(bob).len(), 10);
+}
+
+fn what_is_submitted_after_a_shutdown_is_refused(world: &mut World) {
+    let bob = world.add("bob", 2);
+    let refused = Outcome::Unavailable(Unavailable::Stopping);
+    // A second shutdown does nothing.
+    for _ in 0..2 {
+        world.writer.as_ref().unwrap().shutdown();
+        assert_eq!(world.one(received(bob, "late")), refused);
+        let writer = world.writer.as_ref().unwrap();
+        writer.submit_bulk(writer.try_permit(1).unwrap(), Record::of(received(bob, "later")), 999);
+        assert_eq!(world.decided(), (999, refused.clone()));
+    }
+    assert_eq!(world.unseen(bob), [0; 0]);
+    let all = WriterLimits::default().permit_bytes_max;
+    assert!(world.writer.as_ref().unwrap().try_permit(all).is_some(), "their permits have returned");
+}
+
+fn what_is_submitted_while_the_writer_ends_is_refused_behind_the_rest(world: &mut World) {
+    let bob = world.add("bob", 2);
+    world.faults.stall();
+    let first = world.submit(Record::of(received(bob, "first")));
+    world.faults.wait_until_stalled();
+    let second = world.submit(Record::of(received(bob, "second")));
+    let (writer, faults) = (world.writer.take().unwrap(), world.faults.clone());
+    std::thread::scope(|scope| {
+        let ending = scope.spawn(|| writer.shutdown());
+        // Somewhere among these the end comes.
+        let late: Vec<_> = (0..200)
+            .map(|n| {
+                writer.submit(writer.try_permit(1).unwrap(), Record::of(received(bob, "late")), 1000 + n);
+                std::thread::yield_now();
+                1000 + n
+            })
+            .collect();
+        faults.release();
+        ending.join().unwrap();
+        let decided: Vec<_> = (0..202).map(|_| world.decided()).collect();
+        assert_eq!(decided.iter().map(|(load, _)| *load).collect::<Vec<_>>(), [vec![first, second], late].concat());
+        let stored = decided.iter().take_while(|(_, outcome)| outcome.is_done()).count();
+        let refused = Outcome::Unavailable(Unavailable::Stopping);
+        assert!(
+            stored >= 2
+                && decided[stored..].iter().all(|(_, outcome)| *outcome == refused || *outcome == Outcome::Full)
+        );
+    });
 }
 
 fn a_permit_returns_when_it_is_dropped(world: &mut World) {

@@ -50,12 +50,14 @@ impl Roster {
     /// Gives the row that was there.
     fn set(&mut self, contact: &Arc<Contact>) -> Option<Arc<Contact>> {
         self.version.current = contact.version;
-        if contact.is_nothing() {
+        let before = match contact.is_nothing() {
+            true => self.contacts.remove(&contact.jid),
+            false => self.contacts.insert(contact.jid.clone(), Arc::clone(contact)),
+        };
+        if contact.listed == Listed::No && before.as_ref().is_some_and(|before| before.listed == Listed::Yes) {
             self.version.removed = contact.version;
-            self.contacts.remove(&contact.jid)
-        } else {
-            self.contacts.insert(contact.jid.clone(), Arc::clone(contact))
         }
+        before
     }
 }
 

@@ -99,14 +99,17 @@ impl RosterWrites for SqliteBackend {
         let slot = self.known_slot(owner)?;
         let db = self.db()?;
         let version = contact.version as i64;
+        let sql = "SELECT listed FROM contacts WHERE slot = ?1 AND jid = ?2";
+        let was_listed = db.first(sql, (slot, contact.jid.as_str()), |row| row.get::<_, i64>(0))? == Some(1);
         if contact.is_nothing() {
             db.run("DELETE FROM contacts WHERE slot = ?1 AND jid = ?2", (slot, contact.jid.as_str()))?;
-            let sql = "INSERT INTO rosters VALUES (?1, ?2, ?2) ON CONFLICT DO UPDATE
-                       SET current = excluded.current, removed = excluded.removed";
-            return db.run(sql, (slot, version)).map(drop);
+        } else {
+            write_contact(db, slot, contact)?;
         }
-        write_contact(db, slot, contact)?;
-        let sql = "INSERT INTO rosters VALUES (?1, ?2, 0) ON CONFLICT DO UPDATE SET current = excluded.current";
+        let sql = match was_listed && contact.listed == Listed::No {
+            true => "INSERT INTO rosters VALUES (?1, ?2, ?2) ON CONFLICT DO UPDATE SET current = ?2, removed = ?2",
+            false => "INSERT INTO rosters VALUES (?1, ?2, 0) ON CONFLICT DO UPDATE SET current = ?2",
+        };
         db.run(sql, (slot, version)).map(drop)
     }
 }
