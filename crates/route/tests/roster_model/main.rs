@@ -1,0 +1,54 @@
+//! Random sequences from a seed against a model: people fill their rosters, subscribe, come, go and show themselves to one
+//! another, with restarts in between. Whatever happens, each client's roster and what it has been shown are the model's: nobody
+//! sees presence that it may not see, and nobody misses what it should see.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod crowd;
+mod model;
+mod steps;
+mod view;
+#[path = "../world/mod.rs"]
+mod world;
+
+use steps::Run;
+use world::World;
+
+const SEEDS: u64 = 300;
+const STEPS: usize = 120;
+
+/// On a disk, where each change costs a sync.
+const SEEDS_ON_DISK: u64 = 25;
+const STEPS_ON_DISK: usize = 100;
+
+#[tokio::test]
+async fn random_sequences_leave_every_client_with_the_models_view() {
+    for seed in 0..SEEDS {
+        let mut run = Run::new(seed, World::new().await).await;
+        for _ in 0..STEPS {
+            run.step().await;
+            run.judge(seed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn random_sequences_with_restarts_leave_every_client_with_the_models_view() {
+    for seed in 0..SEEDS_ON_DISK {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = Run::new(seed, World::on_disk(&folder.path().join("store")).await).await;
+        for step in 1..=STEPS_ON_DISK {
+            if step % 25 == 0 {
+                run.restart().await;
+            }
+            run.step().await;
+            run.judge(seed);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn people_who_do_everything_at_once_agree_in_the_end() {
+    for seed in 0..40 {
+        crowd::meet(seed).await;
+    }
+}
