@@ -1,9 +1,11 @@
 //! What presence needs to know of a roster, in memory for every account that is online: who sees whom, by address.
 //! Filled when an account asks for its roster or becomes available, kept in step by the effects of changes, gone with the last session.
 
-use metronome_model::{Contact, RosterVersion};
+use metronome_model::{Contact, Listed, RosterVersion};
 use metronome_proto::jid::Jid;
 use metronome_proto::subscription::Subscription;
+
+use crate::groups::GroupContact;
 
 /// The contacts of one account, sorted by address.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +24,8 @@ pub struct Known {
     pub jid: Jid,
     /// As it is stored.
     pub stored: Subscription,
+    /// Whether clients see it in the roster, shared groups aside.
+    pub listed: Listed,
     /// Whether a shared group makes it a contact that the account cannot change.
     pub fixed: Fixed,
 }
@@ -31,6 +35,8 @@ pub struct Known {
 pub enum Fixed {
     /// Both see each other, whatever is stored.
     ByGroup,
+    /// The account sees the contact, whatever is stored: the contact is in a group that everybody sees.
+    ToGroup,
     /// The roster decides.
     No,
 }
@@ -38,7 +44,7 @@ pub enum Fixed {
 impl Known {
     /// Whether the account sees the contact's presence.
     pub fn sees(&self) -> bool {
-        self.stored.to || self.fixed == Fixed::ByGroup
+        self.stored.to || self.fixed != Fixed::No
     }
 
     /// Whether the contact sees the account's presence.
@@ -48,17 +54,18 @@ impl Known {
 }
 
 impl Contacts {
-    /// From a stored roster, and the addresses of those whom shared groups add.
-    pub fn new(version: RosterVersion, stored: &[Contact], groups: u64, members: impl IntoIterator<Item = Jid>) -> Contacts {
+    /// From a stored roster, and those whom shared groups add.
+    pub fn new(version: RosterVersion, stored: &[Contact], groups: u64, members: &[GroupContact]) -> Contacts {
         let known = stored.iter().map(|contact| Known {
             jid: contact.jid.clone(),
             stored: contact.subscription,
+            listed: contact.listed,
             fixed: Fixed::No,
         });
         let mut contacts = Contacts { known: known.collect(), version, groups };
         contacts.known.sort_unstable_by(|a, b| a.jid.as_str().cmp(b.jid.as_str()));
-        for jid in members {
-            contacts.entry(&jid).fixed = Fixed::ByGroup;
+        for member in members {
+            contacts.entry(&member.jid).fixed = if member.subscription.from { Fixed::ByGroup } else { Fixed::ToGroup };
         }
         contacts.known.shrink_to_fit();
         contacts
@@ -92,10 +99,12 @@ impl Contacts {
     /// Takes over a row that has changed.
     pub fn changed(&mut self, contact: &Contact) {
         self.version.current = self.version.current.max(contact.version);
-        if contact.is_nothing() {
+        let known = self.entry(&contact.jid);
+        let was_listed = std::mem::replace(&mut known.listed, contact.listed);
+        known.stored = contact.subscription;
+        if (was_listed, contact.listed) == (Listed::Yes, Listed::No) {
             self.version.removed = self.version.removed.max(contact.version);
         }
-        self.entry(&contact.jid).stored = contact.subscription;
         if contact.is_nothing()
             && let Ok(at) = self.at(contact.jid.as_str())
             && self.known[at].fixed == Fixed::No
@@ -106,7 +115,8 @@ impl Contacts {
 
     fn entry(&mut self, jid: &Jid) -> &mut Known {
         let at = self.at(jid.as_str()).unwrap_or_else(|at| {
-            self.known.insert(at, Known { jid: jid.clone(), stored: Subscription::NONE, fixed: Fixed::No });
+            let (stored, listed) = (Subscription::NONE, Listed::No);
+            self.known.insert(at, Known { jid: jid.clone(), stored, listed, fixed: Fixed::No });
             at
         });
         &mut self.known[at]
@@ -125,8 +135,6 @@ impl Contacts {
 
 #[cfg(test)]
 mod tests {
-    use metronome_model::Listed;
-
     use super::*;
 
     fn jid(text: &str) -> Jid {
@@ -137,6 +145,11 @@ mod tests {
         Contact { subscription, listed: Listed::Yes, version, ..Contact::unknown(jid(text)) }
     }
 
+    fn member(text: &str, from: bool) -> GroupContact {
+        let subscription = Subscription { to: true, from, ..Subscription::NONE };
+        GroupContact { jid: jid(text), name: None, groups: Vec::new(), subscription }
+    }
+
     const TO: Subscription = Subscription { to: true, ..Subscription::NONE };
     const FROM: Subscription = Subscription { from: true, ..Subscription::NONE };
 
@@ -144,20 +157,22 @@ mod tests {
     fn rows_and_groups_are_found_by_address() {
         let rows = [contact("carol@localhost", TO, 1), contact("bob@localhost", FROM, 2)];
         let version = RosterVersion { current: 2, removed: 0 };
-        let contacts = Contacts::new(version, &rows, 7, [jid("carol@localhost"), jid("alice@localhost")]);
+        let members = [member("carol@localhost", true), member("alice@localhost", true), member("desk@localhost", false)];
+        let contacts = Contacts::new(version, &rows, 7, &members);
         let known = |text: &str| contacts.get(text).map(|known| (known.sees(), known.is_shown()));
         assert_eq!(known("bob@localhost"), Some((false, true)));
         assert_eq!(known("carol@localhost"), Some((true, true)));
         assert_eq!(known("alice@localhost"), Some((true, true)));
+        assert_eq!(known("desk@localhost"), Some((true, false)));
         assert_eq!(known("dave@localhost"), None);
         let order: Vec<_> = contacts.iter().map(|known| known.jid.to_string()).collect();
-        assert_eq!(order, ["alice@localhost", "bob@localhost", "carol@localhost"]);
+        assert_eq!(order, ["alice@localhost", "bob@localhost", "carol@localhost", "desk@localhost"]);
         assert!(contacts.memory_usage() > 0);
     }
 
     #[test]
     fn a_change_is_taken_over_with_its_version() {
-        let mut contacts = Contacts::new(RosterVersion::default(), &[], 0, [jid("alice@localhost")]);
+        let mut contacts = Contacts::new(RosterVersion::default(), &[], 0, &[member("alice@localhost", true)]);
         contacts.changed(&contact("bob@localhost", TO, 5));
         assert!(contacts.get("bob@localhost").is_some_and(Known::sees));
         let asked = Subscription { pending_in: true, ..Subscription::NONE };

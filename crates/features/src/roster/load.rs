@@ -41,8 +41,8 @@ pub(super) async fn read(
 ) -> Result<(Arc<Contacts>, Vec<Contact>), Refuse> {
     let (version, rows) = server.store.roster(account).await?;
     let bare = jid.bare_str();
-    let members = host.groups.contacts_of(bare).into_iter().map(|member| member.jid);
-    let contacts = Arc::new(Contacts::new(version, &rows, host.groups.fingerprint_of(bare), members));
+    let members = host.groups.contacts_of(bare);
+    let contacts = Arc::new(Contacts::new(version, &rows, host.groups.fingerprint_of(bare), &members));
     server.sessions.keep_contacts(account, contacts.clone());
     Ok((contacts, rows))
 }
@@ -59,17 +59,22 @@ pub async fn may_see(server: &Arc<Server>, owner: AccountId, viewer: &Jid) -> Re
         return Ok(true);
     }
     if let Some(contacts) = server.sessions.contacts(owner) {
-        return Ok(contacts.get(viewer.bare_str()).is_some_and(Known::is_shown));
+        let shown = contacts.get(viewer.bare_str()).is_some_and(Known::is_shown);
+        let devices = server.sessions.of(owner);
+        return Ok(shown || devices.first().is_some_and(|device| is_shown_by_group(server, &device.jid, viewer)));
     }
     let stored = server.store.contact(owner, viewer.bare_str()).await?;
     if stored.is_some_and(|contact| contact.subscription.from) {
         return Ok(true);
     }
     let Some(account) = server.store.account_by_id(owner).await? else { return Ok(false) };
+    let owner = Jid::from_parts(Some(&account.name), &account.host, None);
+    Ok(owner.is_ok_and(|owner| is_shown_by_group(server, &owner, viewer)))
+}
+
+fn is_shown_by_group(server: &Server, owner: &Jid, viewer: &Jid) -> bool {
     let hosts = server.hosts.load();
-    let Some(host) = hosts.get(&account.host) else { return Ok(false) };
-    let bare = format!("{}@{}", account.name, account.host);
-    Ok(host.groups.contacts_of(&bare).iter().any(|member| member.jid.as_str() == viewer.bare_str()))
+    hosts.get(owner.domain()).is_some_and(|host| host.groups.may_see(owner.bare_str(), viewer.bare_str()))
 }
 
 /// The shared groups of hosts may have changed: rosters in memory follow, those who have asked for theirs are told, and new members
@@ -103,12 +108,21 @@ async fn regroup(server: &Arc<Server>, host: &Host, account: AccountId, jid: &Ji
             Some(to) if is && !was => effects.push(Effect::Show { of: account, to }),
             _ => {}
         }
+        // Whom everybody sees does not know the account, so what it sees is changed from this side.
+        let to_group = |contacts: &Contacts| contacts.get(known.jid.as_str()).is_some_and(|it| it.fixed == Fixed::ToGroup);
+        match theirs {
+            Some(of) if to_group(&after) && !to_group(&before) => effects.push(Effect::Show { of, to: account }),
+            Some(of) if to_group(&before) && !after.get(known.jid.as_str()).is_some_and(Known::sees) => {
+                effects.push(Effect::Hide { of, to: account });
+            }
+            _ => {}
+        }
     }
     let row = |jid: &Jid| {
         let stored = rows.iter().find(|row| row.jid == *jid).cloned();
         Contact { version: after.version.current, ..stored.unwrap_or_else(|| Contact::unknown(jid.clone())) }
     };
-    let fixed = before.iter().filter(|known| known.fixed == Fixed::ByGroup);
+    let fixed = before.iter().filter(|known| known.fixed != Fixed::No);
     let lost: Vec<&Known> =
         fixed.filter(|known| after.get(known.jid.as_str()).is_none_or(|now| now.fixed == Fixed::No)).collect();
     for session in server.sessions.of(account).iter().filter(|session| session.is_interested()) {

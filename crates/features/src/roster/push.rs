@@ -25,7 +25,7 @@ pub fn tell(server: &Server, owner: AccountId, contact: &Contact, push: Push) {
     let fingerprint = contacts.as_ref().map_or(0, |contacts| contacts.groups);
     for session in server.sessions.of(owner).iter().filter(|session| session.is_interested()) {
         let groups = match (fixed, server.hosts.load().get(session.jid.domain())) {
-            (Some(Fixed::ByGroup), Some(host)) => host.groups.contacts_of(session.jid.bare_str()),
+            (Some(Fixed::ByGroup | Fixed::ToGroup), Some(host)) => host.groups.contacts_of(session.jid.bare_str()),
             _ => Vec::new(),
         };
         let frame = match push {

@@ -2,10 +2,11 @@
 //! Asks the tables in memory only: whoever is not online costs one look.
 
 use metronome_host::announcement::Announcement;
-use metronome_host::contacts::{Contacts, Known};
+use metronome_host::contacts::{Contacts, Fixed, Known};
 use metronome_host::envelope::Envelope;
 use metronome_host::server::Server;
 use metronome_host::session::{Presence, Session};
+use metronome_host::sessions::Sessions;
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::presence::priority;
 
@@ -22,7 +23,7 @@ pub(super) fn available(server: &Server, env: &Envelope) {
         show_others(server, session, &contacts);
     }
     to_own_sessions(server, session, &announcement);
-    to_contacts(server, &contacts, &announcement);
+    to_contacts(server, session, &contacts, &announcement);
     take_back_from_lost(server, session, &contacts);
 }
 
@@ -30,7 +31,7 @@ pub(super) fn available(server: &Server, env: &Envelope) {
 pub(super) fn unavailable(server: &Server, session: &Session, contacts: Option<&Contacts>, announcement: &Announcement) {
     to_own_sessions(server, session, announcement);
     if let Some(contacts) = contacts {
-        to_contacts(server, contacts, announcement);
+        to_contacts(server, session, contacts, announcement);
     }
 }
 
@@ -41,9 +42,25 @@ fn to_own_sessions(server: &Server, session: &Session, announcement: &Announceme
     }
 }
 
-fn to_contacts(server: &Server, contacts: &Contacts, announcement: &Announcement) {
+fn to_contacts(server: &Server, session: &Session, contacts: &Contacts, announcement: &Announcement) {
     for contact in contacts.iter().filter(|contact| contact.is_shown()) {
         to_contact(server, &contact.jid, announcement);
+    }
+    let host = server.hosts.load().get(session.jid.domain()).cloned();
+    if host.is_some_and(|host| host.groups.is_seen_by_everybody(session.jid.bare_str())) {
+        to_everybody(server, session, contacts, announcement);
+    }
+}
+
+/// Who is in a group that everybody sees is shown to all of the host, whom its own roster need not know.
+fn to_everybody(server: &Server, session: &Session, contacts: &Contacts, announcement: &Announcement) {
+    for index in 0..Sessions::SLICES {
+        for (account, jid) in server.sessions.with_contacts(index) {
+            let told = account == session.account || contacts.get(jid.as_str()).is_some_and(Known::is_shown);
+            if !told && jid.domain() == session.jid.domain() {
+                to_contact(server, &jid, announcement);
+            }
+        }
     }
 }
 
@@ -58,7 +75,7 @@ fn to_contact(server: &Server, contact: &Jid, announcement: &Announcement) {
 }
 
 /// Who has just come sees the account's other sessions, and the contacts whose presence it may see: that is what the probes of
-/// section 4.3 ask for. Both rosters must say so.
+/// section 4.3 ask for. Both rosters must say so, or a group that everybody sees.
 fn show_others(server: &Server, session: &Session, contacts: &Contacts) {
     for own in server.sessions.of(session.account).iter().filter(|own| own.serial != session.serial) {
         count(server, own.show_to(session));
@@ -66,7 +83,8 @@ fn show_others(server: &Server, session: &Session, contacts: &Contacts) {
     for contact in contacts.iter().filter(|contact| contact.sees()) {
         let Some(account) = server.sessions.online(contact.jid.as_str()) else { continue };
         let theirs = server.sessions.contacts(account);
-        if !theirs.is_some_and(|theirs| theirs.get(session.jid.bare_str()).is_some_and(Known::is_shown)) {
+        let shown = theirs.is_some_and(|theirs| theirs.get(session.jid.bare_str()).is_some_and(Known::is_shown));
+        if !shown && contact.fixed != Fixed::ToGroup {
             continue;
         }
         for other in server.sessions.of(account) {
