@@ -60,8 +60,8 @@ impl Contact {
 pub struct RosterVersion {
     /// The version of the last change; 0 before the first.
     pub current: u64,
-    /// The version of the last change that removed a row. Whoever knows this version or a later one can be told what has changed
-    /// by the rows that are there.
+    /// The version of the last change that took a listed row out of the roster. Whoever knows this version or a later one can be told
+    /// what has changed by the rows that are there.
     pub removed: u64,
 }
 

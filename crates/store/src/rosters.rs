@@ -20,6 +20,6 @@ pub trait Rosters: Send + Sync {
 /// Changes rosters, inside the writer's open transaction and after its checks.
 pub trait RosterWrites {
     /// Sets a row and the roster's version to the row's. A contact that is nothing ([`Contact::is_nothing`]) has its row removed
-    /// instead, which [`RosterVersion::removed`] notes.
+    /// instead. If the row was listed and is not any more, [`RosterVersion::removed`] notes that.
     fn set_contact(&mut self, owner: AccountId, contact: &Contact) -> Result<(), StoreError>;
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use metronome_model::{AccountId, Contact, RosterVersion};
+use metronome_model::{AccountId, Contact, Listed, RosterVersion};
 use metronome_proto::jid::Jid;
 
 use super::usage::{self, Usage};

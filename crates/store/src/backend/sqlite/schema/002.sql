@@ -4,7 +4,7 @@
 CREATE TABLE rosters (
     slot INTEGER PRIMARY KEY,
     current INTEGER NOT NULL,               -- the version of the last change
-    removed INTEGER NOT NULL                -- the version of the last change that removed a row
+    removed INTEGER NOT NULL                -- the version of the last change after which clients saw a contact no more
 ) STRICT;
 
 -- One row per owner and contact, in one tree by owner and address.
