@@ -1,6 +1,7 @@
 //! The scripted client: sends raw XML, and expects what comes, in order, each within a bounded wait.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::dial::Dial;
@@ -117,6 +118,11 @@ impl Client {
     #[track_caller]
     pub fn jid(&self) -> &str {
         self.jid.as_deref().expect("a resource is bound")
+    }
+
+    /// Where it connects from, as it sees it itself.
+    pub fn local_address(&self) -> SocketAddr {
+        self.link.socket().local_addr().expect("a socket has an address")
     }
 
     /// Becomes available, and waits until the server says so.

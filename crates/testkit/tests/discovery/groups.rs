@@ -1,0 +1,140 @@
+//! Shared groups: people who see each other because the operator says so.
+
+use metronome_testkit::{Backend, Server, Setup, WAIT, on_both_stores_with};
+use serde_json::json;
+
+use crate::{ask, online};
+
+const TEAM: &str = "groups.members = [\"Team: alice@localhost = Alice\", \"Team: bob@localhost\"]";
+
+#[test]
+fn members_of_a_group_are_contacts_of_each_other() {
+    on_both_stores_with(TEAM, |server| {
+        let mut alice = online(server, "alice", "phone");
+        assert_eq!(alice.roster().lines(), ["bob@localhost both [Team]"]);
+        let mut bob = online(server, "bob", "desk");
+        assert_eq!(bob.roster().lines(), ["alice@localhost both 'Alice' [Team]"]);
+        let mut carol = online(server, "carol", "car");
+        assert!(carol.roster().items.is_empty());
+    });
+}
+
+#[test]
+fn members_of_a_group_see_each_other_come_and_go() {
+    on_both_stores_with(TEAM, |server| {
+        let mut alice = online(server, "alice", "phone");
+        let mut carol = online(server, "carol", "car");
+        let mut bob = metronome_testkit::Client::login(server, "bob", "desk");
+        bob.send("<presence><show>away</show></presence>");
+        bob.wait_for("<presence from='alice@localhost/phone'");
+        let seen = alice.wait_for("<presence from='bob@localhost/desk'");
+        assert!(seen.contains("<show>away</show>"), "{seen}");
+        bob.close();
+        alice.wait_for("<presence type='unavailable' from='bob@localhost/desk'");
+        carol.expect_nothing_before_ping();
+    });
+}
+
+#[test]
+fn only_the_operator_changes_what_comes_from_a_group() {
+    on_both_stores_with(TEAM, |server| {
+        let mut alice = online(server, "alice", "phone");
+        alice.roster();
+        for item in [
+            "<item jid='bob@localhost' name='Mine'/>",
+            "<item jid='bob@localhost' subscription='remove'/>",
+            "<item jid='bob@localhost'><group>Other</group></item>",
+        ] {
+            alice.expect_set_refused(item, "forbidden");
+        }
+        assert_eq!(alice.roster().lines(), ["bob@localhost both [Team]"]);
+    });
+}
+
+#[test]
+fn a_member_may_see_what_presence_shows() {
+    on_both_stores_with(TEAM, |server| {
+        let mut alice = online(server, "alice", "phone");
+        let _bob = online(server, "bob", "desk");
+        let answer = ask(&mut alice, "get", "bob@localhost", "<query xmlns='jabber:iq:last'/>");
+        assert!(answer.contains("seconds='0'"), "{answer}");
+    });
+}
+
+#[test]
+fn everybody_sees_a_public_group_and_its_members_see_each_other_only() {
+    on_both_stores_with(
+        "groups.members = [\"+Help desk: alice@localhost = Help\", \"+Help desk: bob@localhost\"]",
+        |server| {
+            let mut carol = online(server, "carol", "car");
+            assert_eq!(
+                carol.roster().lines(),
+                ["alice@localhost to 'Help' [Help desk]", "bob@localhost to [Help desk]"]
+            );
+            let mut alice = online(server, "alice", "phone");
+            assert_eq!(alice.roster().lines(), ["bob@localhost both [Help desk]"]);
+            carol.wait_for("<presence from='alice@localhost/phone'");
+            // Carol comes again: she sees alice, and alice does not hear of it.
+            alice.so_far();
+            carol.close();
+            let mut carol = metronome_testkit::Client::login(server, "carol", "car");
+            carol.send("<presence/>");
+            carol.wait_for("<presence from='alice@localhost/phone'");
+            alice.expect_nothing_before_ping();
+            assert!(
+                ask(&mut carol, "get", "alice@localhost", "<query xmlns='jabber:iq:last'/>").contains("seconds='0'")
+            );
+        },
+    );
+}
+
+fn with_file(text: &str) -> Server {
+    let server = Setup::default().store(Backend::Memory).start();
+    write_file(&server, text);
+    server.write_options("groups.file = \"{folder}/groups.txt\"");
+    server.control().run("reload", json!({}));
+    server
+}
+
+fn write_file(server: &Server, text: &str) {
+    std::fs::write(server.folder().join("groups.txt"), text).unwrap();
+}
+
+#[test]
+fn a_changed_file_counts_after_a_reload_and_is_told_to_those_who_are_there() {
+    let server = with_file("# people\n[Team]\nalice@localhost\nbob@localhost\n");
+    let mut alice = online(&server, "alice", "phone");
+    assert_eq!(alice.roster().lines(), ["bob@localhost both [Team]"]);
+    write_file(&server, "[Team]\nalice@localhost\nbob@localhost=Bob\ncarol@localhost\n");
+    server.control().run("reload", json!({}));
+    let deadline = std::time::Instant::now() + WAIT;
+    let wanted = ["bob@localhost both 'Bob' [Team]", "carol@localhost both [Team]"];
+    let mut roster = alice.roster();
+    while roster.lines() != wanted && std::time::Instant::now() < deadline {
+        // Pushes come on their way; the roster that was asked for is the whole of it.
+        for seen in alice.so_far() {
+            if let Some(push) = metronome_testkit::Push::read(&seen) {
+                roster.take(&push);
+            }
+        }
+    }
+    assert_eq!(roster.lines(), wanted);
+}
+
+#[test]
+fn a_file_with_a_mistake_changes_nothing_and_is_explained() {
+    let server = with_file("[Team]\nalice@localhost\nbob@localhost\n");
+    let mut alice = online(&server, "alice", "phone");
+    for (text, said) in
+        [("[Team]\nalice@localhost\n\nbob\n", "groups.txt: line 4: `bob`"), ("alice@localhost\n", "line 1")]
+    {
+        write_file(&server, text);
+        let reply = server.control().ask("reload", json!({}));
+        assert_eq!(reply["exit"], 1, "{reply}");
+        assert!(reply["message"].as_str().unwrap().contains(said), "{reply}");
+        assert_eq!(alice.roster().lines(), ["bob@localhost both [Team]"]);
+    }
+    std::fs::remove_file(server.folder().join("groups.txt")).unwrap();
+    assert_eq!(server.control().ask("reload", json!({}))["exit"], 1);
+    assert_eq!(alice.roster().lines(), ["bob@localhost both [Team]"]);
+}

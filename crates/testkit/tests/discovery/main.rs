@@ -1,0 +1,56 @@
+//! What the server tells of itself and of its accounts, and what it keeps for them: discovery, contact addresses, last activity,
+//! private data, visiting cards, shared groups and the small services beside them.
+#![allow(clippy::unwrap_used)]
+
+mod caps;
+mod disco;
+mod groups;
+mod last;
+mod private;
+mod services;
+mod vcard;
+
+use metronome_testkit::{Client, Seen, Server};
+
+/// A session that is available, with everything that comes meanwhile passed over.
+fn online(server: &Server, name: &str, resource: &str) -> Client {
+    let mut client = Client::login(server, name, resource);
+    client.send("<presence/>");
+    client.so_far();
+    client
+}
+
+/// Sends a request and answers whatever answers it; presence and pushes before it are passed over.
+#[track_caller]
+fn ask(client: &mut Client, kind: &str, to: &str, payload: &str) -> Seen {
+    let to = if to.is_empty() { String::new() } else { format!(" to='{to}'") };
+    client.send(&format!("<iq type='{kind}' id='ask'{to}>{payload}</iq>"));
+    client.wait_for("<iq id='ask'")
+}
+
+/// The defined condition of an error; panics if it is none.
+#[track_caller]
+fn condition(answer: &Seen) -> String {
+    assert_eq!(answer.attribute("type").as_deref(), Some("error"), "{answer}");
+    let error = &answer[answer.find("<error").unwrap()..];
+    let condition = error.split('<').nth(2).unwrap();
+    condition.split([' ', '/', '>']).next().unwrap().to_owned()
+}
+
+/// An error without its sender, for comparing answers of different accounts.
+#[track_caller]
+fn without_sender(answer: &Seen) -> String {
+    let from = answer.attribute("from").unwrap();
+    answer.replace(&from, "SENDER")
+}
+
+/// `viewer` may see the presence of `owner` from now on. Both are available; what comes meanwhile is passed over.
+#[track_caller]
+fn subscribe(viewer: &mut Client, owner: &mut Client) {
+    viewer.send(&format!("<presence to='{}' type='subscribe'/>", owner.bare().to_owned()));
+    owner.wait_for("<presence type='subscribe'");
+    owner.send(&format!("<presence to='{}' type='subscribed'/>", viewer.bare().to_owned()));
+    viewer.wait_for("<presence type='subscribed'");
+    viewer.so_far();
+    owner.so_far();
+}
