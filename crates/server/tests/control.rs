@@ -141,6 +141,129 @@ fn stop_answers_and_then_the_server_is_gone() {
     assert!(errors.contains("is it running?"), "{errors}");
 }
 
+/// Runs the control utility of a configuration file.
+fn ctl(folder: &TempDir, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_metronomectl"))
+        .env("METRONOME_SOCKET", folder.path().join("run/control.sock"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn start_waits_until_the_server_answers_and_stop_until_it_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metronome.toml");
+    std::fs::write(&file, config(&folder, "")).unwrap();
+    let start = ["start", "--config", file.to_str().unwrap()];
+    // As often as one likes: nothing of the one before is in the way of the next.
+    for _ in 0..3 {
+        let (exit, out, errors) = ctl(&folder, &start);
+        assert_eq!((exit, errors.as_str()), (0, ""), "{out}");
+        let pid = out.split_once("process ").and_then(|(_, rest)| rest.split(',').next()).unwrap();
+        assert!(std::fs::metadata(format!("/proc/{pid}")).is_ok(), "{out}");
+        assert_eq!(ctl(&folder, &["status"]).0, 0);
+        let (exit, _, errors) = ctl(&folder, &start);
+        assert_eq!(exit, 1);
+        assert!(errors.contains("the server is running: it answers on "), "{errors}");
+        assert_eq!(ctl(&folder, &["stop"]), (0, "the server is stopping\n".to_owned(), String::new()));
+        assert!(!folder.path().join("run/control.sock").exists());
+        assert_eq!(ctl(&folder, &["stop"]).0, 3);
+    }
+}
+
+#[test]
+fn start_shows_why_a_server_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metronome.toml");
+    let start = ["start", "--config", file.to_str().unwrap()];
+    for (text, said) in [
+        (config(&folder, "log.levle = \"info\"\n"), "did you mean `level`?"),
+        (config(&folder, "[tls.files]\ncert = \"/nowhere\"\nkey = \"/nowhere\"\n"), "/nowhere"),
+        (config(&folder, "[log]\ntarget = [\"file\"]\n"), "log.file does not name one"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let (exit, out, errors) = ctl(&folder, &start);
+        assert_eq!((exit, out.as_str()), (1, ""));
+        assert!(errors.contains(said), "{errors}");
+        assert!(!folder.path().join("run/control.sock").exists());
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(ctl(&folder, &start).0, 1);
+    assert_eq!(ctl(&folder, &["start", "--timeout", "soon"]).0, 2);
+}
+
+#[test]
+fn domains_are_managed_over_the_socket() {
+    let server = Server::start();
+    assert_eq!(server.ok("host add Chat.Example.", ""), "chat.example is served\n");
+    server.ok("user add erin@chat.example", "secret\n");
+    let list = server.ok("host list", "");
+    let rows: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[1], ["chat.example", "command", "enabled", "0", "-"], "{list}");
+    assert_eq!(rows[2], ["example.org", "configuration", "enabled", "0", "-"], "{list}");
+    assert_eq!(server.ctl("host add chat.example", "").0, 1);
+    assert_eq!(server.ctl("host add a@b", "").0, 2);
+    assert_eq!(server.ctl("host remove chat.example", "").0, 1);
+    assert_eq!(server.ctl("host remove example.org", "").0, 1);
+    server.ok("host disable chat.example", "");
+    assert!(server.ok("status --json", "").contains("\"hosts_not_served\":\"chat.example\""));
+    server.ok("host enable chat.example", "");
+    server.ok("host remove chat.example --accounts", "");
+    assert_eq!(server.ok("host list", "").lines().count(), 2);
+}
+
+#[test]
+fn in_development_mode_an_added_domain_has_a_certificate_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let run = || {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_metronome"))
+            .args(["--dev", "--data", data.to_str().unwrap()])
+            .env("METRONOME_LISTEN__C2S", "127.0.0.1:0")
+            .env("METRONOME_LISTEN__C2S_TLS", "127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        (process, output)
+    };
+    let ctl = |arguments: &[&str]| {
+        let ctl = Command::new(env!("CARGO_BIN_EXE_metronomectl"))
+            .arg("--socket")
+            .arg(data.join("control.sock"))
+            .args(arguments)
+            .output();
+        let output = ctl.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for round in 0..2 {
+        let (mut process, mut output) = run();
+        let mut line = String::new();
+        while !line.starts_with("ready in ") {
+            line.clear();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "the server ended before it was ready");
+        }
+        if round == 0 {
+            ctl(&["host", "add", "m\u{fc}ller.example"]);
+            ctl(&["reload"]);
+        }
+        assert!(
+            ctl(&["host", "list"]).contains("m\u{fc}ller.example  command        enabled"),
+            "{}",
+            ctl(&["host", "list"])
+        );
+        assert!(data.join("domains/xn--mller-kva.example.pem").exists());
+        ctl(&["stop"]);
+        drop(output);
+        drop(process.kill());
+        process.wait().unwrap();
+    }
+}
+
 #[test]
 fn a_second_server_on_the_same_socket_is_refused() {
     let server = Server::start();
