@@ -15,7 +15,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
-use crate::{audience, finish, presence};
+use crate::{audience, finish, iq, presence};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
 pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
@@ -35,10 +35,12 @@ pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
 pub(crate) fn committed(server: &Server, env: &mut Envelope, outcome: &Outcome) {
     if let Some(refuse) = finish::refusal_of(outcome) {
         finish::refuse(server, env, refuse);
-    } else if let (Outcome::Done { ids }, Some(row)) = (outcome, env.received_row)
-        && let (Some(owner), Some(&id)) = (owner_of(env), ids.get(row))
-    {
-        stored_message(server, env, owner, id);
+    } else if let (Outcome::Done { ids }, Kind::Message(_), Some(owner)) = (outcome, env.stanza.kind, owner_of(env)) {
+        match env.received_row.and_then(|row| ids.get(row)) {
+            Some(&id) => stored_message(server, env, owner, id),
+            // Only the sender keeps it: the recipient is a guest, or of a domain that keeps nothing.
+            None => volatile_message(server, env, owner),
+        }
     }
     run_effects(server, std::mem::take(&mut env.effects), Some(&env.sender));
 }
@@ -106,7 +108,8 @@ fn relayed_iq(server: &Server, env: &mut Envelope) {
     if !matches!(env.destination, Destination::OwnAccount | Destination::Account(_)) {
         return;
     }
-    let offered = server.sessions.at(to).map(|session| session.offer_volatile(Frame::whole(env.stanza.to_vec())));
+    let session = server.sessions.at(to).filter(|session| iq::may_reach(server, session, &env.stanza));
+    let offered = session.map(|session| session.offer_volatile(Frame::whole(env.stanza.to_vec())));
     match offered {
         Some(Offered::Queued) => server.counters.iqs_relayed.add(),
         Some(Offered::Full) => finish::refuse(server, env, Condition::ResourceConstraint.into()),

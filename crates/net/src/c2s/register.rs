@@ -41,6 +41,8 @@ impl Secured {
             }
             Err(Unreadable::NotStanza(_) | Unreadable::BadFrom) => return Err(Condition::NotAuthorized.into()),
         };
+        // What the administrator says now counts, and not what was said when the stream was opened.
+        let host = &self.context.server.hosts.load().get(host.name.as_str()).cloned().ok_or(Condition::HostGone)?;
         let to_host = request.to.as_ref().is_none_or(|to| *to == host.name);
         // Nothing else is done for somebody who has not logged in, and answers were not asked for.
         if !to_host || !matches!(request.kind, Kind::Iq(IqType::Get | IqType::Set)) {

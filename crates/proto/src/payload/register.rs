@@ -118,7 +118,8 @@ mod tests {
         format!("<x xmlns='jabber:x:data' type='submit'>{inside}</x>")
     }
 
-    const FILLED: &str = "<field var='username'><value>bill</value></field><field var='password'><value>Calliope</value></field>";
+    const FILLED: &str =
+        "<field var='username'><value>bill</value></field><field var='password'><value>Calliope</value></field>";
 
     #[test]
     fn the_older_fields_and_a_form_say_the_same() {
