@@ -2,6 +2,7 @@
 //! there in the end must fit together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fastrand::Rng;
 
@@ -20,21 +21,21 @@ struct Attendee {
     status: String,
 }
 
-/// Two sessions of each person change rosters, subscriptions and presence, all at the same time.
+/// Two sessions of each person change rosters, subscriptions and presence, are lost and come back, all at the same time. Some
+/// have gone in the end.
 pub async fn meet(seed: u64) {
-    let world = World::new().await;
+    let world = Arc::new(World::new().await);
     world.add("dave").await;
     let mut tasks = Vec::new();
     for person in 0..PEOPLE.len() {
         for resource in 0..2 {
-            let client = world.connect(&format!("{}/{resource}", bare(person))).await;
             let rng = Rng::with_seed(seed * 100 + (person * 2 + resource) as u64);
-            tasks.push(tokio::spawn(attend(client, person, rng)));
+            tasks.push(tokio::spawn(attend(world.clone(), person, resource, rng)));
         }
     }
     let mut attendees = Vec::new();
     for task in tasks {
-        attendees.push(task.await.unwrap());
+        attendees.extend(task.await.unwrap());
     }
     for attendee in &mut attendees {
         let text = attendee.client.so_far().await;
@@ -43,39 +44,55 @@ pub async fn meet(seed: u64) {
     judge(seed, &world, &mut attendees).await;
 }
 
-async fn attend(mut client: Client, person: usize, mut rng: Rng) -> Attendee {
-    let mut view = View::new(Cache::default());
-    let mut status = String::new();
-    client.send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster' ver=''/></iq>");
+/// A new session that asks what has changed in the roster since the last one.
+async fn come(world: &World, person: usize, resource: usize, cache: Cache) -> Attendee {
+    let mut client = world.connect(&format!("{}/{resource}", bare(person))).await;
+    client.send(&format!("<iq type='get' id='roster'><query xmlns='jabber:iq:roster' ver='{}'/></iq>", cache.ver));
+    Attendee { client, view: View::new(cache), person, status: String::new() }
+}
+
+async fn attend(world: Arc<World>, person: usize, resource: usize, mut rng: Rng) -> Option<Attendee> {
+    let mut me = come(&world, person, resource, Cache::default()).await;
     for step in 0..STEPS {
         let other = bare((person + rng.usize(1..PEOPLE.len())) % PEOPLE.len());
         let item = |attributes: &str| {
-            format!(
-                "<iq type='set' id='may-fail'><query xmlns='jabber:iq:roster'><item jid='{other}' {attributes}/></query></iq>"
-            )
+            let item = format!("<item jid='{other}' {attributes}/>");
+            format!("<iq type='set' id='may-fail'><query xmlns='jabber:iq:roster'>{item}</query></iq>")
         };
-        let xml = match rng.u32(0..20) {
-            0..4 => {
-                status = format!("{}-{step}", client.session.jid);
-                format!("<presence><status>{status}</status></presence>")
+        let xml = match rng.u32(0..40) {
+            0..8 => {
+                me.status = format!("{}-{step}", me.client.session.jid);
+                format!("<presence><status>{}</status></presence>", me.status)
             }
-            4..7 => item(&format!("name='{step}'")),
-            7 => item("subscription='remove'"),
-            8..18 => format!("<presence type='{}' to='{other}'/>", rng.choice(Verb::ALL).unwrap().name()),
+            8..14 => item(&format!("name='{step}'")),
+            14..16 => item("subscription='remove'"),
+            16..36 => format!("<presence type='{}' to='{other}'/>", rng.choice(Verb::ALL).unwrap().name()),
+            36 => {
+                // What was read until now is kept; what is under way to it is lost.
+                me.client.turn().await;
+                me.view.read(&std::mem::take(&mut me.client.text));
+                me.client.lose();
+                me = come(&world, person, resource, me.view.roster).await;
+                continue;
+            }
             _ => {
-                client.turn().await;
+                me.client.turn().await;
                 continue;
             }
         };
-        client.send_waiting(&xml).await;
+        me.client.send_waiting(&xml).await;
     }
-    if status.is_empty() {
-        status = "last".to_owned();
-        client.send_waiting("<presence><status>last</status></presence>").await;
+    if rng.u8(0..5) == 0 {
+        me.client.lose();
+        return None;
     }
-    let text = client.settled().await;
-    view.read(&text);
-    Attendee { client, view, person, status }
+    if me.status.is_empty() {
+        me.status = "last".to_owned();
+        me.client.send_waiting("<presence><status>last</status></presence>").await;
+    }
+    let text = me.client.settled().await;
+    me.view.read(&text);
+    Some(me)
 }
 
 async fn judge(seed: u64, world: &World, attendees: &mut [Attendee]) {

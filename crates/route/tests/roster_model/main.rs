@@ -32,6 +32,19 @@ async fn random_sequences_leave_every_client_with_the_models_view() {
 }
 
 #[tokio::test]
+async fn random_sequences_on_a_disk_that_fails_change_all_or_nothing() {
+    for seed in 0..SEEDS / 3 {
+        let mut run = Run::new(seed, World::new().await).await;
+        for _ in 0..STEPS / 2 {
+            run.step().await;
+            run.judge(seed);
+            run.failing_step().await;
+            run.judge(seed);
+        }
+    }
+}
+
+#[tokio::test]
 async fn random_sequences_with_restarts_leave_every_client_with_the_models_view() {
     for seed in 0..SEEDS_ON_DISK {
         let folder = tempfile::tempdir().unwrap();

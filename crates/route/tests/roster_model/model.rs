@@ -70,6 +70,7 @@ pub struct Session {
 }
 
 /// Everything.
+#[derive(Clone)]
 pub struct Model {
     /// `links[a][b]`: how a stands to b's presence.
     pub links: [[Link; COUNT]; COUNT],

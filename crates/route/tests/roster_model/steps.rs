@@ -1,6 +1,7 @@
 //! Random steps, one after another: each is done by the server and by the model, and then everyone's view must be the model's.
 
 use fastrand::Rng;
+use metronome_model::Unavailable;
 
 use crate::model::{Entry, Model, PEOPLE, Verb, bare};
 use crate::view::{Cache, View};
@@ -23,6 +24,8 @@ pub struct Run {
     /// What ended sessions knew of their rosters, for those of the same person.
     caches: Vec<Vec<Cache>>,
     count: usize,
+    /// The id of what is sent next.
+    id: &'static str,
     /// What was done, for the report of a failure.
     pub done: Vec<String>,
 }
@@ -37,7 +40,29 @@ impl Run {
             watched: Vec::new(),
             caches: vec![Vec::new(); PEOPLE.len()],
             count: 0,
+            id: "s",
             done: Vec::new(),
+        }
+    }
+
+    /// One step while the next commit fails: what must be stored is refused and changes nothing, all else happens.
+    pub async fn failing_step(&mut self) {
+        let before = self.model.clone();
+        let count = self.watched.len();
+        self.world.faults.fail_commits(1, Unavailable::Disk);
+        self.id = "fails";
+        match self.rng.u32(0..3) {
+            0 => self.set(),
+            1 => self.remove(),
+            _ => self.say(),
+        }
+        self.id = "s";
+        self.quiescent().await;
+        self.world.faults.stop_failing();
+        assert_eq!(self.watched.len(), count);
+        if self.watched.iter_mut().any(|watched| std::mem::take(&mut watched.view.failed)) {
+            self.done.push("that failed".to_owned());
+            self.model = before;
         }
     }
 
@@ -149,7 +174,8 @@ impl Run {
         self.count += 1;
         let name = self.rng.bool().then(|| format!("name {}", self.count));
         let groups = (0..3).filter(|_| self.rng.bool()).map(|group| format!("group {group}")).collect();
-        let mut xml = format!("<iq type='set' id='s'><query xmlns='jabber:iq:roster'><item jid='{}'", bare(other));
+        let mut xml =
+            format!("<iq type='set' id='{}'><query xmlns='jabber:iq:roster'><item jid='{}'", self.id, bare(other));
         xml.extend(name.iter().map(|name| format!(" name='{name}'")));
         let entry = Entry { name, groups };
         xml.push('>');
@@ -161,7 +187,7 @@ impl Run {
     fn remove(&mut self) {
         let Some(at) = self.any() else { return };
         let other = self.other(at);
-        let id = if self.model.remove(self.watched[at].person, other) { "s" } else { "may-fail" };
+        let id = if self.model.remove(self.watched[at].person, other) { self.id } else { "may-fail" };
         self.send(
             at,
             &format!(
@@ -176,7 +202,7 @@ impl Run {
         let other = self.other(at);
         let verb = self.rng.choice(Verb::ALL).unwrap();
         self.model.say(self.watched[at].person, verb, other);
-        self.send(at, &format!("<presence type='{}' to='{}'/>", verb.name(), bare(other)));
+        self.send(at, &format!("<presence type='{}' to='{}' id='{}'/>", verb.name(), bare(other), self.id));
     }
 
     fn available(&mut self) {

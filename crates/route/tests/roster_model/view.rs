@@ -31,6 +31,8 @@ pub struct View {
     pub told: Vec<String>,
     /// Errors and other things that should not come.
     pub surprises: Vec<String>,
+    /// Whether what has the id `fails` came back as an error.
+    pub failed: bool,
 }
 
 impl View {
@@ -39,7 +41,7 @@ impl View {
         let mut header: &[u8] =
             b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
         assert!(matches!(scanner.next(&mut header), Ok(Some(Item::Open(_)))));
-        View { scanner, roster, sees: BTreeMap::new(), told: Vec::new(), surprises: Vec::new() }
+        View { scanner, roster, sees: BTreeMap::new(), told: Vec::new(), surprises: Vec::new(), failed: false }
     }
 
     /// Takes in what was written, in whatever pieces.
@@ -59,6 +61,9 @@ impl View {
                 self.sees.insert(from, status.unwrap_or_default());
             }
             Kind::Presence(PresenceType::Unavailable) => drop(self.sees.remove(&from)),
+            Kind::Presence(PresenceType::Error) | Kind::Iq(IqType::Error) if stanza.id.as_deref() == Some("fails") => {
+                self.failed = true;
+            }
             Kind::Presence(PresenceType::Probe | PresenceType::Error) | Kind::Message(_) => {
                 self.surprises.push(format!("{stanza:?}"));
             }
