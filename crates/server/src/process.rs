@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use metronome_features::roster::load;
 use metronome_host::command::Failed;
 use metronome_host::control::{self, Turn};
 use metronome_host::hosts::{Host, Hosts};
@@ -34,9 +35,12 @@ impl control::Process for Process {
     fn reload<'a>(&'a self, server: &'a Arc<Server>) -> BoxFuture<'a, Result<String, String>> {
         Box::pin(async move {
             let turn = server.control.turn().await;
-            match self.read_again(server, &turn).await {
+            let read = self.read_again(server, &turn).await;
+            drop(turn);
+            match read {
                 Ok(told) => {
                     tracing::info!("{told}");
+                    load::groups_changed(server).await;
                     Ok(told)
                 }
                 Err(why) => {

@@ -436,6 +436,52 @@ fn an_added_domain_whose_files_are_lost_keeps_no_other_from_starting_and_comes_b
     login(&server, THIRD, "erin").expect_nothing_before_ping();
 }
 
+/// Alice of localhost and dave of `second.example` are available and see each other.
+fn friends(server: &Server) -> (Client, Client) {
+    let (mut alice, mut dave) = (Client::login(server, "alice", "phone"), login(server, "second.example", "dave"));
+    alice.available();
+    dave.available();
+    for (one, other, jid, back) in
+        [(0, 1, "dave@second.example", "alice@localhost"), (1, 0, "alice@localhost", "dave@second.example")]
+    {
+        let mut both = [&mut alice, &mut dave];
+        both[one].send(&format!("<presence to='{jid}' type='subscribe'/>"));
+        both[other].wait_for("<presence type='subscribe'");
+        both[other].send(&format!("<presence to='{back}' type='subscribed'/>"));
+        both[one].wait_for("<presence type='subscribed'");
+        both[one].wait_for(&format!("<presence from='{jid}/phone'"));
+    }
+    (alice, dave)
+}
+
+#[test]
+fn contacts_see_those_of_a_disabled_domain_leave_and_come_back() {
+    let server = Setup::default().domain("second.example").account("dave@second.example").start();
+    let (mut alice, mut dave) = friends(&server);
+    done(&host(&server, "disable", "second.example"));
+    dave.wait_for("<stream:error><host-gone");
+    alice.wait_for("<presence type='unavailable' from='dave@second.example/phone'");
+    done(&host(&server, "enable", "second.example"));
+    let mut dave = login(&server, "second.example", "dave");
+    dave.send("<presence/>");
+    dave.wait_for("<presence from='alice@localhost/phone'");
+    alice.wait_for("<presence from='dave@second.example/phone'");
+}
+
+#[test]
+fn contacts_are_told_that_a_removed_domains_accounts_are_gone() {
+    let server = Setup::default().start();
+    name_files(&server, "second.example", "");
+    done(&host(&server, "add", "second.example"));
+    server.control().add_user("dave@second.example");
+    let (mut alice, _dave) = friends(&server);
+    server.control().run("host remove", json!({ "name": "second.example", "accounts": true }));
+    alice.wait_for("<presence type='unavailable' from='dave@second.example/phone'");
+    alice.send("<iq type='get' id='r1'><query xmlns='jabber:iq:roster'/></iq>");
+    let roster = alice.wait_for("<iq type='result' id='r1'");
+    assert!(!roster.contains("subscription='both'") && !roster.contains("subscription='to'"), "{roster}");
+}
+
 #[test]
 fn sessions_are_listed_by_domain() {
     let server =
