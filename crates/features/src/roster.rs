@@ -131,10 +131,20 @@ async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
 /// What a shared group gives, only the operator takes away.
 pub fn refuse_fixed(contacts: &Contacts, jid: &Jid) -> Result<(), Refuse> {
     match contacts.get(jid.as_str()) {
-        Some(known) if known.fixed == Fixed::ByGroup => {
+        Some(known) if known.fixed != Fixed::No => {
             Err(StanzaError::new(Condition::Forbidden).with_text("this contact comes from a shared group").into())
         }
         _ => Ok(()),
+    }
+}
+
+/// The same for a stanza that manages a subscription. Whether somebody whom everybody sees may see the account is the account's
+/// own business.
+pub fn refuse_fixed_direction(contacts: &Contacts, jid: &Jid, verb: Verb) -> Result<(), Refuse> {
+    let one_way = contacts.get(jid.as_str()).is_some_and(|known| known.fixed == Fixed::ToGroup);
+    match verb {
+        Verb::Subscribed | Verb::Unsubscribed if one_way => Ok(()),
+        _ => refuse_fixed(contacts, jid),
     }
 }
 
@@ -150,7 +160,7 @@ async fn keep(
     let mut side = Side::read(server, account, &me, jid).await?;
     side.after = Contact { name, groups, listed: Listed::Yes, ..side.after };
     side.refuse_too_many(server, &env.host).await?;
-    side.finish(&mut env.record, &mut env.effects);
+    side.finish_set(&mut env.record, &mut env.effects);
     Ok(())
 }
 

@@ -5,8 +5,6 @@ use metronome_model::{Contact, Listed, RosterVersion};
 use metronome_proto::jid::Jid;
 use metronome_proto::subscription::Subscription;
 
-use crate::groups::GroupContact;
-
 /// The contacts of one account, sorted by address.
 #[derive(Debug, Clone, Default)]
 pub struct Contacts {
@@ -55,7 +53,7 @@ impl Known {
 
 impl Contacts {
     /// From a stored roster, and those whom shared groups add.
-    pub fn new(version: RosterVersion, stored: &[Contact], groups: u64, members: &[GroupContact]) -> Contacts {
+    pub fn new(version: RosterVersion, stored: &[Contact], groups: u64, members: impl IntoIterator<Item = (Jid, Fixed)>) -> Contacts {
         let known = stored.iter().map(|contact| Known {
             jid: contact.jid.clone(),
             stored: contact.subscription,
@@ -64,8 +62,8 @@ impl Contacts {
         });
         let mut contacts = Contacts { known: known.collect(), version, groups };
         contacts.known.sort_unstable_by(|a, b| a.jid.as_str().cmp(b.jid.as_str()));
-        for member in members {
-            contacts.entry(&member.jid).fixed = if member.subscription.from { Fixed::ByGroup } else { Fixed::ToGroup };
+        for (jid, fixed) in members {
+            contacts.entry(&jid).fixed = fixed;
         }
         contacts.known.shrink_to_fit();
         contacts
@@ -145,11 +143,6 @@ mod tests {
         Contact { subscription, listed: Listed::Yes, version, ..Contact::unknown(jid(text)) }
     }
 
-    fn member(text: &str, from: bool) -> GroupContact {
-        let subscription = Subscription { to: true, from, ..Subscription::NONE };
-        GroupContact { jid: jid(text), name: None, groups: Vec::new(), subscription }
-    }
-
     const TO: Subscription = Subscription { to: true, ..Subscription::NONE };
     const FROM: Subscription = Subscription { from: true, ..Subscription::NONE };
 
@@ -157,8 +150,9 @@ mod tests {
     fn rows_and_groups_are_found_by_address() {
         let rows = [contact("carol@localhost", TO, 1), contact("bob@localhost", FROM, 2)];
         let version = RosterVersion { current: 2, removed: 0 };
-        let members = [member("carol@localhost", true), member("alice@localhost", true), member("desk@localhost", false)];
-        let contacts = Contacts::new(version, &rows, 7, &members);
+        let by_group = [jid("carol@localhost"), jid("alice@localhost")].map(|jid| (jid, Fixed::ByGroup));
+        let members = by_group.into_iter().chain([(jid("desk@localhost"), Fixed::ToGroup)]);
+        let contacts = Contacts::new(version, &rows, 7, members);
         let known = |text: &str| contacts.get(text).map(|known| (known.sees(), known.is_shown()));
         assert_eq!(known("bob@localhost"), Some((false, true)));
         assert_eq!(known("carol@localhost"), Some((true, true)));
@@ -172,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_change_is_taken_over_with_its_version() {
-        let mut contacts = Contacts::new(RosterVersion::default(), &[], 0, &[member("alice@localhost", true)]);
+        let mut contacts = Contacts::new(RosterVersion::default(), &[], 0, [(jid("alice@localhost"), Fixed::ByGroup)]);
         contacts.changed(&contact("bob@localhost", TO, 5));
         assert!(contacts.get("bob@localhost").is_some_and(Known::sees));
         let asked = Subscription { pending_in: true, ..Subscription::NONE };

@@ -40,6 +40,8 @@ pub struct Session {
     locked: AtomicBool,
     /// Whether it has asked for the roster (RFC 6121 section 2.2).
     interested: AtomicBool,
+    /// Whether others on the way can read what it says.
+    readable: AtomicBool,
     /// The mechanism it logged in with.
     pub mechanism: &'static str,
     /// How its stanzas are settled.
@@ -179,6 +181,7 @@ impl Session {
             port: bound.port,
             locked: AtomicBool::new(false),
             interested: AtomicBool::new(false),
+            readable: AtomicBool::new(false),
             mechanism: bound.mechanism,
             tickets: Arc::default(),
             heard_ms: AtomicU64::new(bound.heard_ms),
@@ -222,6 +225,16 @@ impl Session {
     /// It has asked for the roster.
     pub fn set_interested(&self) {
         self.interested.store(true, Ordering::Release);
+    }
+
+    /// Whether others on the way can read what it says: its stream is not encrypted.
+    pub fn is_readable(&self) -> bool {
+        self.readable.load(Ordering::Acquire)
+    }
+
+    /// Its stream is not encrypted.
+    pub fn set_readable(&self) {
+        self.readable.store(true, Ordering::Release);
     }
 
     /// Notes that the client was heard at this steady time.
@@ -435,6 +448,12 @@ impl Session {
     /// The address was told that this session is not there any more; false if it had not been told that it was.
     pub fn forget_directed(&self, to: &Jid) -> bool {
         self.state.lock().directed.as_mut().is_some_and(|directed| directed.remove(to))
+    }
+
+    /// Whether this address, or its bare one, was sent presence directly.
+    pub fn has_directed(&self, to: &Jid) -> bool {
+        let state = self.state.lock();
+        state.directed.as_ref().is_some_and(|directed| directed.contains(to) || directed.contains(to.bare_str()))
     }
 
     /// Everybody who was sent presence directly, to be told that it is over.

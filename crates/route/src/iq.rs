@@ -80,3 +80,14 @@ async fn account(server: &Server, env: &Envelope) -> Result<Option<AccountId>, R
     let facts = server.facts.of(&*server.store, to).await?;
     Ok(facts.filter(|facts| facts.is_active()).map(|facts| facts.account.id))
 }
+
+/// Whether a request or an answer may be handed to this client: RFC 6121 section 8.5.3.1. Requests reach only those who share their
+/// presence with who asks, so that nobody can find out which resources are there.
+pub(crate) fn may_reach(server: &Server, session: &Session, stanza: &Stanza) -> bool {
+    is_answer(stanza)
+        || stanza.from.same_bare(&session.jid)
+        || session.has_directed(&stanza.from)
+        || server.sessions.contacts(session.account).is_some_and(|contacts| {
+            contacts.get(stanza.from.bare_str()).is_some_and(|contact| contact.is_shown())
+        })
+}

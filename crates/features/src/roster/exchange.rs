@@ -100,16 +100,25 @@ impl Side {
     }
 
     /// Puts the change into a record and tells the owner's clients of it, if there is one.
-    pub fn finish(self, record: &mut Record, effects: &mut Effects) {
-        let Side { owner, before, mut after, version, .. } = self;
-        if !after.subscription.pending_in {
-            after.request = None;
+    pub fn finish(mut self, record: &mut Record, effects: &mut Effects) {
+        if !self.after.subscription.pending_in {
+            self.after.request = None;
         }
-        if after == before {
-            return;
+        if self.after != self.before {
+            let push = push_of(&self.before, &self.after);
+            self.put(push, record, effects);
         }
+    }
+
+    /// As [`Side::finish`], but an item that its owner sets is pushed even if it is what it was: clients wait for it
+    /// (section 2.3.2).
+    pub fn finish_set(self, record: &mut Record, effects: &mut Effects) {
+        self.put(Push::Item, record, effects);
+    }
+
+    fn put(self, push: Push, record: &mut Record, effects: &mut Effects) {
+        let Side { owner, mut after, version, .. } = self;
         after.version = version;
-        let push = push_of(&before, &after);
         record.push(Op::SetContact { owner, contact: Box::new(after.clone()) });
         effects.push(Effect::Contact { owner, contact: Arc::new(after), push });
     }

@@ -41,8 +41,11 @@ pub(super) async fn read(
 ) -> Result<(Arc<Contacts>, Vec<Contact>), Refuse> {
     let (version, rows) = server.store.roster(account).await?;
     let bare = jid.bare_str();
-    let members = host.groups.contacts_of(bare);
-    let contacts = Arc::new(Contacts::new(version, &rows, host.groups.fingerprint_of(bare), &members));
+    let members = host.groups.contacts_of(bare).into_iter().map(|member| {
+        let fixed = if member.subscription.from { Fixed::ByGroup } else { Fixed::ToGroup };
+        (member.jid, fixed)
+    });
+    let contacts = Arc::new(Contacts::new(version, &rows, host.groups.fingerprint_of(bare), members));
     server.sessions.keep_contacts(account, contacts.clone());
     Ok((contacts, rows))
 }

@@ -46,7 +46,8 @@ fn to_contacts(server: &Server, session: &Session, contacts: &Contacts, announce
     for contact in contacts.iter().filter(|contact| contact.is_shown()) {
         to_contact(server, &contact.jid, announcement);
     }
-    let host = server.hosts.load().get(session.jid.domain()).cloned();
+    let hosts = server.hosts.load();
+    let host = hosts.get(session.jid.domain());
     if host.is_some_and(|host| host.groups.is_seen_by_everybody(session.jid.bare_str())) {
         to_everybody(server, session, contacts, announcement);
     }

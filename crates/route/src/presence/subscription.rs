@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metronome_features::roster::exchange::{Exchange, Other, other};
-use metronome_features::roster::{load, refuse_fixed};
+use metronome_features::roster::{load, refuse_fixed_direction};
 use metronome_host::envelope::Envelope;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
@@ -21,7 +21,7 @@ pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope, verb: Verb) 
     }
     let account = env.sender.account;
     let contacts = load::contacts(server, &env.host, account, &me).await?;
-    refuse_fixed(&contacts, &contact)?;
+    refuse_fixed_direction(&contacts, &contact, verb)?;
     let other = other(server, &contact).await?;
     if other == Other::Remote {
         return Err(Condition::RemoteServerNotFound.into());

@@ -99,7 +99,7 @@ impl World {
 
     pub async fn add(&self, name: &str) {
         let account = Box::new(Account {
-            id: AccountId::from_bytes(self.server.rng.bytes16()),
+            id: AccountId::ordinary(self.server.rng.bytes16()),
             host: "localhost".into(),
             name: name.into(),
             role: Role::User,
