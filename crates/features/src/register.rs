@@ -12,6 +12,7 @@ use metronome_host::derivations::Patience;
 use metronome_host::effect::Effect;
 use metronome_host::envelope::Envelope;
 use metronome_host::feature::{Asks, At, Feature, IqHandler, StreamFeature, StreamState, Xep};
+use metronome_host::hosts;
 use metronome_host::options::{Frequency, Kind, Setting};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
@@ -136,7 +137,8 @@ const fn set_at(at: At) -> IqHandler {
 fn get(env: &mut Envelope) -> Result<(), Refuse> {
     refuse_strangers(env)?;
     let name = env.sender.jid.local().unwrap_or_default();
-    let query = register::registered(name, &format!("You have an account here. {}", policy::instructions(&env.host.values)));
+    let query =
+        register::registered(name, &format!("You have an account here. {}", policy::instructions(&env.host.values)));
     env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(&query))));
     Ok(())
 }
@@ -168,9 +170,14 @@ async fn change_password(server: &Arc<Server>, env: &mut Envelope, submitted: Su
     if prepare_local(&username).ok().as_deref() != env.sender.jid.local() {
         return Err(bad("this is not the name of your account"));
     }
+    if env.sender.is_readable() && !env.host.values.flag(&hosts::PLAIN_WITHOUT_TLS) {
+        return Err(StanzaError::new(Condition::NotAuthorized).with_text("encrypt the stream first").into());
+    }
     let password = policy::judge(&env.host.values, &password).map_err(|weak| StanzaError::from(&weak))?;
     if !server.throttles.passwords_changed.take(env.sender.account, PASSWORDS, server.clock.steady_ms()) {
-        return Err(StanzaError::new(Condition::ResourceConstraint).with_text("too many changes, try again later").into());
+        return Err(StanzaError::new(Condition::ResourceConstraint)
+            .with_text("too many changes, try again later")
+            .into());
     }
     let keys = keys::of_password(server, &env.host, password, Patience::Refused).await;
     let keys = keys.map_err(crate::accounts::change::Unchanged::from)?;

@@ -98,7 +98,7 @@ pub async fn create(
     }
     let jid = Jid::from_parts(Some(name), host.name.as_str(), None).map_err(|_| Unchanged::Reserved)?;
     let account = Box::new(Account {
-        id: AccountId::from_bytes(server.rng.bytes16()),
+        id: AccountId::ordinary(server.rng.bytes16()),
         host: host.name.as_str().into(),
         name: name.into(),
         role,

@@ -38,6 +38,9 @@ pub struct Newcomer {
     made: bool,
 }
 
+/// What somebody hears who gets no account.
+pub type Refusal = Box<StanzaError>;
+
 /// A good answer.
 #[derive(Debug)]
 pub enum Answer {
@@ -60,44 +63,45 @@ impl Newcomer {
         host: &Host,
         channel: Channel,
         request: &Received,
-    ) -> Result<Answer, StanzaError> {
+    ) -> Result<Answer, Refusal> {
         if !host.values.flag(&OPEN) {
-            return Err(Condition::ServiceUnavailable.into());
+            return Err(Box::new(Condition::ServiceUnavailable.into()));
         }
         if channel == Channel::Readable {
-            return Err(StanzaError::new(Condition::NotAuthorized).with_text("encrypt the stream first"));
+            return Err(refusal(Condition::NotAuthorized, "encrypt the stream first"));
         }
         if self.made {
-            return Err(StanzaError::new(Condition::NotAcceptable).with_text("one account was made here, log in to it"));
+            return Err(refusal(Condition::NotAcceptable, "one account was made here, log in to it"));
         }
         self.refuse_network(host)?;
-        let query = request.content.child(ns::REGISTER, "query").ok_or(Condition::BadRequest)?;
+        let query =
+            request.content.child(ns::REGISTER, "query").ok_or_else(|| StanzaError::from(Condition::BadRequest))?;
         if request.kind == Kind::Iq(IqType::Get) {
             let instructions = format!("Choose a user name and a password. {}", policy::instructions(&host.values));
             return Ok(Answer::ToFillIn(register::to_fill_in(&format!("An account at {}", host.name), &instructions)));
         }
         self.attempts += 1;
         if self.attempts > ATTEMPTS_MAX {
-            return Err(StanzaError::new(Condition::NotAcceptable).with_text("too many attempts"));
+            return Err(refusal(Condition::NotAcceptable, "too many attempts"));
         }
-        match Request::read(&query)? {
+        match Request::read(&query).map_err(StanzaError::from)? {
             Request::Submit(submitted) => self.make(server, host, submitted).await,
             // Section 3.2: there is nobody whose account it could be.
-            Request::Remove => Err(StanzaError::new(Condition::UnexpectedRequest).with_text("log in first")),
+            Request::Remove => Err(refusal(Condition::UnexpectedRequest, "log in first")),
         }
     }
 
-    fn refuse_network(&self, host: &Host) -> Result<(), StanzaError> {
+    fn refuse_network(&self, host: &Host) -> Result<(), Refusal> {
         let denied = any_contains(host.values.networks(&DENY), self.address);
         let missing = host.values.flag(&ALLOWED_ONLY) && !any_contains(host.values.networks(&ALLOW), self.address);
         if denied || missing {
-            let error = StanzaError::new(Condition::NotAcceptable).with_type(ErrorType::Cancel);
-            return Err(error.with_text("accounts are not made from your network"));
+            let refused = refusal(Condition::NotAcceptable, "accounts are not made from your network");
+            return Err(Box::new(refused.with_type(ErrorType::Cancel)));
         }
         Ok(())
     }
 
-    async fn make(&mut self, server: &Arc<Server>, host: &Host, submitted: Submitted) -> Result<Answer, StanzaError> {
+    async fn make(&mut self, server: &Arc<Server>, host: &Host, submitted: Submitted) -> Result<Answer, Refusal> {
         let (name, password) = filled_in(host, submitted)?;
         let mut place = Place::take(server, host, self.address)?;
         self.refuse_taken(server, host, &name).await?;
@@ -105,7 +109,7 @@ impl Newcomer {
         let made = create(server, host, &name, password).await;
         if let Err(why) = made {
             tracing::debug!(host = host.name.as_str(), peer = %self.address, %why, "an account was not made");
-            return Err(StanzaError::from(&why));
+            return Err(Box::new((&why).into()));
         }
         place.keep();
         self.made = true;
@@ -114,11 +118,11 @@ impl Newcomer {
     }
 
     /// Asks before keys are derived for nothing; the writer has the last word.
-    async fn refuse_taken(&self, server: &Server, host: &Host, name: &str) -> Result<(), StanzaError> {
+    async fn refuse_taken(&self, server: &Server, host: &Host, name: &str) -> Result<(), Refusal> {
         match server.store.account(host.name.as_str(), name).await {
             Ok(None) => Ok(()),
-            Ok(Some(_)) => Err((&Unchanged::Taken).into()),
-            Err(error) => Err((&Unchanged::from(error)).into()),
+            Ok(Some(_)) => Err(Box::new((&Unchanged::Taken).into())),
+            Err(error) => Err(Box::new((&Unchanged::from(error)).into())),
         }
     }
 }
@@ -133,8 +137,8 @@ pub enum Channel {
 }
 
 /// The name, prepared, and the password, if both are there and may be had.
-fn filled_in(host: &Host, submitted: Submitted) -> Result<(String, Password), StanzaError> {
-    let unacceptable = |text: &str| StanzaError::new(Condition::NotAcceptable).with_text(text);
+fn filled_in(host: &Host, submitted: Submitted) -> Result<(String, Password), Refusal> {
+    let unacceptable = |text: &str| refusal(Condition::NotAcceptable, text);
     let Submitted { username: Some(username), password: Some(password) } = submitted else {
         return Err(unacceptable("a user name and a password are needed"));
     };
@@ -142,7 +146,7 @@ fn filled_in(host: &Host, submitted: Submitted) -> Result<(String, Password), St
     let reserved = host.values.list(&RESERVED).iter();
     let mut reserved = reserved.filter_map(|reserved| prepare_local(reserved).ok());
     if is_guest_name(&name) || reserved.any(|reserved| *reserved == *name) {
-        return Err((&Unchanged::Reserved).into());
+        return Err(Box::new((&Unchanged::Reserved).into()));
     }
     Ok((name, policy::judge(&host.values, &password).map_err(|weak| StanzaError::from(&weak))?))
 }
@@ -171,7 +175,7 @@ enum Counted {
 }
 
 impl<'a> Place<'a> {
-    fn take(server: &'a Server, host: &Host, address: IpAddr) -> Result<Place<'a>, StanzaError> {
+    fn take(server: &'a Server, host: &Host, address: IpAddr) -> Result<Place<'a>, Refusal> {
         let limited = !any_contains(host.values.networks(&ALLOW), address);
         let place = Place {
             server,
@@ -190,7 +194,7 @@ impl<'a> Place<'a> {
     }
 
     /// Counts one account.
-    fn count_account(&mut self) -> Result<(), StanzaError> {
+    fn count_account(&mut self) -> Result<(), Refusal> {
         let (throttles, now_ms) = (&self.server.throttles, self.server.clock.steady_ms());
         if let Some(address) = self.address {
             if !throttles.accounts_made.take(address, self.per_address, now_ms) {
@@ -199,8 +203,7 @@ impl<'a> Place<'a> {
             self.counted = Counted::OfAddress;
         }
         if !throttles.all_accounts_made.take((), self.total, now_ms) {
-            let error = StanzaError::new(Condition::ResourceConstraint);
-            return Err(error.with_text("too many accounts are being made, try again later"));
+            return Err(refusal(Condition::ResourceConstraint, "too many accounts are being made, try again later"));
         }
         self.counted = Counted::OfBoth;
         Ok(())
@@ -223,7 +226,11 @@ impl Drop for Place<'_> {
     }
 }
 
-fn too_often() -> StanzaError {
-    let error = StanzaError::new(Condition::NotAcceptable).with_type(ErrorType::Wait);
-    error.with_text("too many accounts were made from your address, try again later")
+fn too_often() -> Refusal {
+    let refused = refusal(Condition::NotAcceptable, "too many accounts were made from your address, try again later");
+    Box::new(refused.with_type(ErrorType::Wait))
+}
+
+fn refusal(condition: Condition, text: &str) -> Refusal {
+    Box::new(StanzaError::new(condition).with_text(text))
 }

@@ -57,7 +57,7 @@ impl Authenticated {
                     };
                 }
                 Err(refusal) => {
-                    if let Some(answer) = request.error(&refusal) {
+                    if let Some(answer) = request.error(&self.refused(refusal)) {
                         self.stream.send(&answer.to_vec()).await?;
                     }
                 }
@@ -111,7 +111,16 @@ impl Authenticated {
         }
     }
 
-    fn claim(&self, request: &Stanza) -> Result<Arc<Session>, StanzaError> {
+    fn refused(&self, refusal: Refusal) -> StanzaError {
+        match refusal {
+            Refusal::ResourceConstraint if self.authn.is_guest() => {
+                StanzaError::new(refusal).with_text("somebody from your network address is a guest here already")
+            }
+            _ => StanzaError::new(refusal),
+        }
+    }
+
+    fn claim(&self, request: &Stanza) -> Result<Arc<Session>, Refusal> {
         let server = &self.context.server;
         let payload = request.child(ns::BIND, "bind").ok_or(Refusal::BadRequest)?;
         let wanted = bind::Request::read(&payload).map_err(|_| Refusal::BadRequest)?;
@@ -126,18 +135,18 @@ impl Authenticated {
             port: self.context.port,
             mechanism: self.authn.mechanism(),
         };
-        let is_guest = self.authn.is_guest();
-        let rules = if is_guest { guest::rules(&self.host) } else { self.host.bind };
+        let rules = if self.authn.is_guest() { guest::rules(&self.host) } else { self.host.bind };
         let bound = server.sessions.bind(binding, rules, || server.rng.token());
         let bound = bound.map_err(|unbound| match unbound {
-            Unbound::Conflict => StanzaError::new(Refusal::Conflict),
-            Unbound::TooMany if is_guest => StanzaError::new(Refusal::ResourceConstraint)
-                .with_text("somebody from your network address is a guest here already"),
-            Unbound::TooMany => StanzaError::new(Refusal::ResourceConstraint),
-            Unbound::BadResource => StanzaError::new(Refusal::BadRequest),
+            Unbound::Conflict => Refusal::Conflict,
+            Unbound::TooMany => Refusal::ResourceConstraint,
+            Unbound::BadResource => Refusal::BadRequest,
         })?;
         if bound.session.is_guest() {
             server.facts.guest_came(&bound.session.jid, bound.session.account, server.clock.unix_ms());
+        }
+        if !self.stream.is_encrypted() {
+            bound.session.set_readable();
         }
         if let Some(replaced) = bound.replaced {
             replaced.close(Condition::Conflict, Some("replaced by a new connection"));

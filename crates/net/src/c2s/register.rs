@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metronome_features::register::newcomer::{Answer, Channel, Newcomer};
+use metronome_features::register::newcomer::{Answer, Channel, Newcomer, Refusal};
 use metronome_host::hosts::{self, Host};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
-use metronome_proto::stanza::error::StanzaError;
 use metronome_proto::stanza::{IqType, Kind, Received, Stanza, Unreadable};
 use metronome_proto::stream::error::Condition;
 use metronome_proto::xml::{Content, Element};
@@ -63,7 +62,7 @@ impl Secured {
 }
 
 /// The answer to somebody who has no address yet. What was sent does not go back: there may be a password in it.
-fn reply(host: &Host, request: &Received, answer: Result<Answer, StanzaError>) -> Stanza {
+fn reply(host: &Host, request: &Received, answer: Result<Answer, Refusal>) -> Stanza {
     let (kind, content) = match answer {
         Ok(Answer::ToFillIn(query)) => (IqType::Result, Content::from_tree(&query)),
         Ok(Answer::Made) => (IqType::Result, Content::empty()),

@@ -83,6 +83,11 @@ impl Stream {
         self.deadline
     }
 
+    /// Whether others on the way can read it.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self.socket, Socket::Tls(_))
+    }
+
     /// Whether anything was read that is not scanned yet.
     pub(crate) fn has_unread(&self) -> bool {
         !self.input.is_empty() || self.scanner.buffered() > 0

@@ -95,6 +95,16 @@ fn an_empty_weak_or_foreign_change_leaves_the_password_as_it_is() {
 }
 
 #[test]
+fn a_password_is_not_changed_where_others_can_read_it() {
+    let server = Setup::default().store(Backend::Memory).options("tls.require_c2s = false").start();
+    let mut alice = Client::connect(&server);
+    alice.log_in("alice", "phone");
+    send_fields(&mut alice, "alice", "Passw0rd");
+    expect_refused(&mut alice, "auth", "not-authorized");
+    assert!(can_log_in(&server, "alice", "alice-secret"));
+}
+
+#[test]
 fn a_password_is_changed_only_so_often() {
     let server = Setup::default().store(Backend::Memory).start();
     let mut alice = Client::login(&server, "alice", "phone");
