@@ -3,7 +3,7 @@
 use metronome_testkit::{Backend, Client, Server, Setup};
 use serde_json::json;
 
-use crate::{ask, condition, online, subscribe, without_sender};
+use crate::{ask, condition, guest, online, subscribe, without_sender};
 
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
@@ -56,6 +56,20 @@ fn every_feature_of_the_host_is_one_that_answers() {
         let answer = ask(&mut alice, "get", "localhost", request);
         assert!(answer.fits("<iq type='result'"), "{answer}");
     }
+}
+
+#[test]
+fn each_domain_tells_its_own() {
+    let setup = Setup::default().store(Backend::Memory).domain("example.net");
+    let server = setup
+        .options("[host.\"example.net\"]\ndisco = { name = \"The other\", items = [\"rooms.example.net\"] }")
+        .start();
+    let mut alice = Client::login(&server, "alice", "phone");
+    let info = |alice: &mut Client, host: &str| ask(alice, "get", host, INFO).attribute_of("identity", "name").unwrap();
+    assert_eq!(info(&mut alice, "localhost"), "Metronome");
+    assert_eq!(info(&mut alice, "example.net"), "The other");
+    assert!(!ask(&mut alice, "get", "localhost", ITEMS).contains("<item"));
+    assert!(ask(&mut alice, "get", "example.net", ITEMS).contains("<item jid='rooms.example.net'/>"));
 }
 
 #[test]
@@ -145,12 +159,7 @@ fn an_account_tells_its_owner_what_it_is_and_where_it_is_available() {
 #[test]
 fn a_guest_is_anonymous() {
     let server = server("auth.mechanisms = [\"ANONYMOUS\"]");
-    let mut guest = Client::direct_tls(&server);
-    guest.open();
-    guest.auth("ANONYMOUS", b"");
-    guest.expect("<success");
-    guest.open();
-    guest.bind("");
+    let mut guest = guest(&server);
     let info = ask(&mut guest, "get", "", INFO);
     assert!(info.contains("<identity category='account' type='anonymous'/>"), "{info}");
 }

@@ -20,6 +20,17 @@ fn online(server: &Server, name: &str, resource: &str) -> Client {
     client
 }
 
+/// A guest, on a server that lets them in.
+fn guest(server: &Server) -> Client {
+    let mut guest = Client::direct_tls(server);
+    guest.open();
+    guest.auth("ANONYMOUS", b"");
+    guest.expect("<success");
+    guest.open();
+    guest.bind("");
+    guest
+}
+
 /// Sends a request and answers whatever answers it; presence and pushes before it are passed over.
 #[track_caller]
 fn ask(client: &mut Client, kind: &str, to: &str, payload: &str) -> Seen {

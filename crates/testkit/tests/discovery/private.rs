@@ -2,7 +2,7 @@
 
 use metronome_testkit::{Client, Server, Setup, on_both_stores, on_both_stores_with};
 
-use crate::{ask, condition};
+use crate::{ask, condition, guest};
 
 fn query(inside: &str) -> String {
     format!("<query xmlns='jabber:iq:private'>{inside}</query>")
@@ -117,4 +117,30 @@ fn who_has_more_than_allowed_can_make_it_less() {
     assert_eq!(condition(&ask(&mut alice, "set", "", &note(16_000))), "resource-constraint");
     assert!(ask(&mut alice, "set", "", &note(10_000)).fits("<iq type='result'"));
     assert!(ask(&mut alice, "set", "", &note(0)).fits("<iq type='result'"));
+}
+
+#[test]
+fn nothing_is_stored_for_guests() {
+    let server = Setup::default().options("auth.mechanisms = [\"ANONYMOUS\"]").no_accounts().start();
+    let mut guest = guest(&server);
+    let card = "<vCard xmlns='vcard-temp'><FN>Guest</FN></vCard>";
+    assert_eq!(condition(&ask(&mut guest, "set", "", &query(PREFS))), "not-allowed");
+    assert_eq!(condition(&ask(&mut guest, "set", "", card)), "not-allowed");
+    assert!(ask(&mut guest, "get", "", &query(ASKED)).contains(&query(ASKED)));
+    assert_eq!(condition(&ask(&mut guest, "get", "", "<vCard xmlns='vcard-temp'/>")), "item-not-found");
+}
+
+#[test]
+fn a_request_with_two_payloads_or_none_is_no_request() {
+    on_both_stores(|server| {
+        let mut alice = Client::login(server, "alice", "phone");
+        for payload in [query(PREFS) + &query(PREFS), String::new()] {
+            assert_eq!(condition(&ask(&mut alice, "set", "", &payload)), "bad-request");
+        }
+        // A prefix instead of a default namespace means the same.
+        let prefixed =
+            "<q:query xmlns:q='jabber:iq:private'><e:exodus xmlns:e='exodus:prefs'><e:nick/></e:exodus></q:query>";
+        assert!(ask(&mut alice, "set", "", prefixed).fits("<iq type='result'"));
+        assert!(ask(&mut alice, "get", "", &query(ASKED)).contains("exodus:prefs'><e:nick"));
+    });
 }
