@@ -161,7 +161,12 @@ pub async fn swap(server: &Server) {
         Ok(tls) => with_certificate(known, tls),
         Err(error) => {
             let host = known.host.name.as_str();
-            tracing::error!(host, %error, "the new certificate is not used; the old one stays");
+            match known.standing {
+                Standing::Served => tracing::error!(host, %error, "the new certificate is not used; the old one stays"),
+                Standing::Disabled | Standing::NoCertificate => {
+                    tracing::warn!(host, %error, "a certificate cannot be used")
+                }
+            }
             known.clone()
         }
     });

@@ -26,9 +26,8 @@ use metronome_store::backend::{memory, sqlite};
 use metronome_store::{Opened, Reads, Writer, WriterLimits};
 use tokio::task::JoinHandle;
 
-use crate::config::Configuration;
-use crate::domains::{Certificates, Domains, When};
-use crate::process::take_over;
+use crate::domains::{Domains, When};
+use crate::process::{Process, take_over};
 use crate::tables::{BACKEND, DATA, commands};
 
 /// A server that answers.
@@ -46,7 +45,10 @@ pub struct Running {
 }
 
 /// Builds and starts everything. Inside of the runtime; what fails here is told to the administrator as it is.
-pub async fn start(configuration: &Configuration, certificates: &Certificates) -> anyhow::Result<Running> {
+///
+/// Commands find `process` from the first one on.
+pub async fn start(process: Process) -> anyhow::Result<Running> {
+    let configuration = process.current();
     let values = configuration.values();
     metronome_sasl::self_test().context("the cryptography of this build is broken")?;
 
@@ -56,7 +58,8 @@ pub async fn start(configuration: &Configuration, certificates: &Certificates) -
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let registry = Arc::new(Registry::new(metronome_features::ALL));
-    let domains = Domains { configuration, registry: &registry, certificates };
+    let certificates = process.certificates.clone();
+    let domains = Domains { configuration: &configuration, registry: &registry, certificates: &certificates };
     let Opened { store, backend } = open_store(values)?;
     let stored = store.hosts().await.context("the store cannot be read")?;
     let hosts = domains.all(&stored, When::Start).map_err(|problem| anyhow::anyhow!("{problem}"))?;
@@ -95,6 +98,7 @@ pub async fn start(configuration: &Configuration, certificates: &Certificates) -
     tokio::spawn(timers::run(server.clone()));
     tokio::spawn(tls::watch(server.clone()));
 
+    server.control.set_process(Box::new(process));
     let path = control.path().to_owned();
     let stop = server.clone();
     let serve = control.serve(server.clone(), commands(), async move { stop.control.stopped().await });

@@ -14,7 +14,6 @@ use metronome_server::logging::Logging;
 use metronome_server::process::Process;
 use metronome_server::tables::{DATA, settings};
 use metronome_server::{dev, pages, shutdown};
-use parking_lot::Mutex;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
@@ -73,14 +72,11 @@ fn run(arguments: &Arguments, started: Instant) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let certificates = certificates(arguments, &configuration);
-        let running = assemble::start(&configuration, &certificates);
-        let running = running.await.map_err(|error| with_hint(error, arguments))?;
+        let process = Process::new(inputs, configuration.clone(), logging.clone(), certificates);
+        let running = assemble::start(process).await.map_err(|error| with_hint(error, arguments))?;
         if arguments.dev {
             dev::accounts(&running.server).await?;
         }
-        let current = Mutex::new(Arc::new(configuration.clone()));
-        let process = Process { inputs, current, logging: logging.clone(), certificates };
-        running.server.control.set_process(Box::new(process));
         // Before anybody is told that we are ready: whoever is told may signal at once.
         let signals = Signals::install()?;
         announce(arguments, &running, &configuration, started);

@@ -21,14 +21,10 @@ use crate::tables::settings;
 
 /// This process, with the configuration in force.
 pub struct Process {
-    /// What a configuration is read from.
-    pub inputs: Inputs,
-    /// The one that is in force.
-    pub current: Mutex<Arc<Configuration>>,
-    /// Where logs go.
-    pub logging: Arc<Logging>,
-    /// Where certificates come from.
-    pub certificates: Certificates,
+    inputs: Inputs,
+    current: Mutex<Arc<Configuration>>,
+    logging: Arc<Logging>,
+    pub(crate) certificates: Certificates,
 }
 
 impl control::Process for Process {
@@ -54,7 +50,7 @@ impl control::Process for Process {
     }
 
     fn host(&self, server: &Server, name: &Jid) -> Result<Host, Failed> {
-        let configuration = self.current.lock().clone();
+        let configuration = self.current();
         let domains = self.domains(&configuration, server);
         domains.host(name).map_err(|problem| Failed::problem(problem.message).with_hint(problem.hint))
     }
@@ -71,6 +67,16 @@ impl control::Process for Process {
 }
 
 impl Process {
+    /// With what configurations are read from, the first one, and where logs go and certificates come from.
+    pub fn new(inputs: Inputs, first: Configuration, logging: Arc<Logging>, certificates: Certificates) -> Process {
+        Process { inputs, current: Mutex::new(Arc::new(first)), logging, certificates }
+    }
+
+    /// The configuration that is in force.
+    pub fn current(&self) -> Arc<Configuration> {
+        self.current.lock().clone()
+    }
+
     fn domains<'c>(&'c self, configuration: &'c Configuration, server: &'c Server) -> Domains<'c> {
         Domains { configuration, registry: &server.registry, certificates: &self.certificates }
     }

@@ -413,6 +413,16 @@ fn config_check_says_what_was_read() {
 }
 
 #[test]
+fn config_check_tells_of_sections_for_other_domains() {
+    let text = "domain = \"example.org\"\n[host.\"example.net\"]\n";
+    let out = "\
+/metronome.toml: no problems, 1 key set
+note: /metronome.toml:2: `example.net` is not a domain of the configuration; did you mean \"example.org\"?
+";
+    assert_eq!(config(text, &["check"]), Ran { exit: 0, out: out.to_owned(), errors: String::new() });
+}
+
+#[test]
 fn config_check_exits_with_1_and_shows_the_line() {
     let text = "domain = \"example.org\"\n[tls]\nminimun = \"1.3\"\n";
     let errors = "\

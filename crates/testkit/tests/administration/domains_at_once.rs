@@ -93,3 +93,25 @@ fn nobody_stays_who_logs_in_while_the_domain_goes() {
         server.control().run("host enable", json!({ "name": "second.example" }));
     }
 }
+
+#[test]
+fn of_many_who_add_one_domain_one_has_added_it() {
+    let server = Setup::default().no_accounts().start();
+    let (cert, key) = server.certificates().issue("new.example");
+    server.write_options(&format!("[host.\"new.example\".tls.files]\ncert = {cert:?}\nkey = {key:?}\n"));
+    server.control().run("reload", json!({}));
+    let exits = |verb: &str| {
+        let command = format!("host {verb}");
+        std::thread::scope(|scope| {
+            let ask = || server.control().ask(&command, json!({ "name": "new.example" }))["exit"].as_u64().unwrap();
+            let askers: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            let mut exits: Vec<_> = askers.into_iter().map(|asker| asker.join().unwrap()).collect();
+            exits.sort_unstable();
+            exits
+        })
+    };
+    for _ in 0..5 {
+        assert_eq!(exits("add"), [0, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(exits("remove"), [0, 1, 1, 1, 1, 1, 1, 1]);
+    }
+}
