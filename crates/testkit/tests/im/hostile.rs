@@ -284,7 +284,7 @@ fn section_8_5_1_accounts_that_do_not_exist_look_like_strangers() {
             same_for_all(server, "iq", |alice, to| {
                 for kind in ["get", "set"] {
                     alice.send(&format!("<iq type='{kind}' to='{to}' id='q'>{payload}</iq>"));
-                    alice.send(&format!("<iq type='{kind}' to='{to}/gone' id='f'>{payload}</iq>"));
+                    alice.send(&format!("<iq type='{kind}' to='{to}/desk' id='f'>{payload}</iq>"));
                 }
                 alice.settle(to)
             });

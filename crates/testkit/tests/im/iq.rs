@@ -2,7 +2,7 @@
 
 use metronome_testkit::{Client, Seen, on_both_stores};
 
-use crate::{befriend, interested, online, pass, quiet};
+use crate::{befriend, interested, online, pass, quiet, say, subscribe};
 
 const VERSION: &str = "<query xmlns='jabber:iq:version'/>";
 
@@ -120,6 +120,55 @@ fn section_8_5_3_1_directed_presence_lets_a_stranger_ask() {
         bob.expect("<iq type='get' from='alice@localhost/phone' id='q'");
         bob.send(&iq("result", "alice@localhost/phone", "q", ""));
         alice.expect("<iq type='result' from='bob@localhost/desk' id='q'");
+    });
+}
+
+#[test]
+fn section_8_5_3_1_a_request_needs_that_the_one_who_is_asked_shows_their_presence() {
+    on_both_stores(|server| {
+        let mut alice = online(server, "alice", "phone");
+        let mut bob = online(server, "bob", "desk");
+        // Alice sees bob: she may ask him, and he may not ask her.
+        subscribe(&mut alice, &mut bob);
+        alice.send(&iq("get", "bob@localhost/desk", "q", VERSION));
+        bob.expect("<iq type='get' from='alice@localhost/phone' id='q'");
+        // He may answer, though.
+        bob.send(&iq("result", "alice@localhost/phone", "q", ""));
+        alice.expect("<iq type='result' from='bob@localhost/desk' id='q'");
+        bob.send(&iq("get", "alice@localhost/phone", "q", VERSION));
+        bob.expect("<iq type='error' from='alice@localhost/phone' id='q'><service-unavailable");
+        alice.expect_nothing_before_ping();
+        // With the subscription and with directed presence the right ends.
+        say(&mut bob, "unsubscribed", "alice@localhost");
+        pass(&mut [&mut alice, &mut bob]);
+        alice.send(&iq("get", "bob@localhost/desk", "q", VERSION));
+        alice.expect("<iq type='error' from='bob@localhost/desk' id='q'><service-unavailable");
+        bob.send("<presence to='alice@localhost'/>");
+        alice.expect("<presence from='bob@localhost/desk'");
+        alice.send(&iq("get", "bob@localhost/desk", "q", VERSION));
+        bob.expect("<iq type='get' from='alice@localhost/phone' id='q'");
+        bob.send("<presence type='unavailable' to='alice@localhost'/>");
+        alice.expect("<presence type='unavailable' from='bob@localhost/desk'");
+        alice.send(&iq("get", "bob@localhost/desk", "q", VERSION));
+        alice.expect("<iq type='error' from='bob@localhost/desk' id='q'><service-unavailable");
+        bob.expect_nothing_before_ping();
+    });
+}
+
+#[test]
+fn section_8_5_3_1_a_stranger_cannot_find_out_who_is_there_by_asking() {
+    on_both_stores(|server| {
+        let mut alice = online(server, "alice", "phone");
+        let mut bob = online(server, "bob", "desk");
+        let mut ask = |to: &str| {
+            alice.send(&iq("get", to, "q", VERSION));
+            let answer = alice.expect(&format!("<iq type='error' from='{to}' id='q'><service-unavailable"));
+            answer.replace(to, "*")
+        };
+        let there = ask("bob@localhost/desk");
+        assert_eq!(there, ask("bob@localhost/gone"));
+        assert_eq!(there, ask("nobody@localhost/desk"));
+        bob.expect_nothing_before_ping();
     });
 }
 

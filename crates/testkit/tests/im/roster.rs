@@ -153,6 +153,23 @@ fn section_2_4_an_item_becomes_exactly_what_was_set() {
 }
 
 #[test]
+fn section_2_4_2_a_set_that_changes_nothing_is_confirmed_and_pushed_too() {
+    on_both_stores(|server| {
+        let mut alice = interested(server, "alice", "phone");
+        let mut desk = interested(server, "alice", "desk");
+        let mut versions = HashSet::new();
+        for _ in 0..3 {
+            let push = alice.set_item("<item jid='bob@localhost' name='Bob'><group>A</group></item>");
+            assert_eq!(push.item.to_string(), "bob@localhost none 'Bob' [A]");
+            assert_eq!(desk.expect_push().ver, push.ver);
+            assert!(versions.insert(push.ver), "section 2.6.3: each push has a version of its own");
+        }
+        assert_eq!(alice.roster().lines(), ["bob@localhost none 'Bob' [A]"]);
+        quiet(&mut [&mut alice, &mut desk]);
+    });
+}
+
+#[test]
 fn section_2_1_5_a_set_cannot_claim_a_subscription() {
     on_both_stores(|server| {
         let mut alice = online(server, "alice", "phone");
