@@ -37,7 +37,11 @@ pub const ITEMS: Setting = Setting::new(
 /// See the module.
 pub static FEATURE: Feature = Feature {
     name: "disco",
-    xeps: &[Xep::new(30, "2.5.0", "Service Discovery"), Xep::new(128, "1.0.1", "Service Discovery Extensions")],
+    xeps: &[
+        Xep::new(4, "2.13.2", "Data Forms"),
+        Xep::new(30, "2.5.0", "Service Discovery"),
+        Xep::new(128, "1.0.1", "Service Discovery Extensions"),
+    ],
     disco: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
     disco_account: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
     iq: &[

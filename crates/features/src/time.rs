@@ -14,7 +14,7 @@ use metronome_proto::xml::Content;
 /// See the module.
 pub static FEATURE: Feature = Feature {
     name: "time",
-    xeps: &[Xep::new(202, "2.0", "Entity Time")],
+    xeps: &[Xep::new(82, "1.1.1", "XMPP Date and Time Profiles"), Xep::new(202, "2.0", "Entity Time")],
     disco: &[ns::TIME],
     disco_account: &[ns::TIME],
     iq: &[answer_at(At::Host), answer_at(At::OwnAccount)],
