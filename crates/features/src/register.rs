@@ -161,6 +161,13 @@ fn refuse_strangers(env: &Envelope) -> Result<(), Refuse> {
     if env.sender.is_guest() || elsewhere { Err(Condition::ServiceUnavailable.into()) } else { Ok(()) }
 }
 
+/// What was read of a session before somebody ended it is still settled. But whoever was shut out by another password, or by being
+/// disabled, must not undo that with a request that was on its way. Asked under the owner's lock, which whoever ends a session
+/// holds as well.
+fn refuse_ended(env: &Envelope) -> Result<(), Refuse> {
+    if env.sender.is_closing() { Err(Condition::NotAuthorized.into()) } else { Ok(()) }
+}
+
 /// Section 3.3. The session that asks goes on; all others are asked to log in again.
 async fn change_password(server: &Arc<Server>, env: &mut Envelope, submitted: Submitted) -> Result<(), Refuse> {
     let bad = |text: &str| Refuse::from(StanzaError::new(Condition::BadRequest).with_text(text));
@@ -182,6 +189,7 @@ async fn change_password(server: &Arc<Server>, env: &mut Envelope, submitted: Su
     let keys = keys::of_password(server, &env.host, password, Patience::Refused).await;
     let keys = keys.map_err(crate::accounts::change::Unchanged::from)?;
     let held = hold(server, env.sender.account).await?;
+    refuse_ended(env)?;
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     held.set_password(keys, Ends::AllBut(env.sender.clone())).hand_to(env);
     Ok(())
@@ -190,6 +198,7 @@ async fn change_password(server: &Arc<Server>, env: &mut Envelope, submitted: Su
 /// Section 3.2: the answer, then the end of every session.
 async fn remove(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let removed = removal::remove(server, env.sender.account, &env.sender.jid.bare()).await?;
+    refuse_ended(env)?;
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     removed.hand_to(env);
     tracing::info!(jid = env.sender.jid.bare_str(), "an account deletes itself");
