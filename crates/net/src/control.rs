@@ -1,8 +1,9 @@
 //! The control socket: a Unix socket that `metronomectl` asks, one JSON object on a line for each command and each answer.
-//! Only root and the user the server runs as are heard (`SO_PEERCRED`); commands come from the tables of `host::command`.
+//! Only root, the user the server runs as, and a group if one is configured are heard (`SO_PEERCRED`); commands come from the tables of `host::command`.
 //! Keeps nothing but the socket's file.
 
 mod connection;
+mod group;
 mod wire;
 
 use std::fs::{self, DirBuilder, Permissions};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_host::command::{self, Role, Tables};
-use metronome_host::options::{Kind, Setting};
+use metronome_host::options::{Kind, Setting, Values};
 use metronome_host::server::Server;
 use serde_json::Value;
 use tokio::net::{UnixListener, UnixStream};
@@ -24,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+use group::Group;
 pub use wire::{LINE_BYTES_MAX, Reply, Request};
 
 /// Most connections at once; the next is told so and closed.
@@ -42,8 +44,18 @@ pub const SOCKET: Setting = Setting::new(
 )
 .at_restart();
 
+/// Who else may use it.
+pub const GROUP: Setting = Setting::new(
+    "control.group",
+    Kind::Text,
+    "\"\"",
+    "A group of this machine whose members may use the control socket too, and with it do everything that `metronomectl` can. The \
+     user the server runs as must be one of them.",
+)
+.at_restart();
+
 /// The table of the settings above.
-pub const SETTINGS: &[Setting] = &[SOCKET];
+pub const SETTINGS: &[Setting] = &[SOCKET, GROUP];
 
 /// Why there is no control socket.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +66,9 @@ pub enum ControlError {
     /// Something else has the path.
     #[error("{} exists and is not a socket", .0.display())]
     NotASocket(PathBuf),
+    /// There is no such place or no such group.
+    #[error("{0}")]
+    Setting(String),
     /// The folder or the socket cannot be made.
     #[error("cannot make the control socket {}: {why}", path.display())]
     Make {
@@ -69,22 +84,34 @@ pub enum ControlError {
 pub struct ControlSocket {
     listener: UnixListener,
     file: SocketFile,
+    group: Option<Group>,
 }
 
 impl ControlSocket {
-    /// Binds the socket, mode 0660, and makes its folder, mode 0750, if it is not there.
+    /// Binds the socket of these options, mode 0660, and makes its folder, mode 0750, if it is not there. Both belong to
+    /// [`GROUP`] if one is configured.
     ///
     /// A socket that nobody answers on is left from a crash and replaced. Needs a running tokio; blocks for a moment.
-    pub fn open(path: &Path) -> Result<Self, ControlError> {
+    pub fn open(values: &Values) -> Result<Self, ControlError> {
+        let setting = |why: &str| ControlError::Setting(why.to_owned());
+        let path = values.path(&SOCKET).ok_or_else(|| setting("control.socket must not be empty"))?;
         let failed = |why| ControlError::Make { path: path.to_owned(), why };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let group = match values.text(&GROUP) {
+            "" => None,
+            name => Some(
+                Group::find(name).map_err(failed)?.ok_or_else(|| setting("control.group: there is no such group"))?,
+            ),
+        };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
             DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(failed)?;
+            group.map_or(Ok(()), |group| group.own(folder)).map_err(failed)?;
         }
         remove_stale(path)?;
         let listener = UnixListener::bind(path).map_err(failed)?;
         let file = SocketFile::of(path).map_err(failed)?;
+        group.map_or(Ok(()), |group| group.own(path)).map_err(failed)?;
         fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(failed)?;
-        Ok(Self { listener, file })
+        Ok(Self { listener, file, group })
     }
 
     /// Where it is.
@@ -137,7 +164,7 @@ impl ControlSocket {
                     continue;
                 }
             };
-            if let Err(refusal) = check_peer(&stream) {
+            if let Err(refusal) = check_peer(&stream, self.group) {
                 connections.spawn(connection::refuse(stream, refusal));
                 continue;
             }
@@ -161,20 +188,17 @@ impl ControlSocket {
     }
 }
 
-/// Root and our own user may ask; anybody else is refused, whatever the file's mode became.
-fn check_peer(stream: &UnixStream) -> Result<(), &'static str> {
-    let uid = stream.peer_cred().map(|peer| peer.uid());
-    match uid {
-        Ok(uid) if may_ask(uid, rustix::process::geteuid().as_raw()) => {
-            debug!(uid, "control connection");
-            Ok(())
-        }
-        Ok(uid) => {
-            warn!(uid, "control connection refused");
-            Err("only root and the user the server runs as may use the control socket")
-        }
-        Err(_) => Err("the system does not say who is asking"),
+/// Root, our own user and the group may ask; anybody else is refused, whatever the file's mode became.
+fn check_peer(stream: &UnixStream, group: Option<Group>) -> Result<(), &'static str> {
+    let Ok(peer) = stream.peer_cred() else { return Err("the system does not say who is asking") };
+    let uid = peer.uid();
+    let in_group = || group.is_some_and(|group| group.has(peer.gid(), peer.pid()));
+    if may_ask(uid, rustix::process::geteuid().as_raw()) || in_group() {
+        debug!(uid, "control connection");
+        return Ok(());
     }
+    warn!(uid, "control connection refused");
+    Err("only root, the user the server runs as and the group in control.group may use the control socket")
 }
 
 fn may_ask(uid: u32, own: u32) -> bool {

@@ -133,9 +133,8 @@ pub async fn watch(server: Arc<Server>) {
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let now = stamps(&server.hosts.load());
-        // Files of a domain that is new here were read when it came.
-        let changed = |(file, stamp): (&Box<Path>, &Stamp)| seen.get(file).is_some_and(|before| before != stamp);
-        if now.iter().any(changed) {
+        // Files of a new domain were read when it came; they may have changed since.
+        if now.iter().any(|(file, stamp)| seen.get(file) != Some(stamp)) {
             swap(&server).await;
         }
         seen = now;

@@ -17,7 +17,7 @@ use metronome_host::server::{Load, Server};
 use metronome_host::sessions::Sessions;
 use metronome_model::{Op, Outcome, Record};
 use metronome_net::admission::Admission;
-use metronome_net::control::{self, ControlSocket, SocketFile};
+use metronome_net::control::{ControlSocket, SocketFile};
 use metronome_net::listen::Listeners;
 use metronome_net::tls;
 use metronome_route::timers;
@@ -54,7 +54,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
 
     // Ports first: a second server on this machine should not get as far as the first one's data.
     let listeners = Listeners::bind(values)?;
-    let control = ControlSocket::open(values.path(&control::SOCKET).context("control.socket must not be empty")?)?;
+    let control = ControlSocket::open(values)?;
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let registry = Arc::new(Registry::new(metronome_features::ALL));

@@ -21,7 +21,7 @@ struct Served {
 impl Served {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let socket = ControlSocket::open(&folder.path().join("run/control.sock")).unwrap();
+        let socket = ControlSocket::open(&at(&folder.path().join("run/control.sock"))).unwrap();
         let (stop, stopped) = oneshot::channel();
         let (waiting, release, runs) =
             (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
@@ -52,6 +52,10 @@ impl Served {
     async fn connect(&self) -> BufReader<UnixStream> {
         BufReader::new(UnixStream::connect(self.path()).await.unwrap())
     }
+}
+
+fn at(path: &Path) -> Values {
+    Values::defaults(&[SETTINGS]).with("control.socket", &format!("{:?}", path.display().to_string()))
 }
 
 async fn send(stream: &mut BufReader<UnixStream>, line: &str) {
@@ -161,6 +165,28 @@ async fn a_stop_lets_the_running_command_answer_and_removes_the_socket() {
 }
 
 #[tokio::test]
+async fn the_socket_and_its_folder_belong_to_the_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run/control.sock");
+    // A group that this process may give files to: its own.
+    let own = rustix::process::getgid().as_raw();
+    let _socket = ControlSocket::open(&at(&path).with("control.group", &format!("\"{own}\""))).unwrap();
+    for (path, mode) in [(path.parent().unwrap(), 0o750), (&*path, 0o660)] {
+        let found = fs::metadata(path).unwrap();
+        assert_eq!((found.gid(), found.mode() & 0o777), (own, mode), "{}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_does_not_exist_is_an_error_and_makes_no_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run/control.sock");
+    let wrong = ControlSocket::open(&at(&path).with("control.group", "\"no such group\"")).err().unwrap();
+    assert_eq!(wrong.to_string(), "control.group: there is no such group");
+    assert!(!folder.path().join("run").exists());
+}
+
+#[tokio::test]
 async fn the_socket_and_its_folder_are_not_open_to_everybody() {
     let served = Served::start();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -174,13 +200,13 @@ async fn a_socket_that_nobody_answers_on_is_replaced() {
     let path = folder.path().join("control.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "the system leaves the file");
-    ControlSocket::open(&path).unwrap();
+    ControlSocket::open(&at(&path)).unwrap();
 }
 
 #[tokio::test]
 async fn a_socket_that_somebody_answers_on_is_left() {
     let served = Served::start();
-    assert!(matches!(ControlSocket::open(&served.path()), Err(ControlError::InUse(_))));
+    assert!(matches!(ControlSocket::open(&at(&served.path())), Err(ControlError::InUse(_))));
     let mut stream = served.connect().await;
     assert!(ask(&mut stream, "{\"command\":\"echo\"}\n").await.contains(r#""exit":0"#));
 }
@@ -190,7 +216,7 @@ async fn a_file_that_is_no_socket_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control.sock");
     fs::write(&path, "precious").unwrap();
-    assert!(matches!(ControlSocket::open(&path), Err(ControlError::NotASocket(_))));
+    assert!(matches!(ControlSocket::open(&at(&path)), Err(ControlError::NotASocket(_))));
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
 }
 
@@ -198,9 +224,9 @@ async fn a_file_that_is_no_socket_is_left() {
 async fn a_server_that_ends_leaves_the_socket_of_another() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control.sock");
-    let first = ControlSocket::open(&path).unwrap();
+    let first = ControlSocket::open(&at(&path)).unwrap();
     fs::remove_file(&path).unwrap();
-    let second = ControlSocket::open(&path).unwrap();
+    let second = ControlSocket::open(&at(&path)).unwrap();
     drop(first);
     assert!(path.exists());
     drop(second);

@@ -444,7 +444,7 @@ fn friends(server: &Server) -> (Client, Client) {
     for (one, other, jid, back) in
         [(0, 1, "dave@second.example", "alice@localhost"), (1, 0, "alice@localhost", "dave@second.example")]
     {
-        let mut both = [&mut alice, &mut dave];
+        let both = [&mut alice, &mut dave];
         both[one].send(&format!("<presence to='{jid}' type='subscribe'/>"));
         both[other].wait_for("<presence type='subscribe'");
         both[other].send(&format!("<presence to='{back}' type='subscribed'/>"));
