@@ -56,7 +56,12 @@ async def only_contacts_may_discover_an_account(transport):
 
 async def devices_ask_each_other(transport):
     async with online(*await two_friends(transport)) as (grace, heidi):
-        await grace.plugin["xep_0199"].send_ping(heidi.full)
+        ping = lambda: grace.plugin["xep_0199"].send_ping(heidi.full)
+        assert await refusal(ping()) == "service-unavailable", "a stranger does not learn which devices there are"
+        heidi.send_presence(pto=grace.bare)
+        await grace.see(heidi.full, "available")
+        await ping()
+        await befriend(grace, heidi)
         await heidi.plugin["xep_0199"].send_ping(grace.full)
         info = (await grace.plugin["xep_0030"].get_info(heidi.full))["disco_info"]
         assert "urn:xmpp:ping" in info["features"], info

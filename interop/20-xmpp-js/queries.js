@@ -50,9 +50,14 @@ async function onlyContactsMayDiscoverAnAccount(transport) {
 
 async function devicesAskEachOther(transport) {
   await online(await twoFriends(transport), async (grace, heidi) => {
-    await grace.ping(heidi.address);
-    await heidi.ping(grace.address);
     const unknown = () => xml("query", { xmlns: "urn:example:no-such-thing" });
+    // A stranger does not learn which devices there are.
+    await assert.rejects(grace.ping(heidi.address), refusedWith("service-unavailable"));
+    await heidi.show({ to: grace.bare });
+    await grace.see(heidi.address);
+    await grace.ping(heidi.address);
+    await befriend(grace, heidi);
+    await heidi.ping(grace.address);
     await assert.rejects(grace.request(unknown(), heidi.address), refusedWith("service-unavailable"));
     await assert.rejects(grace.request(unknown(), `${heidi.bare}/nowhere`), refusedWith("service-unavailable"));
   });
