@@ -142,6 +142,20 @@ fn a_guest_has_no_password_and_no_account_to_remove() {
 }
 
 #[test]
+fn a_guest_does_not_reach_other_servers() {
+    let server = with_guests("").start();
+    let mut guest = guest(&from(&server, "127.0.0.2"));
+    for stanza in [
+        "<message to='somebody@elsewhere.example' type='chat' id='1'><body>hello</body></message>",
+        "<iq to='elsewhere.example' type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>",
+    ] {
+        guest.send(stanza);
+        let answer = guest.next_piece();
+        assert!(answer.attribute("type").as_deref() == Some("error") && answer.contains("<remote-server-"), "{answer}");
+    }
+}
+
+#[test]
 fn sha_384_logs_in_where_it_is_listed() {
     let server = with_guests("").start();
     let mut client = Client::direct_tls(&server);
