@@ -246,3 +246,107 @@ async fn delete_accounts(server: &Arc<Server>, name: &Jid) -> Result<u64, Failed
 fn unreadable(error: metronome_store::StoreError) -> Failed {
     Failed::problem(format!("the store cannot be read: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use metronome_host::control::Process;
+    use metronome_host::hosts::Host;
+    use metronome_host::options::Values;
+    use metronome_host::server::{ForTest, Load};
+    use metronome_model::Unavailable;
+    use metronome_store::backend::faults::Faults;
+    use metronome_store::backend::memory;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A process whose domains need no files.
+    struct Plain;
+
+    impl Process for Plain {
+        fn reload<'a>(
+            &'a self,
+            _: &'a Arc<Server>,
+        ) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>> {
+            Box::pin(std::future::ready(Err("nothing to read".to_owned())))
+        }
+
+        fn host(&self, server: &Server, name: &Jid) -> Result<Host, Failed> {
+            Ok(Host::new(name.clone(), server.hosts.load().values.clone(), server.registry.clone(), None))
+        }
+
+        fn reopen_logs(&self) -> Result<(), Failed> {
+            Ok(())
+        }
+
+        fn set_log_level(&self, level: &str) -> Result<String, Failed> {
+            Ok(level.to_owned())
+        }
+    }
+
+    fn server() -> (Arc<Server>, Faults) {
+        let (opened, faults) = Faults::wrap(memory::open());
+        let values = Values::defaults(&[metronome_host::hosts::SETTINGS]);
+        let parts = ForTest { opened, values, features: &[], domains: &["localhost"], seed: 1 };
+        let server = Server::for_test(parts, |batch| {
+            for committed in batch {
+                if let Load::Asked(_, sender) = committed.load {
+                    drop(sender.send(committed.outcome));
+                }
+            }
+        });
+        let server = server.unwrap();
+        server.control.set_process(Box::new(Plain));
+        (server, faults)
+    }
+
+    async fn run(server: &Arc<Server>, verb: &str, name: &str) -> Result<Answer, Failed> {
+        let command = FEATURE.commands.iter().find(|command| command.name == verb).unwrap();
+        let serde_json::Value::Object(given) = json!({ "name": name }) else { unreachable!() };
+        (command.run)(server, Arguments::check(command.fields, given)?).await
+    }
+
+    fn standing(server: &Server, name: &str) -> Option<Standing> {
+        server.hosts.load().known(name).map(|known| known.standing)
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_stored_does_not_happen() {
+        let (server, faults) = server();
+        let refused = |result: Result<Answer, Failed>| {
+            assert!(result.unwrap_err().message.starts_with("it cannot be stored: "));
+        };
+        let fail = || faults.fail_commits(1, Unavailable::DiskFull);
+        fail();
+        refused(run(&server, "host add", "a.example").await);
+        assert_eq!(standing(&server, "a.example"), None);
+        run(&server, "host add", "a.example").await.unwrap();
+        for name in ["a.example", "localhost"] {
+            fail();
+            refused(run(&server, "host disable", name).await);
+            assert_eq!(standing(&server, name), Some(Standing::Served));
+            run(&server, "host disable", name).await.unwrap();
+            fail();
+            refused(run(&server, "host enable", name).await);
+            assert_eq!(standing(&server, name), Some(Standing::Disabled));
+            run(&server, "host enable", name).await.unwrap();
+        }
+        fail();
+        refused(run(&server, "host remove", "a.example").await);
+        assert_eq!(standing(&server, "a.example"), Some(Standing::Served));
+        run(&server, "host remove", "a.example").await.unwrap();
+        assert_eq!(server.store.hosts().await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn there_is_a_bound_on_domains() {
+        let (server, _) = server();
+        for number in 1..DOMAINS_MAX {
+            run(&server, "host add", &format!("d{number}.example")).await.unwrap();
+        }
+        let refused = run(&server, "host add", "one-more.example").await.unwrap_err();
+        assert_eq!(refused.message, "this server has 1000 domains already");
+    }
+}

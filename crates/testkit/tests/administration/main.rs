@@ -3,5 +3,6 @@
 
 mod domains;
 mod domains_at_once;
+mod domains_random;
 mod logs;
 mod shutdown;
