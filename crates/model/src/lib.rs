@@ -21,4 +21,4 @@ pub use host::{HostOrigin, HostState, StoredHost};
 pub use keys::{KeyHash, StoredKeys};
 pub use outcome::{Outcome, Unavailable};
 pub use record::{Op, Record};
-pub use roster::{Contact, Listed, RosterVersion};
+pub use roster::{Contact, Listed, RosterSize, RosterVersion};

@@ -65,6 +65,15 @@ pub struct RosterVersion {
     pub removed: u64,
 }
 
+/// How many rows a roster has. Each row counts in one of the two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RosterSize {
+    /// Rows that clients see.
+    pub listed: u64,
+    /// Rows that are not listed: they only keep a request that waits, made by others without the owner's doing.
+    pub waiting: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

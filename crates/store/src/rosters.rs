@@ -1,7 +1,7 @@
 //! Rosters (RFC 6121 section 2): the contacts of each account and the version of the whole.
 //! Whoever changes a roster holds its owner's lock, so what is read under the lock is what is changed.
 
-use metronome_model::{AccountId, Contact, RosterVersion};
+use metronome_model::{AccountId, Contact, RosterSize, RosterVersion};
 
 use crate::{Reading, StoreError};
 
@@ -12,6 +12,12 @@ pub trait Rosters: Send + Sync {
 
     /// The version of a roster.
     fn roster_version(&self, owner: AccountId) -> Reading<RosterVersion>;
+
+    /// How many rows a roster has, counted without reading what is in them.
+    fn roster_size(&self, owner: AccountId) -> Reading<RosterSize>;
+
+    /// The owners whose roster has a row about exactly this address, listed or not and in whatever state, sorted.
+    fn rosters_with(&self, jid: &str) -> Reading<Vec<AccountId>>;
 
     /// One contact, by its address.
     fn contact(&self, owner: AccountId, jid: &str) -> Reading<Option<Contact>>;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::FutureExt;
 use metronome_model::{
     Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, KeyHash, LastSeen, Record,
-    Role, RosterVersion, StoredHost, StoredKeys,
+    Role, RosterSize, RosterVersion, StoredHost, StoredKeys,
 };
 use metronome_proto::stanza::Stanza;
 use smallvec::SmallVec;
@@ -111,6 +111,21 @@ impl Rosters for SplitStore {
 
     fn roster_version(&self, owner: AccountId) -> Reading<RosterVersion> {
         self.of(owner).roster_version(owner)
+    }
+
+    fn roster_size(&self, owner: AccountId) -> Reading<RosterSize> {
+        self.of(owner).roster_size(owner)
+    }
+
+    fn rosters_with(&self, jid: &str) -> Reading<Vec<AccountId>> {
+        let (guests, durable) = (self.guests.rosters_with(jid), self.durable.rosters_with(jid));
+        async move {
+            let mut all = guests.await?;
+            all.extend(durable.await?);
+            all.sort_unstable();
+            Ok(all)
+        }
+        .boxed()
     }
 
     fn contact(&self, owner: AccountId, jid: &str) -> Reading<Option<Contact>> {

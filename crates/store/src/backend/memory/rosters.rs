@@ -1,9 +1,9 @@
 //! Rosters in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use metronome_model::{AccountId, Contact, Listed, RosterVersion};
+use metronome_model::{AccountId, Contact, Listed, RosterSize, RosterVersion};
 use metronome_proto::jid::Jid;
 
 use super::usage::{self, Usage};
@@ -11,10 +11,11 @@ use super::{MemoryBackend, MemoryStore};
 use crate::rosters::{RosterWrites, Rosters};
 use crate::{Reading, StoreError};
 
-/// Every owner's roster.
+/// Every owner's roster, and the owners with a row about an address.
 #[derive(Clone, Default)]
 pub(super) struct Table {
     owners: HashMap<AccountId, Roster>,
+    by_jid: HashMap<Jid, BTreeSet<AccountId>>,
 }
 
 #[derive(Clone, Default)]
@@ -34,14 +35,29 @@ impl Table {
         match change {
             Change::Set { owner, contact } => {
                 usage.add(*owner, usage::contact(contact));
+                match contact.is_nothing() {
+                    true => self.unlink(*owner, &contact.jid),
+                    false => drop(self.by_jid.entry(contact.jid.clone()).or_default().insert(*owner)),
+                }
                 if let Some(old) = self.owners.entry(*owner).or_default().set(contact) {
                     usage.sub(*owner, usage::contact(&old));
                 }
             }
             Change::Forget { owner } => {
                 let gone = self.owners.remove(owner).unwrap_or_default();
-                gone.contacts.values().for_each(|contact| usage.sub(*owner, usage::contact(contact)));
+                for contact in gone.contacts.values() {
+                    usage.sub(*owner, usage::contact(contact));
+                    self.unlink(*owner, &contact.jid);
+                }
             }
+        }
+    }
+
+    fn unlink(&mut self, owner: AccountId, jid: &Jid) {
+        let Some(owners) = self.by_jid.get_mut(jid) else { return };
+        owners.remove(&owner);
+        if owners.is_empty() {
+            self.by_jid.remove(jid);
         }
     }
 }
@@ -84,6 +100,20 @@ impl Rosters for MemoryStore {
 
     fn roster_version(&self, owner: AccountId) -> Reading<RosterVersion> {
         self.read_roster(owner, |roster| roster.version)
+    }
+
+    fn roster_size(&self, owner: AccountId) -> Reading<RosterSize> {
+        self.read_roster(owner, |roster| {
+            let listed = roster.contacts.values().filter(|contact| contact.listed == Listed::Yes).count();
+            RosterSize { listed: listed as u64, waiting: (roster.contacts.len() - listed) as u64 }
+        })
+    }
+
+    fn rosters_with(&self, jid: &str) -> Reading<Vec<AccountId>> {
+        self.read(|tables| {
+            let owners = tables.rosters.by_jid.get(jid).into_iter().flatten();
+            owners.copied().filter(|owner| tables.accounts.contains(*owner)).collect()
+        })
     }
 
     fn contact(&self, owner: AccountId, jid: &str) -> Reading<Option<Contact>> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use metronome_model::{AccountId, Contact, Listed, RosterVersion};
+use metronome_model::{AccountId, Contact, Listed, RosterSize, RosterVersion};
 use metronome_proto::jid::Jid;
 use metronome_proto::subscription::Subscription;
 use rusqlite::Row;
@@ -86,6 +86,26 @@ impl Rosters for SqliteStore {
 
     fn roster_version(&self, owner: AccountId) -> Reading<RosterVersion> {
         self.read(move |db| Ok(read_version(db, owner)?.map(|(_, version)| version).unwrap_or_default()))
+    }
+
+    fn roster_size(&self, owner: AccountId) -> Reading<RosterSize> {
+        self.read(move |db| {
+            let sql = "SELECT count(*), count(*) FILTER (WHERE listed = 1) FROM contacts
+                       WHERE slot = (SELECT slot FROM accounts WHERE id = ?1)";
+            let size = db.first(sql, (owner.as_bytes(),), |row| {
+                let (all, listed) = (row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64);
+                Ok(RosterSize { listed, waiting: all - listed })
+            })?;
+            Ok(size.unwrap_or_default())
+        })
+    }
+
+    fn rosters_with(&self, jid: &str) -> Reading<Vec<AccountId>> {
+        let jid = jid.to_owned();
+        self.read(move |db| {
+            let sql = "SELECT a.id FROM contacts c CROSS JOIN accounts a ON a.slot = c.slot WHERE c.jid = ?1 ORDER BY a.id";
+            db.all(sql, (jid,), |row| row.get(0).map(AccountId::from_bytes))
+        })
     }
 
     fn contact(&self, owner: AccountId, jid: &str) -> Reading<Option<Contact>> {

@@ -20,6 +20,9 @@ CREATE TABLE contacts (
     PRIMARY KEY (slot, jid)
 ) STRICT, WITHOUT ROWID;
 
+-- Whose rosters have a row about an address: all of them end with the account that has it.
+CREATE INDEX contacts_by_jid ON contacts (jid);
+
 -- XML that is kept for accounts as it was given. A table with numbers, because a tree by these keys would be deep with such rows.
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY,
