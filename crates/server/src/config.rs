@@ -34,8 +34,7 @@ pub type Tables = &'static [&'static [Setting]];
 pub const STANDARD_FILE: &str = "/etc/metronome/metronome.toml";
 
 /// The main domain; the one setting without a default.
-pub const DOMAIN: Setting =
-    Setting::new("domain", Kind::Domain, "", "The domain this server is responsible for.");
+pub const DOMAIN: Setting = Setting::new("domain", Kind::Domain, "", "The domain this server is responsible for.");
 
 /// More domains.
 pub const EXTRA: Setting = Setting::new(

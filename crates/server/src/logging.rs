@@ -7,111 +7,28 @@ mod fields;
 mod file;
 mod journal;
 mod levels;
+pub mod settings;
+mod sinks;
 mod syslog;
 
-use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use metronome_host::options::{Kind, Setting, Values};
+use metronome_host::options::Values;
 use parking_lot::Mutex;
 use tracing::{Level, Subscriber};
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
 
 use daemon::{Address, Daemon};
 use file::LogFile;
-use journal::Journal;
 use levels::{Limited, Range, Wanted, level_of};
-use syslog::Syslog;
-
-/// How much is logged.
-pub const LEVEL: Setting = Setting::new(
-    "log.level",
-    Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
-    "\"info\"",
-    "How much is logged, wherever nothing else is said below. Libraries log one level less, and nothing below warnings unless this \
-     is debug or trace.",
-);
-
-/// The form of each line.
-pub const FORMAT: Setting = Setting::new(
-    "log.format",
-    Kind::Choice(&["text", "json"]),
-    "\"text\"",
-    "The form of each line on the terminal and in a file. The journal and syslog have their own.",
-)
-.at_restart();
-
-/// Where logs go.
-pub const TARGET: Setting = Setting::new(
-    "log.target",
-    Kind::Choices(&["auto", "terminal", "journal", "file", "syslog"]),
-    "[\"auto\"]",
-    "Where logs go, to one place or to several. `auto` is the journal where systemd started the server, and the terminal (standard \
-     output) elsewhere.",
-)
-.at_restart();
-
-/// The file, if logs go to one.
-pub const FILE: Setting = Setting::new(
-    "log.file",
-    Kind::Path,
-    "\"\"",
-    "The file for the target `file`. Lines are appended; it is opened again on SIGHUP and by `metronomectl log reopen`, after a \
-     rotation.",
-)
-.at_restart();
-
-/// Where syslog listens.
-pub const SYSLOG: Setting = Setting::new(
-    "log.syslog",
-    Kind::Text,
-    "\"/dev/log\"",
-    "Where the target `syslog` listens: a socket of this machine, or `udp:192.0.2.1:514`. Messages have the form of RFC 5424.",
-)
-.at_restart();
-
-/// What syslog sorts our lines under.
-pub const FACILITY: Setting = Setting::new(
-    "log.syslog_facility",
-    Kind::Choice(syslog::FACILITIES),
-    "\"daemon\"",
-    "What syslog sorts the server's messages under.",
-)
-.at_restart();
-
-/// Where the journal listens.
-pub const JOURNAL: Setting = Setting::new(
-    "log.journal",
-    Kind::Path,
-    "\"/run/systemd/journal/socket\"",
-    "The socket of the journal; one with a namespace of its own has another.",
-)
-.at_restart();
-
-const LEVELS_DOC: [&str; 4] = [
-    "What the terminal gets: a level, or two as in `\"debug..info\"` for these and those between; `\"\"` is `log.level`.",
-    "What the journal gets, in the same form.",
-    "What the file gets, in the same form.",
-    "What syslog gets, in the same form.",
-];
-
-/// The levels of each sink, in the order of [`Sink`].
-const LEVELS: [Setting; 4] = [
-    Setting::new("log.levels.terminal", Kind::Text, "\"\"", LEVELS_DOC[0]),
-    Setting::new("log.levels.journal", Kind::Text, "\"\"", LEVELS_DOC[1]),
-    Setting::new("log.levels.file", Kind::Text, "\"\"", LEVELS_DOC[2]),
-    Setting::new("log.levels.syslog", Kind::Text, "\"\"", LEVELS_DOC[3]),
-];
-
-/// The table of the settings above.
-pub const SETTINGS: &[Setting] = &[
-    LEVEL, FORMAT, TARGET, FILE, SYSLOG, FACILITY, JOURNAL, LEVELS[0], LEVELS[1], LEVELS[2], LEVELS[3],
-];
+pub use settings::{FILE, LEVEL, SETTINGS, TARGET};
+use settings::{LEVELS, SYSLOG};
+use sinks::{Opened, Sink, Surroundings};
 
 /// Why logs cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +60,9 @@ pub enum LogError {
     #[error("log.syslog: `{0}` is neither the path of a socket nor like udp:192.0.2.1:514")]
     Place(String),
     /// Neither a level nor a range of levels.
-    #[error("{key}: `{text}` is neither a level nor a range like debug..info; levels are error, warn, info, debug, trace")]
+    #[error(
+        "{key}: `{text}` is neither a level nor a range like debug..info; levels are error, warn, info, debug, trace"
+    )]
     Levels {
         /// The setting.
         key: &'static str,
@@ -196,15 +115,6 @@ impl Levels {
     }
 }
 
-/// Where lines may go, in the order of [`LEVELS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sink {
-    Terminal,
-    Journal,
-    File,
-    Syslog,
-}
-
 impl Logging {
     /// Starts logging for the whole process.
     pub fn start(values: &Values) -> Result<Self, LogError> {
@@ -248,49 +158,11 @@ impl Logging {
     }
 }
 
-/// Where `auto` leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Surroundings {
-    Journal,
-    Terminal,
-}
-
-impl Surroundings {
-    /// systemd tells a service which stream leads to its journal. What a service starts inherits the variable with other
-    /// streams, a terminal for example, so the stream is compared.
-    fn of_process() -> Self {
-        let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return Self::Terminal };
-        match rustix::fs::fstat(io::stdout()) {
-            Ok(stream) if journal == format!("{}:{}", stream.st_dev, stream.st_ino) => Self::Journal,
-            _ => Self::Terminal,
-        }
-    }
-}
-
-/// The sinks of a configuration, each once, in the order in which they are named.
-fn sinks(values: &Values, surroundings: Surroundings) -> Vec<Sink> {
-    let mut sinks = Vec::new();
-    for word in values.list(&TARGET) {
-        let sink = match (word.as_str(), surroundings) {
-            ("file", _) => Sink::File,
-            ("syslog", _) => Sink::Syslog,
-            ("journal", _) | ("auto", Surroundings::Journal) => Sink::Journal,
-            _ => Sink::Terminal,
-        };
-        if !sinks.contains(&sink) {
-            sinks.push(sink);
-        }
-    }
-    sinks
-}
-
-type Writes = Box<dyn Layer<Filtered> + Send + Sync>;
-
 fn build(values: &Values, surroundings: Surroundings) -> Result<(impl Subscriber + use<>, Logging), LogError> {
     let levels = Levels::read(values)?;
-    let mut opened = Opened { file: None, daemons: Vec::new() };
+    let mut opened = Opened::default();
     let (mut sinks, mut layers) = (Vec::new(), Vec::new());
-    for sink in self::sinks(values, surroundings) {
+    for sink in sinks::sinks(values, surroundings) {
         let auto = sink == Sink::Journal && !values.list(&TARGET).iter().any(|word| word == "journal");
         match opened.open(sink, values) {
             Ok(layer) => {
@@ -315,44 +187,6 @@ fn build(values: &Values, surroundings: Surroundings) -> Result<(impl Subscriber
     Ok((subscriber, logging))
 }
 
-/// What a sink is laid over.
-type Filtered = tracing_subscriber::layer::Layered<reload::Layer<Wanted, Registry>, Registry>;
-
-/// What was opened for the sinks and may have to be opened again.
-struct Opened {
-    file: Option<Arc<LogFile>>,
-    daemons: Vec<Arc<Daemon>>,
-}
-
-impl Opened {
-    fn open(&mut self, sink: Sink, values: &Values) -> Result<Writes, LogError> {
-        let format = if values.text(&FORMAT) == "json" { Format::Json } else { Format::Text };
-        match sink {
-            Sink::Terminal => Ok(lines(format, io::stdout, Colours::on_terminal())),
-            Sink::File => {
-                let file = open_file(values.path(&FILE).ok_or(LogError::NoFile)?)?;
-                self.file = Some(file.clone());
-                Ok(lines(format, file, Colours::Never))
-            }
-            Sink::Journal => {
-                let path = values.path(&JOURNAL).unwrap_or(Path::new(""));
-                let failed = |why| LogError::Daemon { name: "the journal", place: path.display().to_string(), why };
-                let journal = Journal::open(path).map_err(failed)?;
-                self.daemons.push(journal.0.clone());
-                Ok(Box::new(journal))
-            }
-            Sink::Syslog => {
-                let place = values.text(&SYSLOG);
-                let address = Address::read(place).ok_or_else(|| LogError::Place(place.to_owned()))?;
-                let failed = |why| LogError::Daemon { name: "syslog", place: place.to_owned(), why };
-                let syslog = Syslog::open(address, values.text(&FACILITY)).map_err(failed)?;
-                self.daemons.push(syslog.daemon.clone());
-                Ok(Box::new(syslog))
-            }
-        }
-    }
-}
-
 /// What of these values cannot be used, without opening anything; for `config check`.
 pub fn check(values: &Values) -> Result<(), LogError> {
     let targets = |word: &str| values.list(&TARGET).iter().any(|target| target == word);
@@ -365,42 +199,11 @@ pub fn check(values: &Values) -> Result<(), LogError> {
     Levels::read(values).map(drop)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Colours {
-    Never,
-    Always,
-}
-
-impl Colours {
-    fn on_terminal() -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        if wanted && io::stdout().is_terminal() { Self::Always } else { Self::Never }
-    }
-}
-
-fn lines<W>(format: Format, writer: W, colours: Colours) -> Writes
-where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours == Colours::Always);
-    match format {
-        Format::Json => Box::new(lines.json().flatten_event(true).with_current_span(true).with_span_list(false)),
-        Format::Text => Box::new(lines),
-    }
-}
-
-fn open_file(path: &Path) -> Result<Arc<LogFile>, LogError> {
-    LogFile::open(path).map(Arc::new).map_err(|why| LogError::File { path: path.to_owned(), why })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::sinks::sinks;
     use super::*;
 
     fn values(folder: &Path) -> Values {
