@@ -345,3 +345,30 @@ fn floods_of_roster_changes_and_subscriptions_are_done_one_after_another() {
         assert_eq!(names, ["98", "99", "93", "94", "95", "96", "97"]);
     });
 }
+
+#[test]
+fn directed_presence_goes_to_a_bounded_number_of_addresses() {
+    on_both_stores_with("limits.c2s.bytes = \"1 GiB/s\"\nlimits.c2s.burst = \"15 MiB\"", |server| {
+        let mut alice = online(server, "alice", "phone");
+        let mut bob = online(server, "bob", "desk");
+        alice.send("<presence to='bob@localhost/desk'/>");
+        bob.expect("<presence from='alice@localhost/phone'");
+        let mut refused = None;
+        for number in 0..5000 {
+            alice.send(&format!("<presence to='nobody{number}@localhost' id='{number}'/>"));
+            if number % 500 == 499 {
+                refused = alice.settle("nobody@localhost").first().cloned();
+            }
+            if refused.is_some() {
+                break;
+            }
+        }
+        let refused = refused.expect("an address too many");
+        assert!(refused.fits("<presence type='error'><resource-constraint"), "{refused}");
+        // Whoever was told before is told of the end, and nobody else has lost anything.
+        alice.so_far();
+        alice.drop_connection();
+        bob.expect("<presence type='unavailable' from='alice@localhost/phone'");
+        bob.expect_nothing_before_ping();
+    });
+}

@@ -1,6 +1,6 @@
 //! Section 4: exchanging presence information (directed presence is in `directed.rs`).
 
-use metronome_testkit::{Client, Seen, Server, on_both_stores};
+use metronome_testkit::{Client, Seen, Server, on_both_stores, on_both_stores_with};
 
 use crate::{befriend, interested, online, online_at, online_with, pass, quiet, subscribe};
 
@@ -357,5 +357,42 @@ fn section_4_2_4_what_the_other_may_not_see_does_not_come_with_a_message() {
         alice.so_far();
         alice.close();
         bob.expect_nothing_before_ping();
+    });
+}
+
+#[test]
+fn section_4_4_who_reads_late_sees_the_last_presence_all_the_same() {
+    on_both_stores_with("limits.c2s.bytes = \"1 GiB/s\"\nlimits.c2s.burst = \"15 MiB\"", |server| {
+        let mut alice = online(server, "alice", "phone");
+        let mut carol = online(server, "carol", "desk");
+        let mut bob = online(server, "bob", "desk");
+        befriend(&mut alice, &mut bob);
+        befriend(&mut carol, &mut bob);
+        pass(&mut [&mut alice, &mut carol, &mut bob]);
+        // More than sockets and the server together keep for him.
+        let padding = "x".repeat(1000);
+        carol.send("<presence><status>here</status></presence>");
+        carol.so_far();
+        for number in 0..12_000 {
+            alice
+                .send(&format!("<presence><status>{number}</status><x xmlns='urn:example:x'>{padding}</x></presence>"));
+            if number % 500 == 0 {
+                alice.so_far();
+            }
+        }
+        alice.send("<presence><show>xa</show><status>last</status></presence>");
+        alice.so_far();
+        carol.send("<presence type='unavailable'/>");
+        carol.so_far();
+        let mut last = None;
+        let mut carol_is_there = true;
+        for seen in bob.so_far() {
+            match seen.attribute("from").as_deref() {
+                Some("alice@localhost/phone") => last = seen.text_of("status"),
+                Some("carol@localhost/desk") => carol_is_there = seen.attribute("type").is_none(),
+                _ => {}
+            }
+        }
+        assert_eq!((last.as_deref(), carol_is_there), (Some("last"), false));
     });
 }
