@@ -65,8 +65,8 @@ impl Envelope {
         })
     }
 
-    /// Bytes that it pins while it waits for its commit: the stanza and a round sum for the rest.
+    /// Bytes that it pins while it waits for its commit: the stanza and a round sum for the rest, or more for a large record.
     pub fn weight(&self) -> usize {
-        self.stanza.content.len_bytes() + 512
+        self.stanza.content.len_bytes() + 512 + self.record.extra_bytes()
     }
 }

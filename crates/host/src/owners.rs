@@ -17,7 +17,7 @@ pub struct Owners {
     locks: Mutex<HashMap<AccountId, Weak<Fair<()>>>>,
 }
 
-/// One or more owners' locks; they are free again when it is dropped.
+/// One or more owners' locks in the order of their ids; they are free again when it is dropped.
 #[derive(Debug)]
 pub struct Locked(SmallVec<[Held; 2]>);
 
@@ -67,7 +67,7 @@ impl Owners {
 impl Locked {
     /// Whether it holds the lock of this account.
     pub fn holds(&self, account: AccountId) -> bool {
-        self.0.iter().any(|held| held.account == account)
+        self.0.binary_search_by_key(&account, |held| held.account).is_ok()
     }
 }
 

@@ -30,6 +30,13 @@ impl Record {
         self.ops.push(op);
     }
 
+    /// About how many bytes it takes beyond what any record does, with what follows from it: nothing for the usual one or two
+    /// changes, and a round sum for each further one.
+    pub fn extra_bytes(&self) -> usize {
+        const OP_BYTES: usize = 1024;
+        self.ops.len().saturating_sub(2) * OP_BYTES
+    }
+
     /// Whether there is nothing to make durable; such a record need not see the writer.
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()

@@ -27,7 +27,7 @@ pub use documents::Documents;
 pub use error::StoreError;
 pub use hosts::StoredHosts;
 pub use meta::Meta;
-pub use rosters::Rosters;
+pub use rosters::{Rosters, RowAbout};
 pub use writer::{Committed, Permit, Writer, WriterLimits};
 
 /// A read under way. It owns what it needs, so it may outlive the call and be dropped at any time.

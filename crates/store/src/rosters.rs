@@ -16,11 +16,27 @@ pub trait Rosters: Send + Sync {
     /// How many rows a roster has, counted without reading what is in them.
     fn roster_size(&self, owner: AccountId) -> Reading<RosterSize>;
 
-    /// The owners whose roster has a row about exactly this address, listed or not and in whatever state, sorted.
-    fn rosters_with(&self, jid: &str) -> Reading<Vec<AccountId>>;
+    /// The rows of all rosters about exactly this address, listed or not and in whatever state, in the order of their owners' ids,
+    /// as one committed state.
+    fn rows_about(&self, jid: &str) -> Reading<Vec<RowAbout>>;
 
     /// One contact, by its address.
     fn contact(&self, owner: AccountId, jid: &str) -> Reading<Option<Contact>>;
+}
+
+/// A row that some account's roster has about an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowAbout {
+    /// Whose roster.
+    pub owner: AccountId,
+    /// The owner's domain, prepared.
+    pub host: Box<str>,
+    /// The owner's name, prepared.
+    pub name: Box<str>,
+    /// The version of that roster.
+    pub version: RosterVersion,
+    /// The row.
+    pub contact: Contact,
 }
 
 /// Changes rosters, inside the writer's open transaction and after its checks.

@@ -19,7 +19,7 @@ use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow};
 use crate::documents::{DocumentWrites, Documents};
 use crate::hosts::{HostWrites, StoredHosts};
 use crate::meta::{Meta, MetaWrites};
-use crate::rosters::{RosterWrites, Rosters};
+use crate::rosters::{RosterWrites, Rosters, RowAbout};
 use crate::{Opened, Reading, Store, StoreError};
 
 /// Memory for all guests; beyond it what would be stored for one is `Full`.
@@ -117,12 +117,12 @@ impl Rosters for SplitStore {
         self.of(owner).roster_size(owner)
     }
 
-    fn rosters_with(&self, jid: &str) -> Reading<Vec<AccountId>> {
-        let (guests, durable) = (self.guests.rosters_with(jid), self.durable.rosters_with(jid));
+    fn rows_about(&self, jid: &str) -> Reading<Vec<RowAbout>> {
+        let (guests, durable) = (self.guests.rows_about(jid), self.durable.rows_about(jid));
         async move {
             let mut all = guests.await?;
             all.extend(durable.await?);
-            all.sort_unstable();
+            all.sort_unstable_by_key(|row| row.owner);
             Ok(all)
         }
         .boxed()

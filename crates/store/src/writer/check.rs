@@ -1,6 +1,7 @@
 //! One record: first every check, then its changes. A refused record has changed nothing, so the rest of its batch
 //! need not know of it; any number of checks costs only reads, mostly of the cache.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use metronome_model::{AccountId, Op, Outcome, Record};
@@ -42,19 +43,40 @@ enum Owner {
     Forgotten,
 }
 
+/// As many owners are looked through one by one; almost every record has one or two.
+const FEW: usize = 24;
+
 /// The owners a record touches, with the state they will have after it.
 #[derive(Default)]
-struct Touched(SmallVec<[(AccountId, Owner); 2]>);
+struct Touched {
+    owners: SmallVec<[(AccountId, Owner); 2]>,
+    /// Where each of them stands, once they are more than [`FEW`].
+    places: BTreeMap<AccountId, usize>,
+}
 
 impl Touched {
+    fn place(&self, id: AccountId) -> Option<usize> {
+        match self.owners.len() {
+            0..=FEW => self.owners.iter().position(|(known, _)| *known == id),
+            _ => self.places.get(&id).copied(),
+        }
+    }
+
     fn get(&self, id: AccountId) -> Option<Owner> {
-        self.0.iter().find(|(known, _)| *known == id).map(|(_, owner)| *owner)
+        self.place(id).map(|place| self.owners[place].1)
     }
 
     fn set(&mut self, id: AccountId, owner: Owner) {
-        match self.0.iter_mut().find(|(known, _)| *known == id) {
-            Some((_, known)) => *known = owner,
-            None => self.0.push((id, owner)),
+        if let Some(place) = self.place(id) {
+            self.owners[place].1 = owner;
+            return;
+        }
+        self.owners.push((id, owner));
+        let count = self.owners.len();
+        if count == FEW + 1 {
+            self.places = self.owners.iter().enumerate().map(|(place, (id, _))| (*id, place)).collect();
+        } else if count > FEW {
+            self.places.insert(id, count - 1);
         }
     }
 }
@@ -114,7 +136,7 @@ impl Run<'_> {
                 Op::SetHost { .. } | Op::ForgetHost { .. } | Op::SetMeta { .. } => {}
             }
         }
-        if self.touched.0.iter().any(|(id, _)| id.is_guest()) && !self.backend.has_room(record) {
+        if self.touched.owners.iter().any(|(id, _)| id.is_guest()) && !self.backend.has_room(record) {
             return Err(Refused::For(Outcome::Full));
         }
         Ok(ids)
@@ -171,7 +193,7 @@ impl Run<'_> {
         if !ids.is_empty() {
             self.apply_appends(record, ids)?;
         }
-        for (id, owner) in &self.touched.0 {
+        for (id, owner) in &self.touched.owners {
             match owner {
                 Owner::Known { after, .. } => self.heads.put(*id, *after),
                 Owner::New { .. } => {}
@@ -247,5 +269,28 @@ impl Run<'_> {
             Some(Owner::New { .. }) => Ok(self.backend.head(owner)?.map(|head| head.slot)),
             Some(Owner::Forgotten) | None => Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_owners_is_found_again_with_its_last_state() {
+        let id = |n: usize| AccountId::ordinary(((n as u128) << 64).to_le_bytes());
+        let state = |touched: &Touched, n| match touched.get(id(n)) {
+            Some(Owner::New { after }) => Some(after.last_id),
+            _ => None,
+        };
+        let new = |last_id| Owner::New { after: Head { slot: 0, last_id, seen_to: 0, unseen: 0 } };
+        let mut touched = Touched::default();
+        for n in 0..3 * FEW {
+            assert_eq!(state(&touched, n), None);
+            touched.set(id(n), new(1));
+            touched.set(id(n / 2), new(n as u64));
+            assert_eq!((touched.owners.len(), state(&touched, n / 2)), (n + 1, Some(n as u64)));
+        }
+        assert!((0..3 * FEW).all(|n| state(&touched, n).is_some()));
     }
 }

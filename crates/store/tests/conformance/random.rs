@@ -189,9 +189,11 @@ fn everything(world: &World, accounts: &Accounts) -> impl PartialEq + std::fmt::
             let documents = ["0", "1", "2"].map(|name| world.document(*owner, drawer, "urn:x", name));
             (read(world.store.drawer_size(*owner, drawer)), documents)
         });
-        (read(world.store.roster(*owner)), drawers, read(world.store.last_seen(*owner)))
+        let roster = (read(world.store.roster(*owner)), read(world.store.roster_size(*owner)));
+        (roster, drawers, read(world.store.last_seen(*owner)))
     };
     let archives: Vec<_> = accounts.ids.iter().map(archive).collect();
     let rest: Vec<_> = accounts.ids.iter().map(kept).collect();
-    (read(world.store.list(HOST, None, 999)), read(world.store.hosts()), archives, rest)
+    let about: Vec<_> = (0..4).map(|n| read(world.store.rows_about(&format!("{n}@example.com")))).collect();
+    (read(world.store.list(HOST, None, 999)), read(world.store.hosts()), archives, rest, about)
 }

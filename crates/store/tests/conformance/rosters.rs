@@ -1,9 +1,9 @@
 //! Rosters: setting, changing and removing contacts, versions, requests that wait.
 
-use metronome_model::{Contact, Listed, Op, Outcome, Record, RosterVersion};
+use metronome_model::{AccountId, Contact, Listed, Op, Outcome, Record, RosterSize, RosterVersion, Unavailable};
 use metronome_proto::subscription::Subscription;
 
-use crate::world::{World, add, contact, done, id, no_contact, read, set_contact, stanza};
+use crate::world::{HOST, World, add, contact, done, id, message, no_contact, read, set_contact, stanza};
 
 over_each_backend!(
     a_roster_begins_empty_and_without_a_version,
@@ -20,6 +20,10 @@ over_each_backend!(
     a_new_account_may_come_with_a_roster,
     rosters_do_not_mix,
     a_large_roster_is_read_whole,
+    rows_are_counted_by_whether_clients_see_them,
+    rows_about_an_address_come_from_every_roster,
+    rows_about_an_address_go_with_the_row_and_with_their_owner,
+    what_is_undone_leaves_no_row_about_an_address,
 );
 
 fn version(current: u64, removed: u64) -> RosterVersion {
@@ -212,4 +216,100 @@ fn a_large_roster_is_read_whole(world: &mut World) {
     assert_eq!(world.commit(Record { ops: ops.into() }), done(&[]));
     world.reopen();
     assert_eq!(read(world.store.roster(alice)), (version(1000, 0), all));
+}
+
+/// A row that only keeps a request.
+fn asking(jid: &str, version: u64) -> Contact {
+    let subscription = Subscription { pending_in: true, ..Subscription::NONE };
+    Contact { subscription, request: Some(message("let me in")), ..no_contact(jid, version) }
+}
+
+fn rows_are_counted_by_whether_clients_see_them(world: &mut World) {
+    let (alice, bob) = (world.add("alice", 1), world.add("bob", 2));
+    let size = |world: &World, owner| {
+        let RosterSize { listed, waiting } = read(world.store.roster_size(owner));
+        (listed, waiting)
+    };
+    assert_eq!([alice, id(9)].map(|owner| size(world, owner)), [(0, 0); 2]);
+    let mut record = Record::of(set_contact(bob, contact("dave@example.com", 1)));
+    for n in 1..=30 {
+        record.push(set_contact(alice, contact(&format!("seen{n}@example.com"), n)));
+    }
+    for n in 31..=37 {
+        record.push(set_contact(alice, asking(&format!("asking{n}@example.com"), n)));
+    }
+    let approved = Subscription { approved: true, ..Subscription::NONE };
+    record.push(set_contact(alice, Contact { subscription: approved, ..no_contact("friend@example.com", 38) }));
+    assert_eq!(world.commit(record), done(&[]));
+    assert_eq!([alice, bob].map(|owner| size(world, owner)), [(30, 8), (1, 0)], "every row counts");
+    // A request that is answered by adding its sender counts as a contact from then on, one that is denied not at all.
+    world.one(set_contact(alice, Contact { listed: Listed::Yes, ..asking("asking31@example.com", 39) }));
+    world.one(set_contact(alice, no_contact("asking32@example.com", 40)));
+    world.reopen();
+    assert_eq!(size(world, alice), (31, 6));
+    world.forget(alice);
+    assert_eq!([alice, bob].map(|owner| size(world, owner)), [(0, 0), (1, 0)]);
+}
+
+fn about(world: &World, jid: &str) -> Vec<(AccountId, u64, u64)> {
+    let rows = read(world.store.rows_about(jid));
+    assert!(rows.iter().all(|row| row.contact.jid.as_str() == jid));
+    rows.iter().map(|row| (row.owner, row.version.current, row.contact.version)).collect()
+}
+
+fn rows_about_an_address_come_from_every_roster(world: &mut World) {
+    const DAVE: &str = "dave@example.com";
+    let (alice, bob, carol) = (world.add("alice", 1), world.add("bob", 2), world.add("carol", 3));
+    assert_eq!(about(world, DAVE), []);
+    let named = Contact { name: Some("Dave".into()), groups: vec!["A".into()], ..contact(DAVE, 1) };
+    world.one(set_contact(alice, named.clone()));
+    world.one(set_contact(alice, contact("erin@example.com", 2)));
+    world.one(set_contact(carol, asking(DAVE, 7)));
+    for other in ["dave@example.com/phone", "xdave@example.com", "dave@example.org", "example.com"] {
+        world.one(set_contact(bob, contact(other, 1)));
+    }
+    let mut expected = [(alice, 2, 1), (carol, 7, 7)];
+    expected.sort_unstable();
+    for _ in 0..2 {
+        assert_eq!(about(world, DAVE), expected);
+        let rows = read(world.store.rows_about(DAVE));
+        let row = |owner| rows.iter().find(|row| row.owner == owner).unwrap();
+        assert_eq!((&*row(alice).name, &*row(alice).host, &row(alice).contact), ("alice", HOST, &named));
+        assert_eq!((&*row(carol).name, &row(carol).contact), ("carol", &asking(DAVE, 7)));
+        world.reopen();
+    }
+    assert_eq!(about(world, "DAVE@example.com").len() + about(world, "").len() + about(world, "%").len(), 0);
+}
+
+fn rows_about_an_address_go_with_the_row_and_with_their_owner(world: &mut World) {
+    const DAVE: &str = "dave@example.com";
+    let owners: Vec<_> = (1..=5).map(|n| world.add(&format!("user{n}"), n)).collect();
+    owners.iter().for_each(|owner| drop(world.one(set_contact(*owner, contact(DAVE, 1)))));
+    assert_eq!(about(world, DAVE).len(), 5);
+    world.one(set_contact(owners[0], no_contact(DAVE, 2)));
+    world.one(set_contact(owners[1], asking(DAVE, 2)));
+    world.forget(owners[2]);
+    let left = |world: &World| about(world, DAVE).into_iter().map(|(owner, ..)| owner).collect::<Vec<_>>();
+    let mut expected = vec![owners[1], owners[3], owners[4]];
+    expected.sort_unstable();
+    assert_eq!(left(world), expected, "at once, before the rest of the account is removed");
+    world.finish_purge();
+    world.reopen();
+    assert_eq!(left(world), expected);
+    // Its name is given again, its roster is not.
+    world.add("user3", 6);
+    assert_eq!(left(world), expected);
+}
+
+fn what_is_undone_leaves_no_row_about_an_address(world: &mut World) {
+    const DAVE: &str = "dave@example.com";
+    let alice = world.add("alice", 1);
+    let mut record = Record::of(set_contact(alice, contact(DAVE, 1)));
+    record.push(set_contact(id(9), contact(DAVE, 1)));
+    assert_eq!(world.commit(record), Outcome::Gone);
+    world.faults.fail_commits(1, Unavailable::Disk);
+    assert!(!world.one(set_contact(alice, contact(DAVE, 1))).is_done());
+    assert_eq!(about(world, DAVE), []);
+    world.one(set_contact(alice, contact("erin@example.com", 1)));
+    assert_eq!((about(world, DAVE), about(world, "erin@example.com")), (vec![], vec![(alice, 1, 1)]));
 }

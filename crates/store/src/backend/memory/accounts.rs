@@ -32,6 +32,10 @@ impl Table {
         self.by_id.contains_key(&id)
     }
 
+    pub(super) fn get(&self, id: AccountId) -> Option<&Account> {
+        self.by_id.get(&id).map(|known| &known.account)
+    }
+
     /// A forgotten account that still has rows.
     pub(super) fn forgotten(&self) -> Option<AccountId> {
         self.forgotten.first().copied()

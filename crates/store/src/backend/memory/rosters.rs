@@ -7,8 +7,8 @@ use metronome_model::{AccountId, Contact, Listed, RosterSize, RosterVersion};
 use metronome_proto::jid::Jid;
 
 use super::usage::{self, Usage};
-use super::{MemoryBackend, MemoryStore};
-use crate::rosters::{RosterWrites, Rosters};
+use super::{MemoryBackend, MemoryStore, Tables};
+use crate::rosters::{RosterWrites, Rosters, RowAbout};
 use crate::{Reading, StoreError};
 
 /// Every owner's roster, and the owners with a row about an address.
@@ -77,6 +77,16 @@ impl Roster {
     }
 }
 
+impl Tables {
+    fn row_about(&self, owner: AccountId, jid: &str) -> Option<RowAbout> {
+        let account = self.accounts.get(owner)?;
+        let roster = self.rosters.owners.get(&owner)?;
+        let contact = Contact::clone(roster.contacts.get(jid)?);
+        let (host, name) = (account.host.clone(), account.name.clone());
+        Some(RowAbout { owner, host, name, version: roster.version, contact })
+    }
+}
+
 impl MemoryStore {
     /// Reads a roster, or answers with `R`'s empty value if the account does not exist.
     fn read_roster<R: Default + Send + 'static>(
@@ -109,10 +119,10 @@ impl Rosters for MemoryStore {
         })
     }
 
-    fn rosters_with(&self, jid: &str) -> Reading<Vec<AccountId>> {
+    fn rows_about(&self, jid: &str) -> Reading<Vec<RowAbout>> {
         self.read(|tables| {
             let owners = tables.rosters.by_jid.get(jid).into_iter().flatten();
-            owners.copied().filter(|owner| tables.accounts.contains(*owner)).collect()
+            owners.filter_map(|owner| tables.row_about(*owner, jid)).collect()
         })
     }
 

@@ -10,7 +10,7 @@ use rusqlite::Row;
 
 use super::db::Db;
 use super::{SqliteBackend, SqliteStore};
-use crate::rosters::{RosterWrites, Rosters};
+use crate::rosters::{RosterWrites, Rosters, RowAbout};
 use crate::{Reading, StoreError, stored};
 
 /// Follows each group's name. XML has no way to write it, so no client can have it in a name.
@@ -19,12 +19,25 @@ const GROUP_END: char = '\u{1F}';
 /// The columns that [`read_contact`] expects; written out so that each statement is one text.
 macro_rules! select_contact {
     ($rest:literal) => {
-        concat!("SELECT jid, name, in_groups, subscription, listed, version, request FROM contacts ", $rest)
+        select_contact!("", $rest)
+    };
+    ($more:literal, $rest:literal) => {
+        concat!(
+            "SELECT c.jid, c.name, c.in_groups, c.subscription, c.listed, c.version, c.request",
+            $more,
+            " FROM contacts c ",
+            $rest
+        )
     };
 }
 
 const OF_SLOT: &str = select_contact!("WHERE slot = ?1 ORDER BY jid");
 const BY_JID: &str = select_contact!("WHERE slot = (SELECT slot FROM accounts WHERE id = ?1) AND jid = ?2");
+// The cross join is in the order it is written in: from the address to its few rows, and not through all accounts.
+const ABOUT: &str = select_contact!(
+    ", a.id, a.host, a.name, r.current, r.removed",
+    "CROSS JOIN accounts a ON a.slot = c.slot LEFT JOIN rosters r ON r.slot = c.slot WHERE c.jid = ?1 ORDER BY a.id"
+);
 
 fn groups_text(groups: &[Box<str>]) -> String {
     let mut text = String::with_capacity(groups.iter().map(|group| group.len() + 1).sum());
@@ -67,10 +80,19 @@ fn read_contact(owner: AccountId, row: &Row<'_>) -> rusqlite::Result<Option<Cont
 fn read_version(db: &Db, owner: AccountId) -> Result<Option<(i64, RosterVersion)>, StoreError> {
     let sql =
         "SELECT a.slot, r.current, r.removed FROM accounts a LEFT JOIN rosters r ON r.slot = a.slot WHERE a.id = ?1";
-    db.first(sql, (owner.as_bytes(),), |row| {
-        let number = |at| row.get::<_, Option<i64>>(at).map(|number| number.unwrap_or(0) as u64);
-        Ok((row.get(0)?, RosterVersion { current: number(1)?, removed: number(2)? }))
-    })
+    db.first(sql, (owner.as_bytes(),), |row| Ok((row.get(0)?, version_at(row, 1)?)))
+}
+
+/// The versions in this column and the next, zero where the roster has none yet.
+fn version_at(row: &Row<'_>, at: usize) -> rusqlite::Result<RosterVersion> {
+    let number = |at| row.get::<_, Option<i64>>(at).map(|number| number.unwrap_or(0) as u64);
+    Ok(RosterVersion { current: number(at)?, removed: number(at + 1)? })
+}
+
+fn read_about(row: &Row<'_>) -> rusqlite::Result<Option<RowAbout>> {
+    let owner = AccountId::from_bytes(row.get(7)?);
+    let Some(contact) = read_contact(owner, row)? else { return Ok(None) };
+    Ok(Some(RowAbout { owner, host: row.get(8)?, name: row.get(9)?, version: version_at(row, 10)?, contact }))
 }
 
 impl Rosters for SqliteStore {
@@ -100,12 +122,9 @@ impl Rosters for SqliteStore {
         })
     }
 
-    fn rosters_with(&self, jid: &str) -> Reading<Vec<AccountId>> {
+    fn rows_about(&self, jid: &str) -> Reading<Vec<RowAbout>> {
         let jid = jid.to_owned();
-        self.read(move |db| {
-            let sql = "SELECT a.id FROM contacts c CROSS JOIN accounts a ON a.slot = c.slot WHERE c.jid = ?1 ORDER BY a.id";
-            db.all(sql, (jid,), |row| row.get(0).map(AccountId::from_bytes))
-        })
+        self.read(move |db| Ok(db.all(ABOUT, (jid,), read_about)?.into_iter().flatten().collect()))
     }
 
     fn contact(&self, owner: AccountId, jid: &str) -> Reading<Option<Contact>> {
@@ -159,6 +178,18 @@ pub(super) fn purge(db: &Db, slot: i64, rows_max: usize) -> Result<usize, StoreE
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_about_an_address_are_found_without_a_scan() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        db.execute_batch(include_str!("schema/001.sql")).unwrap();
+        db.execute_batch(include_str!("schema/002.sql")).unwrap();
+        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {ABOUT}")).unwrap();
+        let steps = statement.query_map(["a@example.com"], |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<_> = steps.map(Result::unwrap).collect();
+        assert!(steps[0].starts_with("SEARCH c USING INDEX contacts_by_jid"), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{steps:?}");
+    }
 
     #[test]
     fn groups_come_back_as_they_were() {
