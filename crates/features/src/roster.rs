@@ -26,14 +26,15 @@ use metronome_proto::subscription::{Subscription, Verb};
 use metronome_proto::xml::{Content, Tree};
 
 use exchange::{Exchange, Side, other};
+use load::Loaded;
 pub use load::may_see;
 
 /// How many contacts an account may have.
 pub const CONTACTS: Setting = Setting::new(
     "limits.roster",
-    Kind::Count { min: 1, max: 100_000 },
+    Kind::Count { min: 1, max: 10_000 },
     "2000",
-    "Most contacts of one account, those included that have only asked to be one.",
+    "Most contacts of one account.",
 )
 .per_host();
 
@@ -74,23 +75,19 @@ async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let wanted = env.stanza.content.iter().next().and_then(|query| roster::version(&query));
     // From here on changes are pushed. They wait for the lock, so every push comes behind the result that it changes.
     env.locked = Some(server.owners.lock(&[session.account]).await);
-    session.set_interested();
     let known = server.sessions.contacts(session.account);
     if let (Some(wanted), Some(contacts)) = (&wanted, &known)
         && *wanted == view::version(session.account, contacts.version.current, contacts.groups)
     {
         env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
+        session.set_interested();
         return Ok(());
     }
-    let (contacts, rows) = load::read(server, &env.host, session.account, &session.jid).await?;
-    let groups = env.host.groups.contacts_of(session.jid.bare_str());
+    let Loaded { contacts, rows, groups } = load::read(server, session.account, &session.jid).await?;
     let since = wanted.as_deref().and_then(|wanted| view::since(wanted, session.account, contacts.groups));
-    match since.filter(|since| can_be_told(*since, contacts.version)) {
-        Some(since) => {
+    match since.and_then(|since| changed_since(since, contacts.version, &rows)) {
+        Some(changed) => {
             env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
-            let changed = rows.iter().filter(|row| row.version > since && row.listed == Listed::Yes);
-            let mut changed: Vec<&Contact> = changed.collect();
-            changed.sort_unstable_by_key(|row| row.version);
             for row in changed {
                 let frame = push::item(&session, row, &groups, contacts.groups);
                 env.effects.push(Effect::Write(session.clone(), frame));
@@ -102,12 +99,23 @@ async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
             env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(&query))));
         }
     }
+    session.set_interested();
     Ok(())
 }
 
-/// Whether the changes since a version can be told by the rows that are there: none was removed, and it is not from the future.
-fn can_be_told(since: u64, version: RosterVersion) -> bool {
-    since >= version.removed && since <= version.current
+/// The rows that have changed since a version, in the order of their changes; none where that is not known (a row was removed, or the
+/// version is from the future) or where it is so much that the whole roster is not more.
+fn changed_since(since: u64, version: RosterVersion, rows: &[Contact]) -> Option<Vec<&Contact>> {
+    const ROWS_MAX: usize = 128;
+    const BYTES_MAX: usize = 64 * 1024;
+    if since < version.removed || since > version.current {
+        return None;
+    }
+    let changed = rows.iter().filter(|row| row.version > since && row.listed == Listed::Yes);
+    let mut changed: Vec<&Contact> = changed.collect();
+    changed.sort_unstable_by_key(|row| row.version);
+    let bytes: usize = changed.iter().map(|row| row.len_bytes()).sum();
+    (changed.len() <= ROWS_MAX && bytes <= BYTES_MAX).then_some(changed)
 }
 
 /// Changes one contact (sections 2.3 to 2.5).
@@ -118,7 +126,7 @@ async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     if jid.bare_str() == env.sender.jid.bare_str() {
         return Err(StanzaError::new(Condition::NotAllowed).with_text("you are not your own contact").into());
     }
-    let contacts = load::contacts(server, &env.host, env.sender.account, &env.sender.jid).await?;
+    let contacts = load::contacts(server, env.sender.account, &env.sender.jid).await?;
     refuse_fixed(&contacts, jid)?;
     match change {
         Change::Set { jid, name, groups } => keep(server, env, &jid, name, groups).await?,
@@ -159,7 +167,7 @@ async fn keep(
     env.locked = Some(server.owners.lock(&[account]).await);
     let mut side = Side::read(server, account, &me, jid).await?;
     side.after = Contact { name, groups, listed: Listed::Yes, ..side.after };
-    side.refuse_too_many(server, &env.host).await?;
+    side.refuse_too_many(&env.host, &server.sessions.contacts(account).unwrap_or_default())?;
     side.finish_set(&mut env.record, &mut env.effects);
     Ok(())
 }

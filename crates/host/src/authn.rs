@@ -8,11 +8,18 @@ use metronome_sasl::{Failure, Identity};
 /// Proof that a stream belongs to an account.
 #[derive(Debug)]
 pub struct Authn {
-    account: AccountId,
     jid: Jid,
     mechanism: &'static str,
-    /// The account's epoch when it was proved; none for a guest.
-    epoch: Option<u32>,
+    /// None for a guest.
+    proved: Option<Proved>,
+}
+
+/// The account that was proved.
+#[derive(Debug, Clone, Copy)]
+struct Proved {
+    account: AccountId,
+    /// As it was at that time.
+    epoch: u32,
 }
 
 impl Authn {
@@ -21,25 +28,26 @@ impl Authn {
     ///
     /// `identity` was made by the mechanism after its authorization identity was checked against the authentication identity.
     pub fn authorize(identity: &Identity, account: &Account) -> Result<Authn, Failure> {
-        if identity.authcid() != &*account.name || identity.host() != &*account.host {
+        let is_other = identity.authcid() != &*account.name || identity.host() != &*account.host;
+        if is_other || account.id.is_guest() {
             return Err(Failure::NotAuthorized);
         }
         if account.state == AccountState::Disabled {
             return Err(Failure::AccountDisabled);
         }
         let jid = Jid::from_parts(Some(&account.name), &account.host, None).map_err(|_| Failure::NotAuthorized)?;
-        let epoch = Some(account.auth_epoch);
-        Ok(Authn { account: account.id, jid, mechanism: identity.mechanism().as_str(), epoch })
+        let proved = Some(Proved { account: account.id, epoch: account.auth_epoch });
+        Ok(Authn { jid, mechanism: identity.mechanism().as_str(), proved })
     }
 
-    /// A guest (SASL ANONYMOUS): an account that no store knows. `id` is the same for all sessions of one address, and else random.
-    pub fn guest(identity: &Identity, id: AccountId) -> Result<Authn, Failure> {
+    /// A guest (SASL ANONYMOUS): has an address, and an account once it binds.
+    pub fn guest(identity: &Identity) -> Result<Authn, Failure> {
         if !identity.anonymous() {
             return Err(Failure::NotAuthorized);
         }
         let jid =
             Jid::from_parts(Some(identity.authcid()), identity.host(), None).map_err(|_| Failure::NotAuthorized)?;
-        Ok(Authn { account: id, jid, mechanism: identity.mechanism().as_str(), epoch: None })
+        Ok(Authn { jid, mechanism: identity.mechanism().as_str(), proved: None })
     }
 
     /// Whether the proof still counts, given the account's row as it is now: none if it was deleted.
@@ -47,21 +55,19 @@ impl Authn {
     /// Asked once the session stands in the table, so that whoever disables or deletes an account either finds the session there
     /// or is found out here.
     pub fn still_counts(&self, now: Option<&Account>) -> bool {
-        match (self.epoch, now) {
-            (None, _) => true,
-            (Some(epoch), Some(account)) => account.auth_epoch == epoch && account.state != AccountState::Disabled,
-            (Some(_), None) => false,
-        }
+        now.is_some_and(|now| {
+            now.state != AccountState::Disabled && self.proved.is_none_or(|proved| now.auth_epoch == proved.epoch)
+        })
     }
 
-    /// Whether it is a guest, whom no store knows.
+    /// Whether it is a guest.
     pub fn is_guest(&self) -> bool {
-        self.epoch.is_none()
+        self.proved.is_none()
     }
 
-    /// The account.
-    pub fn account(&self) -> AccountId {
-        self.account
+    /// The account; none for a guest, whose account is made when it binds.
+    pub fn account(&self) -> Option<AccountId> {
+        self.proved.map(|proved| proved.account)
     }
 
     /// Its bare JID.

@@ -1,8 +1,11 @@
 //! What presence needs to know of a roster, in memory for every account that is online: who sees whom, by address.
 //! Filled when an account asks for its roster or becomes available, kept in step by the effects of changes, gone with the last session.
 
-use metronome_model::{Contact, Listed, RosterVersion};
+use std::sync::Arc;
+
+use metronome_model::{Contact, Listed, RosterSize, RosterVersion};
 use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Stanza;
 use metronome_proto::subscription::Subscription;
 
 /// The contacts of one account, sorted by address.
@@ -26,6 +29,10 @@ pub struct Known {
     pub listed: Listed,
     /// Whether a shared group makes it a contact that the account cannot change.
     pub fixed: Fixed,
+    /// [`Contact::len_bytes`] of what is stored; 0 if nothing is.
+    bytes: u32,
+    /// The stanza with which it asks to see the account's presence.
+    pub request: Option<Arc<Stanza>>,
 }
 
 /// Whether a contact comes from a shared group.
@@ -59,6 +66,8 @@ impl Contacts {
             stored: contact.subscription,
             listed: contact.listed,
             fixed: Fixed::No,
+            bytes: contact.len_bytes() as u32,
+            request: contact.request.clone(),
         });
         let mut contacts = Contacts { known: known.collect(), version, groups };
         contacts.known.sort_unstable_by(|a, b| a.jid.as_str().cmp(b.jid.as_str()));
@@ -89,9 +98,28 @@ impl Contacts {
         self.known.is_empty()
     }
 
-    /// Whether somebody waits for the answer to a request.
-    pub fn has_requests(&self) -> bool {
-        self.known.iter().any(|known| known.stored.pending_in)
+    /// Whether there is nothing in it that tells it from any other empty roster.
+    pub fn is_nothing(&self) -> bool {
+        self.known.is_empty() && self.version == RosterVersion::default() && self.groups == 0
+    }
+
+    /// Those behind this address in their order; all of them without one.
+    pub fn behind(&self, address: Option<&Jid>) -> impl Iterator<Item = &Known> {
+        let from = address.map_or(0, |address| self.at(address.as_str()).map_or_else(|at| at, |at| at + 1));
+        self.known[from..].iter()
+    }
+
+    /// How many rows are stored, and about how many bytes they take.
+    pub fn stored(&self) -> (RosterSize, usize) {
+        let mut size = RosterSize::default();
+        for known in &self.known {
+            match known.listed {
+                Listed::Yes => size.listed += 1,
+                Listed::No if known.stored.pending_in => size.waiting += 1,
+                Listed::No => {}
+            }
+        }
+        (size, self.known.iter().map(|known| known.bytes as usize).sum())
     }
 
     /// Takes over a row that has changed.
@@ -100,6 +128,8 @@ impl Contacts {
         let known = self.entry(&contact.jid);
         let was_listed = std::mem::replace(&mut known.listed, contact.listed);
         known.stored = contact.subscription;
+        known.bytes = if contact.is_nothing() { 0 } else { contact.len_bytes() as u32 };
+        known.request.clone_from(&contact.request);
         if (was_listed, contact.listed) == (Listed::Yes, Listed::No) {
             self.version.removed = self.version.removed.max(contact.version);
         }
@@ -114,7 +144,7 @@ impl Contacts {
     fn entry(&mut self, jid: &Jid) -> &mut Known {
         let at = self.at(jid.as_str()).unwrap_or_else(|at| {
             let (stored, listed) = (Subscription::NONE, Listed::No);
-            self.known.insert(at, Known { jid: jid.clone(), stored, listed, fixed: Fixed::No });
+            self.known.insert(at, Known { jid: jid.clone(), stored, listed, fixed: Fixed::No, bytes: 0, request: None });
             at
         });
         &mut self.known[at]
@@ -127,7 +157,9 @@ impl Contacts {
     /// Bytes on the heap.
     pub fn memory_usage(&self) -> usize {
         let texts: usize = self.known.iter().map(|known| known.jid.as_str().len() + 16).sum();
-        texts + self.known.capacity() * size_of::<Known>()
+        let requests = self.known.iter().filter_map(|known| known.request.as_ref());
+        let requests: usize = requests.map(|request| request.content.len_bytes() + size_of::<Stanza>()).sum();
+        texts + requests + self.known.capacity() * size_of::<Known>()
     }
 }
 
@@ -171,10 +203,13 @@ mod tests {
         assert!(contacts.get("bob@localhost").is_some_and(Known::sees));
         let asked = Subscription { pending_in: true, ..Subscription::NONE };
         contacts.changed(&contact("alice@localhost", asked, 6));
-        assert!(contacts.has_requests());
+        assert_eq!(contacts.stored().0, RosterSize { listed: 2, waiting: 0 });
         contacts.changed(&Contact { version: 7, ..Contact::unknown(jid("alice@localhost")) });
         contacts.changed(&Contact { version: 8, ..Contact::unknown(jid("bob@localhost")) });
-        assert!(!contacts.has_requests() && contacts.get("bob@localhost").is_none());
+        assert!(contacts.get("bob@localhost").is_none());
+        assert_eq!(contacts.stored(), (RosterSize::default(), 0));
+        assert_eq!(contacts.behind(Some(&jid("alice@localhost"))).count(), 0);
+        assert_eq!(contacts.behind(Some(&jid("aaron@localhost"))).count(), 1);
         assert!(contacts.get("alice@localhost").is_some(), "its group stays");
         assert_eq!(contacts.version, RosterVersion { current: 8, removed: 8 });
     }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use metronome_model::{Account, AccountId, AccountState, Role};
+use metronome_model::{Account, AccountState};
 use metronome_proto::jid::Jid;
 use metronome_store::{Reads, StoreError};
 
@@ -16,19 +16,8 @@ pub const BYTES_MAX: usize = 32 * 1024 * 1024;
 /// One account as admission sees it.
 #[derive(Debug, Clone)]
 pub struct AccountFacts {
-    /// The account's row; a guest has one that is stored nowhere.
+    /// The account's row.
     pub account: Account,
-    /// Who it is.
-    pub kind: AccountKind,
-}
-
-/// Whether an account is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountKind {
-    /// It is.
-    Stored,
-    /// It exists for one session only, and nothing is stored for it (SASL ANONYMOUS).
-    Guest,
 }
 
 impl AccountFacts {
@@ -51,8 +40,6 @@ pub struct Facts {
 struct State {
     /// By bare JID; accounts that do not exist are remembered too.
     known: HashMap<Box<str>, Entry>,
-    /// Guests, by bare JID, each with how many sessions it has; gone with the last of them.
-    guests: HashMap<Box<str>, (Arc<AccountFacts>, usize)>,
     /// Names in the order of their entry, for eviction with a second chance.
     order: VecDeque<Box<str>>,
     bytes: usize,
@@ -70,9 +57,6 @@ impl Facts {
     /// The facts of a bare JID of ours, if they are in memory.
     pub fn peek(&self, bare: &str) -> Option<Known> {
         let mut state = self.state.lock();
-        if let Some((guest, _)) = state.guests.get(bare) {
-            return Some(Some(guest.clone()));
-        }
         let entry = state.known.get_mut(bare)?;
         entry.used = true;
         Some(entry.known.clone())
@@ -85,10 +69,8 @@ impl Facts {
         }
         let Some(name) = jid.local() else { return Ok(None) };
         let generation = self.state.lock().generation;
-        let known = store
-            .account(jid.domain(), name)
-            .await?
-            .map(|account| Arc::new(AccountFacts { account, kind: AccountKind::Stored }));
+        let account = store.account(jid.domain(), name).await?;
+        let known = account.map(|account| Arc::new(AccountFacts { account }));
         self.state.lock().keep(jid.bare_str(), known.clone(), generation);
         Ok(known)
     }
@@ -100,32 +82,6 @@ impl Facts {
         if state.known.remove(bare).is_some() {
             state.bytes -= cost(bare);
             state.order.retain(|name| &**name != bare);
-        }
-    }
-
-    /// Makes a guest known, until [`Facts::guest_left`] was said as often as this.
-    pub fn guest_came(&self, jid: &Jid, id: AccountId, now_ms: u64) {
-        let account = Account {
-            id,
-            host: jid.domain().into(),
-            name: jid.local().unwrap_or_default().into(),
-            role: Role::User,
-            state: AccountState::Active,
-            auth_epoch: 0,
-            created_ms: now_ms,
-        };
-        let guest = Arc::new(AccountFacts { account, kind: AccountKind::Guest });
-        self.state.lock().guests.entry(jid.bare_str().into()).or_insert((guest, 0)).1 += 1;
-    }
-
-    /// Forgets a guest whose last session this was.
-    pub fn guest_left(&self, jid: &Jid) {
-        let mut state = self.state.lock();
-        if let Some((_, sessions)) = state.guests.get_mut(jid.bare_str()) {
-            *sessions -= 1;
-            if *sessions == 0 {
-                state.guests.remove(jid.bare_str());
-            }
         }
     }
 
@@ -191,20 +147,6 @@ mod tests {
         facts.forget("alice@localhost");
         assert!(facts.peek("alice@localhost").is_none());
         assert_eq!(facts.memory_usage(), 0);
-    }
-
-    #[test]
-    fn a_guest_is_known_until_its_last_session_ends() {
-        let facts = Facts::default();
-        let jid = Jid::parse("guest@localhost").unwrap();
-        for _ in 0..2 {
-            facts.guest_came(&jid, AccountId::from_bytes([7; 16]), 0);
-        }
-        facts.guest_left(&jid);
-        assert!(facts.peek("guest@localhost").is_some());
-        facts.guest_left(&jid);
-        facts.guest_left(&jid);
-        assert!(facts.peek("guest@localhost").is_none());
     }
 
     #[test]

@@ -77,7 +77,8 @@ pub const MECHANISMS: Setting = Setting::new(
     "[\"SCRAM-SHA-512\", \"SCRAM-SHA-256\", \"SCRAM-SHA-1\", \"EXTERNAL\"]",
     "The mechanisms that clients may log in with; each SCRAM mechanism is offered with its -PLUS variant. Accounts have keys for \
      SCRAM-SHA-384 only if it was listed when their password was set, or if they were imported with them. ANONYMOUS lets guests \
-     in: each gets an address of its own, and nothing is stored for it. What is not in the list is neither offered nor accepted.",
+     in: each gets an address of its own, and nothing of it reaches the disk or outlasts its last session. What is not in the list is \
+     neither offered nor accepted.",
 )
 .for_new_streams()
 .per_host();

@@ -8,6 +8,7 @@ pub mod sync {
 }
 
 pub mod announced;
+pub mod addresses;
 pub mod announcement;
 pub mod authn;
 pub mod clock;
@@ -22,6 +23,7 @@ pub mod envelope;
 pub mod facts;
 pub mod feature;
 pub mod groups;
+pub mod guests;
 pub mod hosts;
 pub mod network;
 pub mod options;

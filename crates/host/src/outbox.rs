@@ -7,13 +7,15 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use metronome_proto::stream::error::Condition;
 
-/// Most bytes that wait for one stream.
+/// With this many bytes waiting nothing more is taken. The frame that reaches it may go beyond: refused, a larger one would be in the
+/// way for ever.
 pub const BYTES_MAX: usize = 1024 * 1024;
 /// Most frames that wait for one stream.
 pub const FRAMES_MAX: usize = 4096;
-/// Above this many bytes the stream's own requests are no longer read, so that answers always find room.
+/// With this many bytes waiting only answers are taken, and the stream's own requests are no longer read: so answers find room,
+/// whatever others send.
 pub const BYTES_HIGH: usize = BYTES_MAX / 2;
-/// Above this many frames as well.
+/// With this many frames as well.
 pub const FRAMES_HIGH: usize = FRAMES_MAX / 2;
 
 /// One element to write: a start of its own and a body that recipients share.
@@ -87,6 +89,15 @@ impl Outbox {
         self.push_keyed(frame, 0)
     }
 
+    /// Queues the answer to a request of the stream's own, or what the stream must be told to stay in step: up to the last bound.
+    pub fn push_answer(&mut self, frame: Frame) -> Pushed {
+        match self.is_closing() {
+            true => Pushed::Gone,
+            false if self.bytes >= BYTES_MAX || self.frames.len() >= FRAMES_MAX => Pushed::Full,
+            false => self.append(frame, 0),
+        }
+    }
+
     /// Queues a frame of which only the latest with this `key` matters.
     ///
     /// While the queue is long, a waiting frame with the same key is replaced in its place.
@@ -95,17 +106,16 @@ impl Outbox {
     }
 
     fn push_keyed(&mut self, frame: Frame, key: u64) -> Pushed {
-        if self.gone || self.closing.is_some() {
+        if self.is_closing() {
             return Pushed::Gone;
         }
         if key != 0 && self.replace(&frame, key) {
             return Pushed::Queued;
         }
-        // A single larger frame goes alone: refused, it would be in the way for ever.
-        let is_over = self.bytes + frame.len() > BYTES_MAX || self.frames.len() >= FRAMES_MAX;
-        if is_over && !self.frames.is_empty() {
-            return Pushed::Full;
-        }
+        if self.is_high() { Pushed::Full } else { self.append(frame, key) }
+    }
+
+    fn append(&mut self, frame: Frame, key: u64) -> Pushed {
         self.bytes += frame.len();
         self.frames.push_back(Queued { frame, key });
         Pushed::Queued
@@ -221,10 +231,21 @@ mod tests {
     #[test]
     fn a_full_outbox_refuses_and_keeps_what_it_has() {
         let mut outbox = Outbox::default();
-        assert_eq!(outbox.push(Frame::whole(vec![b'x'; BYTES_MAX])), Pushed::Queued);
+        assert_eq!(outbox.push(Frame::whole(vec![b'x'; BYTES_HIGH])), Pushed::Queued);
         assert_eq!(outbox.push(Frame::whole(b"y".to_vec())), Pushed::Full);
-        assert_eq!(drain(&mut outbox).0.len(), BYTES_MAX);
+        assert_eq!(drain(&mut outbox).0.len(), BYTES_HIGH);
         assert_eq!(outbox.push(Frame::whole(b"y".to_vec())), Pushed::Queued);
+    }
+
+    #[test]
+    fn answers_find_room_whatever_others_send() {
+        let mut outbox = Outbox::default();
+        while outbox.push(Frame::whole(vec![b'x'; 100_000])) == Pushed::Queued {}
+        let taken = outbox.bytes();
+        assert!((BYTES_HIGH..BYTES_MAX).contains(&taken));
+        assert_eq!(outbox.push_answer(Frame::whole(vec![b'a'; BYTES_MAX])), Pushed::Queued, "one may be large");
+        assert_eq!(outbox.push_answer(Frame::whole(b"a".to_vec())), Pushed::Full);
+        assert_eq!(drain(&mut outbox).0.len(), taken + BYTES_MAX);
     }
 
     #[test]

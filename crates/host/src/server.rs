@@ -18,6 +18,7 @@ use crate::effect::Effects;
 use crate::envelope::Envelope;
 use crate::facts::Facts;
 use crate::feature::Feature;
+use crate::guests::Guests;
 use crate::hosts::{Host, Hosts, UNSEEN};
 use crate::options::Values;
 use crate::owners::Owners;
@@ -52,6 +53,8 @@ pub struct Server {
     pub facts: Facts,
     /// The locks under which stored state is changed.
     pub owners: Arc<Owners>,
+    /// Guests on their way in and out.
+    pub guests: Guests,
     /// Accounts that have gone and when, waiting to be stored in one batch.
     pub departures: Mutex<Departures>,
     /// What all features answer.
@@ -128,6 +131,7 @@ impl Server {
             writer: Writer::start(opened.backend, limits, committed)?,
             facts: Facts::default(),
             owners: Arc::default(),
+            guests: Guests::default(),
             departures: Mutex::default(),
             registry,
             clock: Clock::manual(START_MS),
@@ -151,7 +155,7 @@ impl Server {
     /// Goes on to its end even if the caller gives up waiting.
     pub async fn commit_with(&self, record: Record, effects: Effects) -> Outcome {
         const BYTES: usize = 4096;
-        let permit = self.writer.permit(BYTES).await;
+        let permit = self.writer.permit(BYTES + record.extra_bytes()).await;
         let (sender, receiver) = oneshot::channel();
         self.writer.submit(permit, record, Load::Asked(effects, sender));
         receiver.await.unwrap_or(Outcome::Unavailable(metronome_model::Unavailable::Stopping))

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
-use metronome_sasl::MechanismName;
 
 use crate::announcement::Announcement;
 use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
@@ -18,8 +17,8 @@ use crate::proof::Proof;
 use crate::sync::Mutex;
 use crate::tickets::Tickets;
 
-/// Most addresses that one session may have sent presence to directly; a client in a thousand rooms.
-pub const DIRECTED_MAX: usize = 1000;
+/// Most bytes of addresses that one session may have sent presence to directly; a client in a thousand rooms.
+pub const DIRECTED_BYTES_MAX: usize = 64 * 1024;
 
 /// A bound resource of an account (RFC 6120 section 7).
 #[derive(Debug)]
@@ -88,8 +87,9 @@ struct State {
     /// Grows with every change of the presence.
     presence_serial: u64,
     /// Who was sent presence directly and sees it for no other reason (RFC 6121 section 4.6); none most of the time.
-    #[allow(clippy::box_collection, reason = "most sessions have none, and a pointer is a third of a set")]
-    directed: Option<Box<BTreeSet<Jid>>>,
+    directed: Option<Box<Directed>>,
+    /// The contacts it still has to be shown; none most of the time.
+    unshown: Option<Box<Unshown>>,
     phase: Phase,
     /// The highest archive id handed to this session, or passed over for it.
     handed: u64,
@@ -98,6 +98,33 @@ struct State {
     /// Since it became available, what was proved before has not been cleared yet.
     unsettled: bool,
     proof: Proof,
+}
+
+/// Addresses that were sent presence directly.
+#[derive(Debug, Default)]
+struct Directed {
+    addresses: BTreeSet<Jid>,
+    bytes: usize,
+}
+
+/// The contacts that a session still has to be shown, because it has just come or because it missed something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unshown {
+    /// Those behind this address in the order of the roster; all if there is none.
+    pub after: Option<Jid>,
+    /// Who is told about.
+    pub what: Unseen,
+    /// Told back with [`Session::shown_up_to`].
+    round: u64,
+}
+
+/// What a session has to be shown of its contacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unseen {
+    /// Those who are there: it knows of nobody yet.
+    Present,
+    /// Everyone as they are now, those too who are not there: a presence found no room.
+    Everyone,
 }
 
 /// Where a session stands between the store and live delivery.
@@ -202,9 +229,9 @@ impl Session {
         result
     }
 
-    /// Whether it belongs to a guest (SASL ANONYMOUS), for whom nothing is stored.
+    /// Whether it belongs to a guest (SASL ANONYMOUS), whose account ends with its last session.
     pub fn is_guest(&self) -> bool {
-        self.mechanism == MechanismName::Anonymous.as_str()
+        self.account.is_guest()
     }
 
     /// Whether its account is locked: it may speak to its host and to itself only.
@@ -346,7 +373,7 @@ impl Session {
     /// Queues an answer to the client's own request. Answers are never dropped: with a full outbox the stream ends.
     pub fn answer(&self, frame: Frame) {
         self.change(|state| {
-            if state.outbox.push(frame) == Pushed::Full {
+            if state.outbox.push_answer(frame) == Pushed::Full {
                 state.outbox.close(Closing {
                     condition: Some(Condition::ResourceConstraint),
                     text: Some("answers are not being read"),
@@ -356,11 +383,34 @@ impl Session {
     }
 
     /// Queues a presence, of which only the latest with this `key` matters, if the session is available (RFC 6121 section 4.2.3).
+    ///
+    /// One that finds no room is made up for: once there is, the session is shown everyone anew.
     pub fn show(&self, key: u64, frame: impl FnOnce() -> Frame) -> Shown {
         self.change(|state| match state.presence {
             None => Shown::NotAvailable,
-            Some(_) => shown(state.outbox.push_latest(frame(), key)),
+            Some(_) => {
+                let shown = shown(state.outbox.push_latest(frame(), key));
+                if shown == Shown::Dropped {
+                    state.show_anew(Unseen::Everyone);
+                }
+                shown
+            }
         })
+    }
+
+    /// The contacts that it must still be shown, as soon as there is room for them.
+    pub fn unshown(&self) -> Option<Unshown> {
+        let state = self.state.lock();
+        let unshown = state.unshown.as_deref().filter(|_| !state.outbox.is_high() && !state.outbox.is_closing())?;
+        Some(unshown.clone())
+    }
+
+    /// It was shown the contacts up to this address, or all of them; unless it has to begin anew by now.
+    pub fn shown_up_to(&self, unshown: &Unshown, address: Option<Jid>) {
+        let mut state = self.state.lock();
+        if state.unshown.as_ref().is_some_and(|now| now.round == unshown.round) {
+            state.unshown = address.map(|address| Box::new(Unshown { after: Some(address), ..unshown.clone() }));
+        }
     }
 
     /// Queues a presence that is addressed to this session's full JID.
@@ -396,6 +446,10 @@ impl Session {
     /// A session that becomes available with a priority of at least 0 starts to catch up with the unseen rows.
     pub fn set_presence(&self, presence: Option<Presence>) -> Option<Presence> {
         self.change(|state| {
+            // Whoever ended it has told everybody, and another session may have its address by now.
+            if state.phase == Phase::Ended {
+                return None;
+            }
             let takes = presence.as_ref().is_some_and(|presence| presence.priority >= 0);
             match state.phase {
                 Phase::Quiet if takes => {
@@ -408,6 +462,11 @@ impl Session {
                 _ => {}
             }
             state.presence_serial += 1;
+            match (&state.presence, &presence) {
+                (None, Some(_)) => state.show_anew(Unseen::Present),
+                (_, None) => state.unshown = None,
+                _ => {}
+            }
             std::mem::replace(&mut state.presence, presence)
         })
     }
@@ -438,27 +497,45 @@ impl Session {
         }
     }
 
-    /// Notes that this address was sent presence directly (section 4.6); false if there are too many.
+    /// Notes that this address was sent presence directly (section 4.6); false if there are too many, or the session has ended.
     pub fn note_directed(&self, to: &Jid) -> bool {
         let mut state = self.state.lock();
+        if state.phase == Phase::Ended {
+            return false;
+        }
         let directed = state.directed.get_or_insert_default();
-        directed.contains(to) || (directed.len() < DIRECTED_MAX && directed.insert(to.clone()))
+        if directed.addresses.contains(to) {
+            return true;
+        }
+        let has_room = directed.bytes + to.as_str().len() <= DIRECTED_BYTES_MAX;
+        if has_room {
+            directed.bytes += to.as_str().len();
+            directed.addresses.insert(to.clone());
+        }
+        has_room
     }
 
     /// The address was told that this session is not there any more; false if it had not been told that it was.
     pub fn forget_directed(&self, to: &Jid) -> bool {
-        self.state.lock().directed.as_mut().is_some_and(|directed| directed.remove(to))
+        let mut state = self.state.lock();
+        let Some(directed) = &mut state.directed else { return false };
+        let removed = directed.addresses.remove(to);
+        if removed {
+            directed.bytes -= to.as_str().len();
+        }
+        removed
     }
 
     /// Whether this address, or its bare one, was sent presence directly.
     pub fn has_directed(&self, to: &Jid) -> bool {
         let state = self.state.lock();
-        state.directed.as_ref().is_some_and(|directed| directed.contains(to) || directed.contains(to.bare_str()))
+        let addresses = state.directed.as_ref().map(|directed| &directed.addresses);
+        addresses.is_some_and(|addresses| addresses.contains(to) || addresses.contains(to.bare_str()))
     }
 
     /// Everybody who was sent presence directly, to be told that it is over.
-    pub fn take_directed(&self) -> Option<Box<BTreeSet<Jid>>> {
-        self.state.lock().directed.take()
+    pub fn take_directed(&self) -> BTreeSet<Jid> {
+        self.state.lock().directed.take().map(|directed| directed.addresses).unwrap_or_default()
     }
 
     /// Whether it has said that it is available.
@@ -509,6 +586,7 @@ impl Session {
     pub fn end(&self) -> Option<Presence> {
         self.change(|state| {
             state.phase = Phase::Ended;
+            state.unshown = None;
             state.outbox.close(Closing { condition: None, text: None });
             state.presence_serial += 1;
             state.presence.take()
@@ -529,7 +607,9 @@ impl Session {
     pub fn memory_usage(&self) -> usize {
         let state = self.state.lock();
         let announcement = state.presence.as_ref().map_or(0, |presence| presence.announcement.memory_usage());
-        let directed = state.directed.as_ref().map_or(0, |directed| directed.len() * 2 * size_of::<Jid>());
+        let directed = state.directed.as_ref().map_or(0, |directed| {
+            directed.bytes + directed.addresses.len() * 2 * size_of::<Jid>()
+        });
         state.outbox.memory_usage() + announcement + directed
     }
 }
@@ -539,6 +619,15 @@ fn shown(pushed: Pushed) -> Shown {
 }
 
 impl State {
+    /// All contacts are to be shown, whatever was left to be shown before.
+    fn show_anew(&mut self, what: Unseen) {
+        let round = self.unshown.as_ref().map_or(0, |unshown| unshown.round) + 1;
+        // Nobody is known yet: then it is enough to tell who is there.
+        let present = self.unshown.as_ref().is_some_and(|unshown| unshown.what == Unseen::Present);
+        let what = if present { Unseen::Present } else { what };
+        self.unshown = Some(Box::new(Unshown { after: None, what, round: round.max(self.presence_serial) }));
+    }
+
     /// Leaves room for answers to the client's own requests while stored messages flow.
     fn has_room(&self) -> bool {
         !self.outbox.is_high() && !self.proof.is_full()
@@ -582,7 +671,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::outbox::FRAMES_MAX;
+    use crate::outbox::{FRAMES_HIGH, FRAMES_MAX};
 
     fn session() -> Session {
         let bound = Bound {
@@ -626,7 +715,7 @@ mod tests {
         while session.offer_volatile(frame()) == Offered::Queued {}
         session.ping(5, false, |_| frame());
         assert_eq!(session.pinged_since_ms(), None, "it never left");
-        assert_eq!(drain(&session), FRAMES_MAX);
+        assert_eq!(drain(&session), FRAMES_HIGH);
         session.ping(6, false, |_| frame());
         assert_eq!(session.pinged_since_ms(), Some(6));
         assert_eq!(session.pong(1), Some(vec![(1, 1)]));
@@ -635,14 +724,14 @@ mod tests {
     #[test]
     fn stored_messages_that_find_no_room_are_read_again_and_others_are_refused() {
         let session = live();
-        for id in 1..=FRAMES_MAX as u64 {
+        for id in 1..=FRAMES_HIGH as u64 {
             assert_eq!(session.offer(id, frame()), Offered::Queued);
         }
-        let next = FRAMES_MAX as u64 + 1;
+        let next = FRAMES_HIGH as u64 + 1;
         assert_eq!(session.offer(next, frame()), Offered::Deferred);
         assert_eq!(session.offer_volatile(frame()), Offered::Full);
         assert_eq!(session.offer(next + 1, frame()), Offered::Deferred);
-        assert_eq!(drain(&session), FRAMES_MAX);
+        assert_eq!(drain(&session), FRAMES_HIGH);
         let at = session.catch_up().unwrap();
         assert_eq!((at.after, at.noted, at.from), (next - 1, next + 1, From::Handed));
     }
@@ -653,6 +742,7 @@ mod tests {
         for id in 1..=FRAMES_MAX as u64 + 1 {
             let _ = session.offer(id, frame());
         }
+        session.answer(frame());
         let mut out = Vec::new();
         let _ = session.poll_drain(&mut Context::from_waker(std::task::Waker::noop()), &mut out, 1);
         assert!(session.is_behind() && session.catch_up().is_none(), "the store is not read into a full outbox");
@@ -728,15 +818,51 @@ mod tests {
     fn direct_presence_is_remembered_once_and_within_bounds() {
         let session = session();
         let jid = |number: usize| Jid::parse(&format!("room{number}@localhost")).unwrap();
-        for number in 0..DIRECTED_MAX {
+        let most = DIRECTED_BYTES_MAX / jid(1000).as_str().len();
+        for number in 1000..1000 + most {
             assert!(session.note_directed(&jid(number)));
         }
-        assert!(session.note_directed(&jid(0)), "it is in the list already");
-        assert!(!session.note_directed(&jid(DIRECTED_MAX)));
-        assert!(session.forget_directed(&jid(0)) && !session.forget_directed(&jid(0)));
-        assert!(session.note_directed(&jid(DIRECTED_MAX)));
-        assert_eq!(session.take_directed().map(|all| all.len()), Some(DIRECTED_MAX));
-        assert!(session.take_directed().is_none());
+        assert!(session.note_directed(&jid(1000)), "it is in the list already");
+        assert!(!session.note_directed(&jid(9999)));
+        assert!(session.forget_directed(&jid(1000)) && !session.forget_directed(&jid(1000)));
+        assert!(session.note_directed(&jid(9999)));
+        assert_eq!(session.take_directed().len(), most);
+        assert!(session.take_directed().is_empty());
+        session.end();
+        assert!(!session.note_directed(&jid(1)), "nobody would take it back");
+    }
+
+    #[test]
+    fn a_presence_that_finds_no_room_is_made_up_for() {
+        let session = live();
+        let arrived = session.unshown().unwrap();
+        assert_eq!((arrived.after.clone(), arrived.what), (None, Unseen::Present));
+        session.shown_up_to(&arrived, Some(session.jid.bare()));
+        assert_eq!(session.unshown().unwrap().after, Some(session.jid.bare()));
+        session.shown_up_to(&arrived, None);
+        assert_eq!(session.unshown(), None);
+        while session.offer_volatile(frame()) == Offered::Queued {}
+        assert_eq!(session.show(7, frame), Shown::Dropped);
+        assert_eq!(session.unshown(), None, "not before there is room");
+        drain(&session);
+        let missed = session.unshown().unwrap();
+        assert_eq!((missed.after.clone(), missed.what), (None, Unseen::Everyone));
+        // Again something is missed while it is being shown the others: it begins anew.
+        while session.offer_volatile(frame()) == Offered::Queued {}
+        assert_eq!(session.show(7, frame), Shown::Dropped);
+        drain(&session);
+        session.shown_up_to(&missed, None);
+        assert!(session.unshown().is_some());
+        session.set_presence(None);
+        assert_eq!(session.unshown(), None);
+    }
+
+    #[test]
+    fn an_ended_session_does_not_become_available_again() {
+        let session = live();
+        assert!(session.end().is_some());
+        assert!(session.set_presence(available()).is_none());
+        assert!(!session.is_available() && session.end().is_none());
     }
 
     #[test]

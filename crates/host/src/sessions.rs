@@ -2,23 +2,21 @@
 //! The only place where a resource is claimed or released; callers get clones of the `Arc`s and leave the lock at once.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
-use smallvec::SmallVec;
 
+use crate::addresses::Addresses;
 use crate::contacts::Contacts;
 use crate::session::{Bound, Session};
 use crate::sync::Mutex;
 
 const SHARDS: usize = 64;
 
-/// The sessions of one account, most often one to three.
-pub type Devices = SmallVec<[Arc<Session>; 3]>;
+pub use crate::addresses::Devices;
 
 /// What happens when a client asks for a resource that the account already has (RFC 6120 section 7.7.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,19 +71,13 @@ struct Online {
 /// Online accounts by id.
 type Shard = HashMap<AccountId, Online, BuildHasherDefault<ByRandomId>>;
 
-/// Online accounts by their bare address, with how many of the sessions are theirs.
-type Names = HashMap<Name, (AccountId, usize)>;
-
-/// A full or bare address that counts as its bare one, so that no second text is needed.
-#[derive(Debug, Clone)]
-struct Name(Jid);
-
 /// The table of bound sessions.
 #[derive(Debug)]
 pub struct Sessions {
     shards: [Mutex<Shard>; SHARDS],
-    names: [Mutex<Names>; SHARDS],
-    hasher: RandomState,
+    addresses: Addresses,
+    /// What most accounts without a roster share.
+    no_contacts: Arc<Contacts>,
     count: AtomicUsize,
     serial: AtomicU64,
 }
@@ -94,8 +86,8 @@ impl Default for Sessions {
     fn default() -> Self {
         Sessions {
             shards: std::array::from_fn(|_| Mutex::default()),
-            names: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
+            addresses: Addresses::default(),
+            no_contacts: Arc::default(),
             count: AtomicUsize::new(0),
             serial: AtomicU64::new(0),
         }
@@ -107,15 +99,12 @@ impl Sessions {
         &self.shards[account.as_bytes()[15] as usize % SHARDS]
     }
 
-    fn names(&self, bare: &str) -> &Mutex<Names> {
-        &self.names[self.hasher.hash_one(bare) as usize % SHARDS]
-    }
-
     /// Binds `wanted.jid`, or what the conflict policy makes of it; `made` makes a fresh resource.
     pub fn bind(&self, wanted: Bound, rules: BindRules, made: impl Fn() -> String) -> Result<Binding, Unbound> {
         let binding = self.claim(wanted, rules, made)?;
-        if binding.replaced.is_none() {
-            self.named(&binding.session);
+        self.addresses.insert(binding.session.clone());
+        if let Some(replaced) = &binding.replaced {
+            self.addresses.remove(replaced);
         }
         Ok(binding)
     }
@@ -148,7 +137,7 @@ impl Sessions {
         let removed = self.release(session);
         if removed {
             self.count.fetch_sub(1, Ordering::Relaxed);
-            self.unnamed(session);
+            self.addresses.remove(session);
         }
         removed
     }
@@ -165,34 +154,6 @@ impl Sessions {
         removed
     }
 
-    /// Counts a session under its address. Counted rather than set, so that the first of an account may come while the last goes.
-    fn named(&self, session: &Session) {
-        let mut names = self.names(session.jid.bare_str()).lock();
-        match names.entry(Name(session.jid.clone())) {
-            Entry::Vacant(entry) => {
-                entry.insert((session.account, 1));
-            }
-            Entry::Occupied(mut entry) => match entry.get_mut() {
-                (account, count) if *account == session.account => *count += 1,
-                // The address was given to a new account while sessions of the old one are ending.
-                other => *other = (session.account, 1),
-            },
-        }
-    }
-
-    fn unnamed(&self, session: &Session) {
-        let mut names = self.names(session.jid.bare_str()).lock();
-        if let Entry::Occupied(mut entry) = names.entry(Name(session.jid.clone())) {
-            match entry.get_mut() {
-                (account, 1) if *account == session.account => {
-                    entry.remove();
-                }
-                (account, count) if *account == session.account => *count -= 1,
-                _ => {}
-            }
-        }
-    }
-
     /// The bound sessions of an account.
     pub fn of(&self, account: AccountId) -> Devices {
         self.shard(account).lock().get(&account).map(|online| online.devices.clone()).unwrap_or_default()
@@ -200,14 +161,17 @@ impl Sessions {
 
     /// The account with this bare address, if it has sessions. Asks no store.
     pub fn online(&self, bare: &str) -> Option<AccountId> {
-        self.names(bare).lock().get(bare).map(|(account, _)| *account)
+        self.addresses.of(bare).first().map(|session| session.account)
+    }
+
+    /// The sessions with this bare address.
+    pub fn named(&self, bare: &str) -> Devices {
+        self.addresses.of(bare)
     }
 
     /// The session with this full address.
     pub fn at(&self, full: &Jid) -> Option<Arc<Session>> {
-        let account = self.online(full.bare_str())?;
-        let shard = self.shard(account).lock();
-        shard.get(&account)?.devices.iter().find(|session| session.jid == *full).cloned()
+        self.addresses.at(full)
     }
 
     /// The contacts of an online account, if they are in memory.
@@ -218,6 +182,7 @@ impl Sessions {
     /// Keeps the contacts of an account for as long as it is online. The caller holds the owner's lock, so that no change
     /// comes between the reading and this.
     pub fn keep_contacts(&self, account: AccountId, contacts: Arc<Contacts>) {
+        let contacts = if contacts.is_nothing() { self.no_contacts.clone() } else { contacts };
         if let Some(online) = self.shard(account).lock().get_mut(&account) {
             online.contacts = Some(contacts);
         }
@@ -258,36 +223,14 @@ impl Sessions {
     /// Bytes held by the table and the sessions' own queues.
     pub fn memory_usage(&self) -> usize {
         let tables: usize = self.shards.iter().map(|shard| memory_of(&shard.lock())).sum();
-        let names: usize =
-            self.names.iter().map(|names| names.lock().capacity() * size_of::<(Name, (AccountId, usize))>()).sum();
         let sessions: usize = self.all().iter().map(|session| size_of::<Session>() + session.memory_usage()).sum();
-        tables + names + sessions
+        tables + self.addresses.memory_usage() + sessions
     }
 }
 
 fn memory_of(shard: &Shard) -> usize {
     let contacts = shard.values().filter_map(|online| online.contacts.as_ref()).map(|contacts| contacts.memory_usage());
     shard.capacity() * size_of::<(AccountId, Online)>() + contacts.sum::<usize>()
-}
-
-impl PartialEq for Name {
-    fn eq(&self, other: &Name) -> bool {
-        self.0.bare_str() == other.0.bare_str()
-    }
-}
-
-impl Eq for Name {}
-
-impl std::hash::Hash for Name {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.bare_str().hash(state);
-    }
-}
-
-impl std::borrow::Borrow<str> for Name {
-    fn borrow(&self) -> &str {
-        self.0.bare_str()
-    }
 }
 
 fn named(jid: &Jid, resource: &str) -> Result<Jid, Unbound> {

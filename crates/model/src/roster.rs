@@ -49,6 +49,14 @@ impl Contact {
         }
     }
 
+    /// About how many bytes it takes as an item of a roster.
+    pub fn len_bytes(&self) -> usize {
+        const ITEM: usize = 64;
+        const GROUP: usize = 16;
+        let groups: usize = self.groups.iter().map(|group| group.len() + GROUP).sum();
+        ITEM + self.jid.as_str().len() + self.name.as_ref().map_or(0, |name| name.len()) + groups
+    }
+
     /// Whether there is nothing to keep of it: storing such a contact removes its row.
     pub fn is_nothing(&self) -> bool {
         self.listed == Listed::No && self.subscription == Subscription::NONE

@@ -67,6 +67,8 @@ pub const CAPS: &str = "http://jabber.org/protocol/caps";
 pub const SERVER_INFO: &str = "http://jabber.org/network/serverinfo";
 /// XEP-0160: Best Practices for Handling Offline Messages, as a feature of a host.
 pub const OFFLINE: &str = "msgoffline";
+/// XEP-0172: User Nickname.
+pub const NICK: &str = "http://jabber.org/protocol/nick";
 /// XEP-0184: Message Delivery Receipts.
 pub const RECEIPTS: &str = "urn:xmpp:receipts";
 /// XEP-0198: Stream Management.

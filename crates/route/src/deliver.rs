@@ -32,13 +32,14 @@ pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
 }
 
 /// Delivers what the writer has answered for; runs in the owner's worker, in commit order.
-pub(crate) fn committed(server: &Server, env: &mut Envelope, outcome: &Outcome) {
+pub(crate) fn committed(server: &Arc<Server>, env: &mut Envelope, outcome: &Outcome) {
     if let Some(refuse) = finish::refusal_of(outcome) {
+        rosters_in_doubt(server, &env.effects, outcome);
         finish::refuse(server, env, refuse);
     } else if let (Outcome::Done { ids }, Kind::Message(_), Some(owner)) = (outcome, env.stanza.kind, owner_of(env)) {
         match env.received_row.and_then(|row| ids.get(row)) {
             Some(&id) => stored_message(server, env, owner, id),
-            // Only the sender keeps it: the recipient is a guest, or of a domain that keeps nothing.
+            // Only the sender keeps it: the recipient is of a domain that keeps nothing.
             None => volatile_message(server, env, owner),
         }
     }
@@ -48,6 +49,19 @@ pub(crate) fn committed(server: &Server, env: &mut Envelope, outcome: &Outcome) 
 /// Lets the world see what a command has changed; runs in a worker once it is durable.
 pub(crate) fn changed(server: &Server, effects: Effects) {
     run_effects(server, effects, None);
+}
+
+/// After a failed commit nobody knows whether a change took place: what is in memory of the rosters is read again.
+pub(crate) fn rosters_in_doubt(server: &Arc<Server>, effects: &Effects, outcome: &Outcome) {
+    if !matches!(outcome, Outcome::Unavailable(_)) {
+        return;
+    }
+    for effect in effects {
+        if let Effect::Contact { owner, .. } = effect {
+            let (server, owner) = (server.clone(), *owner);
+            tokio::spawn(async move { roster::load::refresh(&server, owner).await });
+        }
+    }
 }
 
 fn owner_of(env: &Envelope) -> Option<AccountId> {
@@ -78,9 +92,7 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
             Effect::Show { of, to } => presence::show(server, of, to),
             Effect::Hide { of, to } => presence::hide(server, of, to),
             Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
-            Effect::Lock(account, lock) => {
-                server.sessions.of(account).iter().for_each(|session| session.set_locked(lock));
-            }
+            Effect::Lock(account, lock) => presence::lock(server, account, lock),
             Effect::Disconnect(account, condition, why) => {
                 server.sessions.of(account).iter().for_each(|session| session.close(condition, Some(why)));
             }

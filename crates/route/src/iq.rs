@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use metronome_features::{last_activity, ping, strangers};
 use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::contacts::Known;
 use metronome_host::feature::At;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
@@ -87,7 +88,14 @@ pub(crate) fn may_reach(server: &Server, session: &Session, stanza: &Stanza) -> 
     is_answer(stanza)
         || stanza.from.same_bare(&session.jid)
         || session.has_directed(&stanza.from)
-        || server.sessions.contacts(session.account).is_some_and(|contacts| {
-            contacts.get(stanza.from.bare_str()).is_some_and(|contact| contact.is_shown())
-        })
+        || (!session.is_locked() && is_shown(server, session, stanza.from.bare_str()))
+}
+
+fn is_shown(server: &Server, session: &Session, to: &str) -> bool {
+    let contacts = server.sessions.contacts(session.account);
+    let by_group = || {
+        let hosts = server.hosts.load();
+        hosts.get(session.jid.domain()).is_some_and(|host| host.groups.may_see(session.jid.bare_str(), to))
+    };
+    contacts.is_some_and(|contacts| contacts.get(to).is_some_and(Known::is_shown)) || by_group()
 }

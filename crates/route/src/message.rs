@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use metronome_features::{archive, stanza_id};
 use metronome_host::envelope::{Destination, Envelope};
-use metronome_host::facts::AccountKind;
-use metronome_host::hosts::Keeps;
+use metronome_host::hosts::{Host, Keeps};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_model::AccountId;
@@ -29,8 +28,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
 /// The account that a message is for, and what is kept for it.
 async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Keeps), Refuse> {
     let to = match env.destination {
-        Destination::OwnAccount if env.sender.is_guest() => return Ok((env.sender.account, Keeps::Nothing)),
-        Destination::OwnAccount => return Ok((env.sender.account, env.host.keeps)),
+        Destination::OwnAccount => return Ok((env.sender.account, keeps(env.sender.account, &env.host))),
         Destination::Remote => return Err(StanzaError::new(Condition::RemoteServerNotFound).into()),
         Destination::Account(_) => env.stanza.to.as_ref(),
         Destination::Host | Destination::Nobody => None,
@@ -39,10 +37,18 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ke
     let to = to.ok_or_else(unavailable)?;
     let host = server.hosts.load().get(to.domain()).cloned().ok_or_else(unavailable)?;
     let facts = server.facts.of(&*server.store, to).await?;
-    let facts = facts.filter(|facts| facts.is_active()).ok_or_else(unavailable)?;
-    env.destination = Destination::Account(Some(facts.account.id));
-    let keeps = if facts.kind == AccountKind::Guest { Keeps::Nothing } else { host.keeps };
-    Ok((facts.account.id, keeps))
+    let owner = facts.filter(|facts| facts.is_active()).ok_or_else(unavailable)?.account.id;
+    // A guest without a session has left: whoever writes to it now hears so, since nobody will read it.
+    if owner.is_guest() && server.sessions.of(owner).is_empty() {
+        return Err(unavailable());
+    }
+    env.destination = Destination::Account(Some(owner));
+    Ok((owner, keeps(owner, &host)))
+}
+
+/// What a host keeps for an account. What a guest has not seen yet is in memory only, so that is kept everywhere.
+fn keeps(owner: AccountId, host: &Host) -> Keeps {
+    if owner.is_guest() { Keeps::UntilSeen } else { host.keeps }
 }
 
 /// A groupchat message is for a room: an account's resource gets one only if it is there to take it.

@@ -12,14 +12,13 @@ use std::sync::Arc;
 use metronome_features::last_activity;
 use metronome_features::roster::load;
 use metronome_host::announcement::Announcement;
-use metronome_host::effect::Effect;
 use metronome_host::envelope::{Destination, Envelope};
-use metronome_host::outbox::Frame;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
-use metronome_host::session::Session;
+use metronome_host::session::{Lock, Session};
+use metronome_model::AccountId;
 use metronome_proto::ns;
-use metronome_proto::stanza::error::Condition;
+use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::presence::{PresenceType, priority};
 use metronome_proto::stanza::{Kind, Stanza};
 use metronome_proto::subscription::Verb;
@@ -28,6 +27,9 @@ use directed::Told;
 pub(crate) use show::{hide, show};
 
 use crate::timers;
+
+/// Most bytes that an available presence says. Everybody who sees it gets them, and the session keeps them.
+const PRESENCE_BYTES_MAX: usize = 16 * 1024;
 
 /// Decides a presence of one of our clients.
 pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
@@ -38,24 +40,26 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
         (None, PresenceType::Available) if env.stanza.to.is_none() => admit_available(server, env).await,
         (None, PresenceType::Unavailable) if env.stanza.to.is_none() => Ok(()),
         (None, PresenceType::Available | PresenceType::Unavailable) => directed::admit(server, env),
-        (None, PresenceType::Probe) => probe::admit(server, env).await,
+        (None, PresenceType::Probe) => Ok(()),
         // An error goes to the resource whose presence caused it; it changes nothing here.
         (None, _) => directed::admit_error(env),
     }
 }
 
-/// The session's own presence. With the first one its contacts must be known, and it is told who waits for an answer.
+/// The session's own presence. Its contacts must be in memory before it is shown to them.
 async fn admit_available(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
-    priority(&env.stanza.content).ok_or(Condition::BadRequest)?;
-    let session = env.sender.clone();
-    let contacts = load::contacts(server, &env.host, session.account, &session.jid).await?;
-    if session.is_available() || !contacts.has_requests() {
-        return Ok(());
-    }
-    for request in load::requests(server, session.account).await? {
-        env.effects.push(Effect::Write(session.clone(), Frame::whole(request.to_vec())));
-    }
+    judge(&env.stanza)?;
+    load::contacts(server, env.sender.account, &env.sender.jid).await?;
     Ok(())
+}
+
+/// What every available presence must be: a number as priority, and small, since everybody who sees it pays for it.
+fn judge(stanza: &Stanza) -> Result<(), Refuse> {
+    priority(&stanza.content).ok_or(Condition::BadRequest)?;
+    match stanza.content.len_bytes() > PRESENCE_BYTES_MAX {
+        true => Err(StanzaError::new(Condition::PolicyViolation).with_text("this presence is too large").into()),
+        false => Ok(()),
+    }
 }
 
 /// Runs an admitted presence; in the session's own task.
@@ -69,7 +73,27 @@ pub(crate) fn deliver(server: &Server, env: &Envelope) {
         PresenceType::Available if env.stanza.to.is_none() => broadcast::available(server, env),
         PresenceType::Unavailable if env.stanza.to.is_none() => leave(server, &env.sender, &env.stanza),
         PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => directed::deliver(server, env),
+        PresenceType::Probe => probe::deliver(server, env),
         _ => {}
+    }
+}
+
+/// Shows a session more of the contacts that it must still be shown, as far as there is room; false if there is nothing to be done now.
+///
+/// Called by the stream's own task whenever it has written something.
+pub fn go_on_showing(server: &Server, session: &Session) -> bool {
+    broadcast::go_on_showing(server, session)
+}
+
+/// Locks or unlocks an account's sessions. A locked account is hidden from everybody else.
+pub(crate) fn lock(server: &Server, account: AccountId, lock: Lock) {
+    let contacts = server.sessions.contacts(account);
+    for session in server.sessions.of(account) {
+        if lock == Lock::Locked && session.is_available() && !session.is_locked() {
+            let unavailable = Announcement::unavailable(&session.jid);
+            broadcast::to_contacts(server, &session, contacts.as_deref(), &unavailable);
+        }
+        session.set_locked(lock);
     }
 }
 
@@ -78,7 +102,7 @@ pub fn gone(server: &Server, session: &Session) {
     // What is known of its contacts may leave the table with it.
     let contacts = server.sessions.contacts(session.account);
     if server.sessions.remove(session) && session.is_guest() {
-        server.facts.guest_left(&session.jid);
+        server.guests.note_left(&session.jid);
     }
     let mut told = Told::Nobody;
     if session.end().is_some() {

@@ -92,7 +92,7 @@ fn owner_of(env: &Envelope) -> AccountId {
 }
 
 /// Runs one record. A panic ends this delivery only: the row is still in the store.
-fn run(server: &Server, work: Work) {
+fn run(server: &Arc<Server>, work: Work) {
     let Work { load, outcome, _permit } = work;
     match load {
         What::Stanza(mut env) => {
@@ -102,7 +102,10 @@ fn run(server: &Server, work: Work) {
             }
         }
         What::Command(effects, sender) => {
-            let run = || if outcome.is_done() { deliver::changed(server, effects) };
+            let run = || match outcome.is_done() {
+                true => deliver::changed(server, effects),
+                false => deliver::rosters_in_doubt(server, &effects, &outcome),
+            };
             if catch_unwind(AssertUnwindSafe(run)).is_err() {
                 server.counters.panics.add();
                 tracing::error!("what a command has changed is stored, but not everybody was told");

@@ -4,18 +4,30 @@
 
 use std::sync::Arc;
 
+use metronome_host::contacts::Contacts;
 use metronome_host::effect::{Effect, Effects, Push};
 use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_model::{AccountId, Contact, Listed, Op, Record};
 use metronome_proto::jid::Jid;
+use metronome_proto::ns;
 use metronome_proto::stanza::Stanza;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::subscription::{Subscription, Verb};
+use metronome_proto::xml::Content;
 use smallvec::{SmallVec, smallvec};
 
 use super::{CONTACTS, stanza};
+
+/// Most requests of people who are not in the roster that wait for an answer.
+pub const REQUESTS_MAX: u64 = 300;
+
+/// Most bytes that are kept of what a request says.
+const REQUEST_BYTES_MAX: usize = 1024;
+
+/// Most bytes of a roster, as [`Contact::len_bytes`] counts them: one answer holds it.
+const ROSTER_BYTES_MAX: usize = 512 * 1024;
 
 /// Where the other side of a subscription is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +52,9 @@ impl Other {
     }
 }
 
-/// Looks up where the other side is kept.
+/// Looks up where the other side is kept. A domain of ours that is switched off keeps what it has: what ends meanwhile ends there too.
 pub async fn other(server: &Server, jid: &Jid) -> Result<Other, Refuse> {
-    if server.hosts.load().get(jid.domain()).is_none() {
+    if server.hosts.load().known(jid.domain()).is_none() {
         return Ok(Other::Remote);
     }
     if jid.local().is_none() {
@@ -79,24 +91,28 @@ impl Side {
         Ok(Side { owner, jid: jid.bare(), after: before.clone(), before, version: version.current + 1 })
     }
 
-    /// A change that would add a contact to a full roster is refused.
-    pub async fn refuse_too_many(&self, server: &Server, host: &Host) -> Result<(), Refuse> {
-        if !self.after.is_nothing() && self.is_full(server, host).await? {
-            return Err(StanzaError::new(Condition::ResourceConstraint).with_text("the roster is full").into());
+    /// A change that would make the owner's own roster too large is refused. The roster is in memory, since its owner asks.
+    pub fn refuse_too_many(&self, host: &Host, contacts: &Contacts) -> Result<(), Refuse> {
+        let (size, bytes) = contacts.stored();
+        let is_new = (self.before.listed, self.after.listed) == (Listed::No, Listed::Yes);
+        let more = self.after.len_bytes().saturating_sub(if is_new { 0 } else { self.before.len_bytes() });
+        let is_full = (is_new && size.listed >= host.values.count(&CONTACTS)) || (more > 0 && bytes + more > ROSTER_BYTES_MAX);
+        match is_full && self.after.listed == Listed::Yes {
+            true => Err(StanzaError::new(Condition::ResourceConstraint).with_text("the roster is full").into()),
+            false => Ok(()),
         }
-        Ok(())
     }
 
-    /// Whether the roster has no room for this contact, which is not in it yet.
-    pub async fn is_full(&self, server: &Server, host: &Host) -> Result<bool, Refuse> {
-        if !self.before.is_nothing() {
+    /// Whether so many wait for the owner's answer that one more request is not kept.
+    pub async fn has_too_many_requests(&self, server: &Server) -> Result<bool, Refuse> {
+        if self.before.subscription.pending_in || self.before.listed == Listed::Yes {
             return Ok(false);
         }
-        let count = match server.sessions.contacts(self.owner) {
-            Some(contacts) => contacts.len(),
-            None => server.store.roster(self.owner).await?.1.len(),
+        let size = match server.sessions.contacts(self.owner) {
+            Some(contacts) => contacts.stored().0,
+            None => server.store.roster_size(self.owner).await?,
         };
-        Ok(count as u64 >= host.values.count(&CONTACTS))
+        Ok(size.waiting >= REQUESTS_MAX)
     }
 
     /// Puts the change into a record and tells the owner's clients of it, if there is one.
@@ -124,6 +140,18 @@ impl Side {
     }
 }
 
+/// A request as it is kept and handed on: with all that it says, or what people read, or nothing of it.
+fn kept(request: &Stanza) -> Stanza {
+    let mut content = request.content.clone();
+    if content.len_bytes() > REQUEST_BYTES_MAX {
+        content = content.without(|child| !(child.is(ns::CLIENT, "status") || child.is(ns::NICK, "nick")));
+    }
+    if content.len_bytes() > REQUEST_BYTES_MAX {
+        content = Content::empty();
+    }
+    request.clone().with_content(content)
+}
+
 /// Whether clients see the change; a request that waits for them is told by its own stanza.
 fn push_of(before: &Contact, after: &Contact) -> Push {
     let seen = |contact: &Contact| Subscription { pending_in: false, ..contact.subscription };
@@ -147,7 +175,7 @@ pub struct Exchange {
     pub theirs: Option<Side>,
     /// What happens before clients are told of the changed rows: section 3.1.6 wants the stanza to precede the push.
     first: Effects,
-    /// What happens once the rows have changed.
+    /// What happens once the rows have changed: whoever comes or shows itself meanwhile goes by the old ones, and is told behind it.
     last: Effects,
 }
 
@@ -179,7 +207,7 @@ impl Exchange {
         }
         let theirs = self.theirs.as_ref().map(|theirs| theirs.owner);
         if let Some(theirs) = theirs.filter(|_| before.from && !sent.after.from) {
-            self.first.push(Effect::Hide { of: self.mine.owner, to: theirs });
+            self.last.push(Effect::Hide { of: self.mine.owner, to: theirs });
         }
         if sent.routed {
             self.receive(verb, stanza);
@@ -197,8 +225,9 @@ impl Exchange {
         theirs.after.subscription = received.after;
         if received.delivered {
             if verb == Verb::Subscribe {
-                theirs.after.request = Some(Arc::new(sent.clone()));
-                self.first.push(Effect::ToAvailable(theirs.owner, sent.clone()));
+                let kept = kept(sent);
+                theirs.after.request = Some(Arc::new(kept.clone()));
+                self.last.push(Effect::ToAvailable(theirs.owner, kept));
             } else {
                 self.first.push(Effect::ToInterested(theirs.owner, sent.clone()));
             }

@@ -1,26 +1,32 @@
 //! Rosters in memory: read once when an account comes online, and asked by everything that must know who sees whom.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use metronome_host::contacts::{Contacts, Fixed, Known};
 use metronome_host::effect::{Effect, Effects};
-use metronome_host::hosts::Host;
+use metronome_host::groups::{GroupContact, Groups};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::sessions::Sessions;
 use metronome_model::{AccountId, Contact, Listed, Record};
 use metronome_proto::jid::Jid;
-use metronome_proto::stanza::Stanza;
+use metronome_proto::stream::error::Condition as StreamCondition;
 
 use super::push;
 
+/// A roster as it was read.
+pub(super) struct Loaded {
+    /// What is kept of it in memory.
+    pub(super) contacts: Arc<Contacts>,
+    /// The rows.
+    pub(super) rows: Vec<Contact>,
+    /// Those whom shared groups add.
+    pub(super) groups: Vec<GroupContact>,
+}
+
 /// The contacts of an online account; reads them if nobody has needed them yet.
-pub async fn contacts(
-    server: &Arc<Server>,
-    host: &Host,
-    account: AccountId,
-    jid: &Jid,
-) -> Result<Arc<Contacts>, Refuse> {
+pub async fn contacts(server: &Arc<Server>, account: AccountId, jid: &Jid) -> Result<Arc<Contacts>, Refuse> {
     if let Some(contacts) = server.sessions.contacts(account) {
         return Ok(contacts);
     }
@@ -28,32 +34,46 @@ pub async fn contacts(
     let _locked = server.owners.lock(&[account]).await;
     match server.sessions.contacts(account) {
         Some(contacts) => Ok(contacts),
-        None => Ok(read(server, host, account, jid).await?.0),
+        None => Ok(read(server, account, jid).await?.contacts),
     }
 }
 
 /// Reads the roster of an online account and keeps what presence needs of it. The caller holds the owner's lock.
-pub(super) async fn read(
-    server: &Server,
-    host: &Host,
-    account: AccountId,
-    jid: &Jid,
-) -> Result<(Arc<Contacts>, Vec<Contact>), Refuse> {
+pub(super) async fn read(server: &Server, account: AccountId, jid: &Jid) -> Result<Loaded, Refuse> {
     let (version, rows) = server.store.roster(account).await?;
     let bare = jid.bare_str();
-    let members = host.groups.contacts_of(bare).into_iter().map(|member| {
-        let fixed = if member.subscription.from { Fixed::ByGroup } else { Fixed::ToGroup };
-        (member.jid, fixed)
-    });
-    let contacts = Arc::new(Contacts::new(version, &rows, host.groups.fingerprint_of(bare), members));
-    server.sessions.keep_contacts(account, contacts.clone());
-    Ok((contacts, rows))
+    loop {
+        // The groups of now, whatever snapshot the stanza came under: they are kept for longer than it.
+        let groups = groups_of(server, jid);
+        let fingerprint = groups.fingerprint_of(bare);
+        let members = groups.contacts_of(bare);
+        let fixed = members.iter().map(|member| {
+            let fixed = if member.subscription.from { Fixed::ByGroup } else { Fixed::ToGroup };
+            (member.jid.clone(), fixed)
+        });
+        let contacts = Arc::new(Contacts::new(version, &rows, fingerprint, fixed));
+        server.sessions.keep_contacts(account, contacts.clone());
+        // A reload that came before they were kept has passed this account over.
+        if groups_of(server, jid).fingerprint_of(bare) == fingerprint {
+            return Ok(Loaded { contacts, rows, groups: members });
+        }
+    }
 }
 
-/// The requests that wait for an answer, as they were sent (RFC 6121 section 3.1.3).
-pub async fn requests(server: &Server, account: AccountId) -> Result<Vec<Arc<Stanza>>, Refuse> {
-    let (_, rows) = server.store.roster(account).await?;
-    Ok(rows.into_iter().filter(|row| row.subscription.pending_in).filter_map(|row| row.request).collect())
+fn groups_of(server: &Server, jid: &Jid) -> Arc<Groups> {
+    server.hosts.load().get(jid.domain()).map(|host| host.groups.clone()).unwrap_or_default()
+}
+
+/// Reads anew what is in memory of a roster: nobody knows whether a change of it took place.
+pub async fn refresh(server: &Arc<Server>, account: AccountId) {
+    let _locked = server.owners.lock(&[account]).await;
+    let Some(jid) = server.sessions.of(account).first().map(|session| session.jid.bare()) else { return };
+    if let Err(refuse) = read(server, account, &jid).await {
+        tracing::warn!(jid = jid.as_str(), ?refuse, "a roster could not be read again; its sessions are ended");
+        for session in server.sessions.of(account) {
+            session.close(StreamCondition::InternalServerError, Some("the roster cannot be read now"));
+        }
+    }
 }
 
 /// Whether `viewer` may see the presence of an account of ours: itself, its subscribers, and those it shares a group with.
@@ -80,6 +100,9 @@ fn is_shown_by_group(server: &Server, owner: &Jid, viewer: &Jid) -> bool {
     hosts.get(owner.domain()).is_some_and(|host| host.groups.may_see(owner.bare_str(), viewer.bare_str()))
 }
 
+/// With more members than this a client asks for its roster again rather than being told of each.
+const PUSHES_MAX: usize = 256;
+
 /// The shared groups of hosts may have changed: rosters in memory follow, those who have asked for theirs are told, and new members
 /// see each other, former ones no more.
 pub async fn groups_changed(server: &Arc<Server>) {
@@ -90,59 +113,74 @@ pub async fn groups_changed(server: &Arc<Server>) {
             if known.is_none_or(|contacts| contacts.groups == host.groups.fingerprint_of(jid.bare_str())) {
                 continue;
             }
-            if let Err(refuse) = regroup(server, &host, account, &jid).await {
+            if let Err(refuse) = regroup(server, account, &jid).await {
                 tracing::warn!(jid = jid.as_str(), ?refuse, "a roster could not follow its shared groups");
             }
         }
     }
 }
 
-async fn regroup(server: &Arc<Server>, host: &Host, account: AccountId, jid: &Jid) -> Result<(), Refuse> {
+async fn regroup(server: &Arc<Server>, account: AccountId, jid: &Jid) -> Result<(), Refuse> {
     let _locked = server.owners.lock(&[account]).await;
     let Some(before) = server.sessions.contacts(account) else { return Ok(()) };
-    let (after, rows) = read(server, host, account, jid).await?;
-    let members = host.groups.contacts_of(jid.bare_str());
+    let Loaded { contacts: after, rows, groups: members } = read(server, account, jid).await?;
     let mut effects = Effects::new();
-    for known in before.iter().chain(after.iter()) {
-        let was = before.get(known.jid.as_str()).is_some_and(Known::is_shown);
-        let (is, theirs) = (after.get(known.jid.as_str()).is_some_and(Known::is_shown), server.sessions.online(known.jid.as_str()));
-        match theirs {
-            Some(to) if was && !is => effects.push(Effect::Hide { of: account, to }),
-            Some(to) if is && !was => effects.push(Effect::Show { of: account, to }),
-            _ => {}
-        }
-        // Whom everybody sees does not know the account, so what it sees is changed from this side.
-        let to_group = |contacts: &Contacts| contacts.get(known.jid.as_str()).is_some_and(|it| it.fixed == Fixed::ToGroup);
-        match theirs {
-            Some(of) if to_group(&after) && !to_group(&before) => effects.push(Effect::Show { of, to: account }),
-            Some(of) if to_group(&before) && !after.get(known.jid.as_str()).is_some_and(Known::sees) => {
-                effects.push(Effect::Hide { of, to: account });
-            }
-            _ => {}
-        }
+    let left = before.iter().filter(|known| after.get(known.jid.as_str()).is_none());
+    for known in after.iter().chain(left) {
+        shown_or_hidden(server, account, before.get(known.jid.as_str()), after.get(known.jid.as_str()), &mut effects);
     }
+    let rows: HashMap<&str, &Contact> = rows.iter().map(|row| (row.jid.as_str(), row)).collect();
     let row = |jid: &Jid| {
-        let stored = rows.iter().find(|row| row.jid == *jid).cloned();
+        let stored = rows.get(jid.as_str()).map(|row| (*row).clone());
         Contact { version: after.version.current, ..stored.unwrap_or_else(|| Contact::unknown(jid.clone())) }
     };
     let fixed = before.iter().filter(|known| known.fixed != Fixed::No);
     let lost: Vec<&Known> =
         fixed.filter(|known| after.get(known.jid.as_str()).is_none_or(|now| now.fixed == Fixed::No)).collect();
-    for session in server.sessions.of(account).iter().filter(|session| session.is_interested()) {
-        for known in &lost {
-            let row = row(&known.jid);
-            let frame = match row.listed {
-                Listed::No => push::removal(session, &row, after.groups),
-                Listed::Yes => push::item(session, &row, &[], after.groups),
-            };
-            effects.push(Effect::Write(session.clone(), frame));
-        }
-        for member in &members {
-            let frame = push::item(session, &row(&member.jid), &members, after.groups);
-            effects.push(Effect::Write(session.clone(), frame));
+    let sessions = server.sessions.of(account);
+    if lost.len() + members.len() > PUSHES_MAX {
+        effects.push(Effect::Disconnect(account, StreamCondition::Reset, "the shared groups have changed"));
+    } else {
+        for session in sessions.iter().filter(|session| session.is_interested()) {
+            for known in &lost {
+                let row = row(&known.jid);
+                let frame = match row.listed {
+                    Listed::No => push::removal(session, &row, after.groups),
+                    Listed::Yes => push::item(session, &row, &[], after.groups),
+                };
+                effects.push(Effect::Write(session.clone(), frame));
+            }
+            for member in &members {
+                let frame = push::item(session, &row(&member.jid), &members, after.groups);
+                effects.push(Effect::Write(session.clone(), frame));
+            }
         }
     }
     // Nothing is stored: the writer only hands on what is to be told.
     server.commit_with(Record::default(), effects).await;
     Ok(())
+}
+
+/// Who is shown to whom anew, and who not any more, when groups have changed.
+fn shown_or_hidden(
+    server: &Server,
+    account: AccountId,
+    before: Option<&Known>,
+    after: Option<&Known>,
+    effects: &mut Effects,
+) {
+    let Some(known) = after.or(before) else { return };
+    let Some(other) = server.sessions.online(known.jid.as_str()) else { return };
+    match (before.is_some_and(Known::is_shown), after.is_some_and(Known::is_shown)) {
+        (true, false) => effects.push(Effect::Hide { of: account, to: other }),
+        (false, true) => effects.push(Effect::Show { of: account, to: other }),
+        _ => {}
+    }
+    // Whom everybody sees does not know the account, so what it sees is changed from this side.
+    let to_group = |known: Option<&Known>| known.is_some_and(|known| known.fixed == Fixed::ToGroup);
+    match (to_group(before), to_group(after)) {
+        (false, true) => effects.push(Effect::Show { of: other, to: account }),
+        (true, false) if !after.is_some_and(Known::sees) => effects.push(Effect::Hide { of: other, to: account }),
+        _ => {}
+    }
 }

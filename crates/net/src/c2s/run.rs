@@ -148,8 +148,9 @@ impl Run {
         // While it was full nothing was read, so nothing but this wakes the reading up again.
         let has_room_again = was_full && self.list.has_room();
         let page = self.poll_page(cx);
+        let showed = presence::go_on_showing(&self.server, &self.session);
         let wrote = self.poll_write(cx)?;
-        let moved = has_room_again || read == Moved::Yes || page == Moved::Yes || wrote == Moved::Yes;
+        let moved = has_room_again || showed || read == Moved::Yes || page == Moved::Yes || wrote == Moved::Yes;
         Ok(if moved { Moved::Yes } else { Moved::No })
     }
 

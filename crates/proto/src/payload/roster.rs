@@ -14,6 +14,9 @@ pub const TEXT_BYTES_MAX: usize = 1023;
 /// Most bytes of the names of a contact and its groups together, so that a whole roster stays within bounds.
 pub const ITEM_BYTES_MAX: usize = 4096;
 
+/// Most groups of a contact.
+pub const GROUPS_MAX: usize = 64;
+
 /// What a client asks to be changed (section 2.1.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -70,7 +73,10 @@ impl Change {
 
 fn groups(item: &Child<'_>) -> Result<Vec<Box<str>>, Box<StanzaError>> {
     let texts = item.children().filter(|child| child.is(ns::ROSTER, "group")).map(|group| group.text());
-    let mut groups: Vec<Box<str>> = texts.map(|text| Box::from(&*text)).collect();
+    let mut groups: Vec<Box<str>> = texts.take(GROUPS_MAX + 1).map(|text| Box::from(&*text)).collect();
+    if groups.len() > GROUPS_MAX {
+        return Err(not_acceptable("a contact is in too many groups"));
+    }
     if groups.iter().any(|group| group.is_empty()) {
         return Err(not_acceptable("a group has a name"));
     }
@@ -147,6 +153,7 @@ mod tests {
     fn section_2_3_3_tells_what_is_wrong() {
         let long = "x".repeat(TEXT_BYTES_MAX + 1);
         let many: String = (0..5).map(|n| format!("<group>{n}{}</group>", "x".repeat(1000))).collect();
+        let crowd: String = (0..=GROUPS_MAX).map(|n| format!("<group>{n}</group>")).collect();
         for (items, condition) in [
             (String::new(), Condition::BadRequest),
             ("<item/>".to_owned(), Condition::BadRequest),
@@ -157,6 +164,7 @@ mod tests {
             (format!("<item jid='a@b' name='{long}'/>"), Condition::NotAcceptable),
             (format!("<item jid='a@b'><group>{long}</group></item>"), Condition::NotAcceptable),
             (format!("<item jid='a@b'>{many}</item>"), Condition::NotAcceptable),
+            (format!("<item jid='a@b'>{crowd}</item>"), Condition::NotAcceptable),
         ] {
             assert_eq!(read(&items), Err(condition), "{items}");
         }

@@ -4,10 +4,12 @@
 use metronome_host::announcement::Announcement;
 use metronome_host::contacts::{Contacts, Fixed, Known};
 use metronome_host::envelope::Envelope;
+use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
-use metronome_host::session::{Presence, Session};
+use metronome_host::session::{Offered, Presence, Session, Shown, Unseen};
 use metronome_host::sessions::Sessions;
 use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Stanza;
 use metronome_proto::stanza::presence::priority;
 
 use super::show::{announce, count};
@@ -17,22 +19,19 @@ pub(super) fn available(server: &Server, env: &Envelope) {
     let session = &env.sender;
     let announcement = Announcement::new(&env.stanza);
     let priority = priority(&env.stanza.content).unwrap_or_default();
-    let earlier = session.set_presence(Some(Presence { priority, announcement: announcement.clone() }));
-    let contacts = server.sessions.contacts(session.account).unwrap_or_default();
-    if earlier.is_none() {
-        show_others(server, session, &contacts);
-    }
+    session.set_presence(Some(Presence { priority, announcement: announcement.clone() }));
+    // Who has just come sees the others first.
+    go_on_showing(server, session);
     to_own_sessions(server, session, &announcement);
-    to_contacts(server, session, &contacts, &announcement);
+    let contacts = server.sessions.contacts(session.account).unwrap_or_default();
+    to_contacts(server, session, Some(&contacts), &announcement);
     take_back_from_lost(server, session, &contacts);
 }
 
 /// The session is not available any more.
 pub(super) fn unavailable(server: &Server, session: &Session, contacts: Option<&Contacts>, announcement: &Announcement) {
     to_own_sessions(server, session, announcement);
-    if let Some(contacts) = contacts {
-        to_contacts(server, session, contacts, announcement);
-    }
+    to_contacts(server, session, contacts, announcement);
 }
 
 /// The account's own sessions see each other, the sender included (section 4.2.2).
@@ -42,7 +41,9 @@ fn to_own_sessions(server: &Server, session: &Session, announcement: &Announceme
     }
 }
 
-fn to_contacts(server: &Server, session: &Session, contacts: &Contacts, announcement: &Announcement) {
+/// Those who may see the account's presence. A locked account has nobody.
+pub(super) fn to_contacts(server: &Server, session: &Session, contacts: Option<&Contacts>, announcement: &Announcement) {
+    let Some(contacts) = contacts.filter(|_| !session.is_locked()) else { return };
     for contact in contacts.iter().filter(|contact| contact.is_shown()) {
         to_contact(server, &contact.jid, announcement);
     }
@@ -67,30 +68,64 @@ fn to_everybody(server: &Server, session: &Session, contacts: &Contacts, announc
 
 /// One contact's sessions share one frame.
 fn to_contact(server: &Server, contact: &Jid, announcement: &Announcement) {
-    let Some(account) = server.sessions.online(contact.as_str()) else { return };
     let mut written = None;
-    for session in server.sessions.of(account) {
+    for session in server.sessions.named(contact.as_str()) {
         let frame = || written.get_or_insert_with(|| announcement.to(contact.as_str())).clone();
         count(server, session.show(announcement.key, frame));
     }
 }
 
-/// Who has just come sees the account's other sessions, and the contacts whose presence it may see: that is what the probes of
-/// section 4.3 ask for. Both rosters must say so, or a group that everybody sees.
-fn show_others(server: &Server, session: &Session, contacts: &Contacts) {
-    for own in server.sessions.of(session.account).iter().filter(|own| own.serial != session.serial) {
-        count(server, own.show_to(session));
+/// What a session must still be shown: the account's other sessions, then contact after contact the requests that wait for an answer
+/// (section 3.1.3) and the presence that it may see, which is what the probes of section 4.3 ask for. Stops where the outbox is full
+/// and goes on from there.
+pub(super) fn go_on_showing(server: &Server, session: &Session) -> bool {
+    let Some(unshown) = session.unshown() else { return false };
+    if unshown.after.is_none() {
+        for own in server.sessions.of(session.account).iter().filter(|own| own.serial != session.serial) {
+            count(server, own.show_to(session));
+        }
     }
-    for contact in contacts.iter().filter(|contact| contact.sees()) {
-        let Some(account) = server.sessions.online(contact.jid.as_str()) else { continue };
-        let theirs = server.sessions.contacts(account);
-        let shown = theirs.is_some_and(|theirs| theirs.get(session.jid.bare_str()).is_some_and(Known::is_shown));
-        if !shown && contact.fixed != Fixed::ToGroup {
-            continue;
+    let contacts = server.sessions.contacts(session.account).filter(|_| !session.is_locked()).unwrap_or_default();
+    for contact in contacts.behind(unshown.after.as_ref()) {
+        if let Some(request) = contact.request.as_ref().filter(|_| unshown.what == Unseen::Present) {
+            tell(server, session, request);
         }
-        for other in server.sessions.of(account) {
-            count(server, other.show_to(session));
+        if contact.sees() {
+            show_contact(server, session, contact, unshown.what);
         }
+        if session.is_behind() {
+            session.shown_up_to(&unshown, Some(contact.jid.clone()));
+            return true;
+        }
+    }
+    session.shown_up_to(&unshown, None);
+    true
+}
+
+fn tell(server: &Server, session: &Session, request: &Stanza) {
+    if session.offer_volatile(Frame::whole(request.to_vec())) != Offered::Queued {
+        server.counters.dropped.add();
+    }
+}
+
+/// Both rosters must say that the session may see the contact, or a group that everybody sees.
+fn show_contact(server: &Server, session: &Session, contact: &Known, what: Unseen) {
+    let theirs = server.sessions.named(contact.jid.as_str());
+    let may_see = theirs.first().is_some_and(|first| {
+        contact.fixed == Fixed::ToGroup
+            || server
+                .sessions
+                .contacts(first.account)
+                .is_some_and(|theirs| theirs.get(session.jid.bare_str()).is_some_and(Known::is_shown))
+    });
+    let mut seen = false;
+    for other in theirs.iter().filter(|other| may_see && !other.is_locked()) {
+        let shown = other.show_to(session);
+        seen |= shown != Shown::NotAvailable;
+        count(server, shown);
+    }
+    if !seen && what == Unseen::Everyone {
+        announce(server, &Announcement::unavailable(&contact.jid), session);
     }
 }
 

@@ -9,7 +9,7 @@ use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::{Condition, StanzaError};
-use metronome_proto::stanza::presence::{PresenceType, priority};
+use metronome_proto::stanza::presence::PresenceType;
 use metronome_proto::stanza::Kind;
 
 use super::show::{announce, count};
@@ -24,7 +24,7 @@ pub(super) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
         env.sender.forget_directed(&to);
         return Ok(());
     }
-    priority(&env.stanza.content).ok_or(Condition::BadRequest)?;
+    super::judge(&env.stanza)?;
     // Who sees every presence of this session anyway is told with everybody else when it leaves. One of their sessions that is not
     // available is not, so a full address is noted all the same.
     let is_told = to.is_bare() && env.sender.is_available() && sees_all(server, &env.sender, &to);
@@ -84,9 +84,12 @@ pub(super) fn deliver(server: &Server, env: &Envelope) {
 
 /// Every address that was sent presence directly hears that it is over, unless it has been told with the contacts.
 pub(super) fn taken_back(server: &Server, session: &Session, told: &Told<'_>) {
-    let Some(directed) = session.take_directed() else { return };
+    let directed = session.take_directed();
+    if directed.is_empty() {
+        return;
+    }
     let unavailable = Announcement::unavailable(&session.jid);
-    for to in directed.iter() {
+    for to in &directed {
         let is_told = told.holds(session, to);
         if to.is_full() {
             if let Some(other) = server.sessions.at(to).filter(|other| !(is_told && other.is_available())) {
@@ -99,9 +102,7 @@ pub(super) fn taken_back(server: &Server, session: &Session, told: &Told<'_>) {
 }
 
 fn to_bare(server: &Server, announcement: &Announcement, to: &Jid) {
-    if let Some(account) = server.sessions.online(to.as_str()) {
-        for session in server.sessions.of(account) {
-            announce(server, announcement, &session);
-        }
+    for session in server.sessions.named(to.as_str()) {
+        announce(server, announcement, &session);
     }
 }

@@ -8,7 +8,7 @@ use metronome_model::AccountId;
 /// Shows every available session of one account to the available sessions of another.
 pub(crate) fn show(server: &Server, of: AccountId, to: AccountId) {
     let viewers = server.sessions.of(to);
-    for session in server.sessions.of(of) {
+    for session in server.sessions.of(of).iter().filter(|session| !session.is_locked()) {
         for viewer in &viewers {
             count(server, session.show_to(viewer));
         }

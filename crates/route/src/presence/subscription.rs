@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use metronome_features::roster::exchange::{Exchange, Other, other};
 use metronome_features::roster::{load, refuse_fixed_direction};
-use metronome_host::envelope::Envelope;
+use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_proto::stanza::Stanza;
@@ -20,24 +20,28 @@ pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope, verb: Verb) 
         return Err(Refuse::Drop("everybody sees their own presence"));
     }
     let account = env.sender.account;
-    let contacts = load::contacts(server, &env.host, account, &me).await?;
+    let contacts = load::contacts(server, account, &me).await?;
     refuse_fixed_direction(&contacts, &contact, verb)?;
     let other = other(server, &contact).await?;
     if other == Other::Remote {
         return Err(Condition::RemoteServerNotFound.into());
     }
+    if let Other::Account(theirs) = other {
+        // Delivered by the recipient's worker, so that what is sent behind it comes behind it.
+        env.destination = Destination::Account(Some(theirs));
+    }
     env.locked = Some(server.owners.lock(&other.accounts(account)).await);
     let mut exchange = Exchange::read(server, account, &me, &contact, other).await?;
     if let Some(theirs) = &exchange.theirs
         && verb == Verb::Subscribe
-        && theirs.is_full(server, &env.host).await?
+        && theirs.has_too_many_requests(server).await?
     {
-        // A full roster takes no more requests, and who asks is told no more than by somebody who does not answer.
+        // It is not kept, and who asks is told no more than by somebody who does not answer.
         exchange.theirs = None;
     }
     let stanza = Stanza { from: me, to: Some(contact), ..(*env.stanza).clone() };
     exchange.send(verb, &stanza);
-    exchange.mine.refuse_too_many(server, &env.host).await?;
+    exchange.mine.refuse_too_many(&env.host, &server.sessions.contacts(account).unwrap_or_default())?;
     exchange.finish(&mut env.record, &mut env.effects);
     Ok(())
 }

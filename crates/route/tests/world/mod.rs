@@ -233,7 +233,7 @@ impl Client {
     /// What `net` does when its task is woken; true if something moved.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let _ = self.list.poll(&self.server, cx);
-        let mut moved = false;
+        let mut moved = presence::go_on_showing(&self.server, &self.session);
         if self.page.is_none()
             && let Some(at) = self.session.catch_up()
         {
