@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use metronome_features::accounts::guests;
 use metronome_host::clock::Clock;
 use metronome_host::counters::Counters;
 use metronome_host::derivations::Derivations;
@@ -22,7 +23,7 @@ use metronome_net::listen::Listeners;
 use metronome_net::tls;
 use metronome_route::timers;
 use metronome_route::workers::Workers;
-use metronome_store::backend::{memory, sqlite};
+use metronome_store::backend::{memory, split, sqlite};
 use metronome_store::{Opened, Reads, Writer, WriterLimits};
 use tokio::task::JoinHandle;
 
@@ -81,6 +82,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         writer,
         facts: Default::default(),
         owners: Default::default(),
+        guests: Default::default(),
         departures: Default::default(),
         registry: registry.clone(),
         clock: Clock::system(),
@@ -96,6 +98,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         tokio::spawn(workers.clone().run(server.clone(), index));
     }
     tokio::spawn(timers::run(server.clone()));
+    tokio::spawn(guests::run(server.clone()));
     tokio::spawn(tls::watch(server.clone()));
 
     server.control.set_process(Box::new(process));
@@ -112,11 +115,11 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
 
 fn open_store(values: &Values) -> anyhow::Result<Opened> {
     if values.text(&BACKEND) == "memory" {
-        return Ok(memory::open());
+        return Ok(split::open(memory::open()));
     }
     let data = values.path(&DATA).context("server.data must not be empty")?;
     std::fs::create_dir_all(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
-    Ok(sqlite::open(&data.join("metronome.db"), sqlite::Options::default())?)
+    Ok(split::open(sqlite::open(&data.join("metronome.db"), sqlite::Options::default())?))
 }
 
 /// The secret behind the salts that unknown users are shown: made at the first start, then kept, so that they never change.

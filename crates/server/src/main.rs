@@ -72,7 +72,7 @@ fn run(arguments: &Arguments, started: Instant) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let certificates = certificates(arguments, &configuration);
-        let process = Process::new(inputs, configuration.clone(), logging.clone(), certificates);
+        let process = Process::new(inputs, configuration.clone(), logging, certificates);
         let running = assemble::start(process).await.map_err(|error| with_hint(error, arguments))?;
         if arguments.dev {
             dev::accounts(&running.server).await?;
@@ -80,7 +80,7 @@ fn run(arguments: &Arguments, started: Instant) -> anyhow::Result<()> {
         // Before anybody is told that we are ready: whoever is told may signal at once.
         let signals = Signals::install()?;
         announce(arguments, &running, &configuration, started);
-        signals.wait_for_stop(&running.server, &logging).await;
+        signals.wait_for_stop(&running.server).await;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         shutdown::run(running).await;
         Ok(())
@@ -153,10 +153,10 @@ impl Signals {
     }
 
     /// Reloads at each hangup, and returns when the server is to stop.
-    async fn wait_for_stop(mut self, server: &Arc<Server>, logging: &Logging) {
+    async fn wait_for_stop(mut self, server: &Arc<Server>) {
         loop {
             tokio::select! {
-                Some(()) = self.hangup.recv() => reload_on_hangup(server, logging).await,
+                Some(()) = self.hangup.recv() => drop(tokio::spawn(reload_on_hangup(server.clone()))),
                 _ = self.terminate.recv() => break,
                 _ = self.interrupt.recv() => break,
                 () = server.control.stopped() => break,
@@ -166,12 +166,12 @@ impl Signals {
     }
 }
 
-async fn reload_on_hangup(server: &Arc<Server>, logging: &Logging) {
-    if let Err(error) = logging.reopen() {
+/// A task of its own, so that a slow disk does not keep the server from hearing that it is to stop.
+async fn reload_on_hangup(server: Arc<Server>) {
+    let Ok(process) = server.control.process() else { return };
+    if let Err(error) = process.reopen_logs() {
         tracing::error!(%error, "the logs could not be opened again");
     }
-    if let Ok(process) = server.control.process() {
-        // Success and failure are logged there.
-        let _ = process.reload(server).await;
-    }
+    // Success and failure are logged there.
+    let _ = process.reload(&server).await;
 }
