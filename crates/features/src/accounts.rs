@@ -2,6 +2,7 @@
 //! What becomes of an account is decided in [`change`] and [`removal`], for these commands and for the accounts' own clients alike.
 
 pub mod change;
+pub mod guests;
 pub mod keys;
 pub mod removal;
 
@@ -152,6 +153,7 @@ async fn list(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> 
 
 fn row(server: &Server, account: &Account) -> Vec<Cell> {
     let role = match account.role {
+        _ if account.id.is_guest() => "guest",
         metronome_model::Role::User => "user",
         metronome_model::Role::Admin => "admin",
     };
@@ -219,6 +221,10 @@ async fn find(server: &Server, jid: &Jid) -> Result<(Arc<Host>, Account), Failed
 }
 
 async fn held(server: &Server, jid: &Jid, account: &Account) -> Result<Held, Failed> {
+    if account.id.is_guest() {
+        return Err(Failed::problem(format!("{} is a guest, who has no password and leaves nothing", jid.bare()))
+            .with_hint(format!("metronomectl session kill {}", jid.bare())));
+    }
     hold(server, account.id).await.map_err(|why| failed(jid, &why))
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use metronome_host::effect::Effect;
 use metronome_host::envelope::{Destination, Envelope};
-use metronome_host::facts::AccountKind;
 use metronome_host::feature::{Asks, At, Feature, IqHandler, Xep};
 use metronome_host::hosts::Host;
 use metronome_host::options::{Kind, Setting, Unfit, Values};
@@ -140,10 +139,10 @@ async fn of_account(server: &Server, account: AccountId, jid: &Jid, query: Query
 /// The type of an account as the registry of identities names it.
 async fn kind_of(server: &Server, jid: &Jid) -> Result<&'static str, Refuse> {
     let facts = server.facts.of(&*server.store, jid).await?.ok_or(Condition::ServiceUnavailable)?;
-    Ok(match (facts.kind, facts.account.role) {
-        (AccountKind::Guest, _) => "anonymous",
-        (AccountKind::Stored, Role::Admin) => "admin",
-        (AccountKind::Stored, Role::User) => "registered",
+    Ok(match facts.account.role {
+        _ if facts.account.id.is_guest() => "anonymous",
+        Role::Admin => "admin",
+        Role::User => "registered",
     })
 }
 

@@ -97,7 +97,6 @@ async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
 
 /// Stores an element, or removes what is there if it is empty: who asks for it then gets the same.
 async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
-    stored_xml::refuse_guest(env)?;
     let (mut document, removes) = document(env, Condition::NotAcceptable)?;
     if removes {
         document.xml = Box::default();

@@ -136,6 +136,7 @@ const fn set_at(at: At) -> IqHandler {
 /// Tells somebody that there is an account already (section 3.1).
 fn get(env: &mut Envelope) -> Result<(), Refuse> {
     refuse_strangers(env)?;
+    refuse_guests(env)?;
     let name = env.sender.jid.local().unwrap_or_default();
     let query =
         register::registered(name, &format!("You have an account here. {}", policy::instructions(&env.host.values)));
@@ -149,16 +150,25 @@ async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     Arc::make_mut(&mut env.stanza).content = Content::empty();
     let request = request.ok_or(Condition::BadRequest)??;
     refuse_strangers(env)?;
+    refuse_guests(env)?;
     match request {
         Request::Remove => remove(server, env).await,
         Request::Submit(submitted) => change_password(server, env, submitted).await,
     }
 }
 
-/// Guests have nothing that they could change, and accounts of one domain have none at another.
+/// Accounts of one domain have none at another.
 fn refuse_strangers(env: &Envelope) -> Result<(), Refuse> {
     let elsewhere = env.stanza.to.as_ref().is_some_and(|to| to.domain() != env.sender.jid.domain());
-    if env.sender.is_guest() || elsewhere { Err(Condition::ServiceUnavailable.into()) } else { Ok(()) }
+    if elsewhere { Err(Condition::ServiceUnavailable.into()) } else { Ok(()) }
+}
+
+/// A guest has no password, and its account ends with its session anyway.
+fn refuse_guests(env: &Envelope) -> Result<(), Refuse> {
+    if env.sender.is_guest() {
+        return Err(StanzaError::new(Condition::NotAllowed).with_text("you are a guest here").into());
+    }
+    Ok(())
 }
 
 /// What was read of a session before somebody ended it is still settled. But whoever was shut out by another password, or by being

@@ -1,6 +1,5 @@
 //! What private data and visiting cards have in common: XML that is kept for an account as it was given.
 
-use metronome_host::envelope::Envelope;
 use metronome_host::refuse::Refuse;
 use metronome_model::Document;
 use metronome_proto::stanza::error::{Condition, ErrorType, StanzaError};
@@ -12,14 +11,6 @@ pub(crate) fn content(xml: &[u8]) -> Result<Content, Refuse> {
         tracing::error!(%error, "a stored document is damaged");
         StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Cancel).into()
     })
-}
-
-/// Guests have nothing stored.
-pub(crate) fn refuse_guest(env: &Envelope) -> Result<(), Refuse> {
-    match env.sender.is_guest() {
-        true => Err(StanzaError::new(Condition::NotAllowed).with_text("nothing is stored for guests").into()),
-        false => Ok(()),
-    }
 }
 
 /// One document has a bound.

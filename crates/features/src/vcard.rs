@@ -84,7 +84,6 @@ async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
 }
 
 async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
-    stored_xml::refuse_guest(env)?;
     let document = document(env)?;
     stored_xml::refuse_larger_than(env.host.values.bytes(&SIZE), &document)?;
     let owner = env.sender.account;

@@ -9,46 +9,29 @@ use crate::hash::Hash;
 const PREFIX: &str = "guest-";
 const DIGITS: usize = 32;
 
-/// Who a guest is: a name, and sixteen bytes that tell its account from all others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guest {
-    /// The local part of its address.
-    pub name: String,
-    /// As good as random to whoever does not know the secret.
-    pub id: [u8; 16],
-}
-
-/// The guest who comes from a network address to a host, as far as a keyed hash (HMAC-SHA-256) tells.
+/// The name of the guest who comes from a network address to a host, as far as a keyed hash (HMAC-SHA-256) tells.
 ///
 /// `server_secret` is at least 32 random bytes that outlive a restart. It may be the one of [`crate::fake_keys`]: what is hashed
 /// begins otherwise. `address` is the part of the network address that stands for one household.
-pub fn guest(server_secret: &[u8], host: &str, address: &[u8]) -> Guest {
-    let make = |what: &str| -> [u8; 16] {
-        let hash =
-            Hash::Sha256.hmac(server_secret, &[b"guest\0", what.as_bytes(), b"\0", host.as_bytes(), b"\0", address]);
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hash.bytes()[..16]);
-        bytes
-    };
-    Guest { name: name_of(make("name")), id: make("id") }
+pub fn guest_name(server_secret: &[u8], host: &str, address: &[u8]) -> String {
+    let hash = Hash::Sha256.hmac(server_secret, &[b"guest\0name\0", host.as_bytes(), b"\0", address]);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.bytes()[..16]);
+    random_guest_name(bytes)
 }
 
-/// A guest whom nothing tells from others: both parts are random and new.
-pub fn random_guest(name: [u8; 16], id: [u8; 16]) -> Guest {
-    Guest { name: name_of(name), id }
+/// The name of a guest whom nothing tells from others, of bytes that are random.
+pub fn random_guest_name(random: [u8; 16]) -> String {
+    random.iter().fold(String::from(PREFIX), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
 }
 
 /// Whether a name, prepared, is one that a guest could have. No account may have such a name: a guest could come as it.
 pub fn is_guest_name(name: &str) -> bool {
     let digits = name.strip_prefix(PREFIX).unwrap_or_default();
     digits.len() == DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn name_of(bytes: [u8; 16]) -> String {
-    bytes.iter().fold(String::from(PREFIX), |mut name, byte| {
-        let _ = write!(name, "{byte:02x}");
-        name
-    })
 }
 
 #[cfg(test)]
@@ -59,25 +42,21 @@ mod tests {
 
     #[test]
     fn the_same_address_is_the_same_guest_and_others_are_others() {
-        let first = guest(SECRET, "example.org", &[192, 0, 2, 1]);
-        assert_eq!(first, guest(SECRET, "example.org", &[192, 0, 2, 1]));
+        let first = guest_name(SECRET, "example.org", &[192, 0, 2, 1]);
+        assert_eq!(first, guest_name(SECRET, "example.org", &[192, 0, 2, 1]));
         for other in [
-            guest(SECRET, "example.org", &[192, 0, 2, 2]),
-            guest(SECRET, "example.net", &[192, 0, 2, 1]),
-            guest(b"another secret of thirty-two bytes", "example.org", &[192, 0, 2, 1]),
+            guest_name(SECRET, "example.org", &[192, 0, 2, 2]),
+            guest_name(SECRET, "example.net", &[192, 0, 2, 1]),
+            guest_name(b"another secret of thirty-two bytes", "example.org", &[192, 0, 2, 1]),
         ] {
-            assert!(first.name != other.name && first.id != other.id);
+            assert_ne!(first, other);
         }
-        assert!(
-            !first.name.contains(&random_guest(first.id, [0; 16]).name[PREFIX.len()..]),
-            "one part does not tell the other"
-        );
     }
 
     #[test]
     fn names_of_guests_are_told_from_others() {
-        assert!(is_guest_name(&guest(SECRET, "example.org", &[192, 0, 2, 1]).name));
-        assert!(is_guest_name(&random_guest([7; 16], [8; 16]).name));
+        assert!(is_guest_name(&guest_name(SECRET, "example.org", &[192, 0, 2, 1])));
+        assert!(is_guest_name(&random_guest_name([7; 16])));
         for other in [
             "guest-1",
             "guest",

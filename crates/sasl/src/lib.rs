@@ -34,7 +34,7 @@ mod wire;
 pub use channel_binding::{ChannelBinding, ChannelBindings};
 pub use exchange::{Exchange, Input, MESSAGE_BYTES_MAX, Need, Step, Success, Verdict};
 pub use failure::Failure;
-pub use guest::{Guest, guest, is_guest_name, random_guest};
+pub use guest::{guest_name, is_guest_name, random_guest_name};
 pub use hash::Hash;
 pub use identity::{Identity, Names};
 pub use keys::{ITERATIONS_DEFAULT, Keys, SALT_BYTES, derive, fake_keys, verify_password};

@@ -9,7 +9,7 @@ use metronome_host::authn::Authn;
 use metronome_host::derivations::Patience;
 use metronome_host::feature::StreamState;
 use metronome_host::hosts::{self, Host};
-use metronome_model::{AccountId, KeyHash};
+use metronome_model::KeyHash;
 use metronome_proto::jid::{Jid, prepare_local};
 use metronome_proto::ns;
 use metronome_proto::payload::sasl::{self, Answer, Request};
@@ -17,7 +17,7 @@ use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::features::Features;
 use metronome_proto::xml::Element;
 use metronome_sasl::{
-    ClientCertificate, Exchange, Failure, Guest, Hash, Input, Keys, Names, Need, Offer, Opening, Password, Secret, Step,
+    ClientCertificate, Exchange, Failure, Hash, Input, Keys, Names, Need, Offer, Opening, Password, Secret, Step,
     Success, Verdict, decode, encode, fake_keys, token, verify_password,
 };
 use metronome_store::Credentials;
@@ -141,7 +141,7 @@ impl Secured {
             Ok(first) => first,
             Err(failure) => return Ok(Err(failure)),
         };
-        let mut attempt = Attempt { host: host.clone(), exchange, credentials: None, account: None, guest: None };
+        let mut attempt = Attempt { host: host.clone(), exchange, credentials: None, account: None };
         let outcome = attempt.run(self, first).await?;
         if let (Err(failure), Some(account)) = (&outcome, attempt.account)
             && !matches!(failure, Failure::TemporaryAuthFailure | Failure::Aborted)
@@ -178,8 +178,6 @@ struct Attempt {
     credentials: Option<Credentials>,
     /// A hash of the name that was tried, for the budget of failures.
     account: Option<u64>,
-    /// Who it is if it is nobody in particular.
-    guest: Option<Guest>,
 }
 
 impl Attempt {
@@ -215,8 +213,7 @@ impl Attempt {
 
     async fn done(&mut self, secured: &mut Secured, success: Success) -> Result<Result<Authn, Failure>, Fault> {
         if success.identity.anonymous() {
-            let Some(guest) = &self.guest else { return Ok(Err(Failure::NotAuthorized)) };
-            let authn = match Authn::guest(&success.identity, AccountId::from_bytes(guest.id)) {
+            let authn = match Authn::guest(&success.identity) {
                 Ok(authn) => authn,
                 Err(failure) => return Ok(Err(failure)),
             };
@@ -269,7 +266,7 @@ impl Attempt {
             Need::Certificate => Ok(Input::Certificate(secured.certified.clone())),
             Need::AnonymousName => {
                 let guest = guest::from_address(&secured.context.server, &self.host, secured.context.address);
-                Ok(Input::AnonymousName(self.guest.insert(guest).name.clone()))
+                Ok(Input::AnonymousName(guest))
             }
         }
     }

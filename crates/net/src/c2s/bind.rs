@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use metronome_features::accounts::guests::{self, Arrived};
 use metronome_host::feature::StreamState;
 use metronome_host::session::{Bound as Binding, Lock, Session};
 use metronome_host::sessions::Unbound;
@@ -44,7 +45,7 @@ impl Authenticated {
         self.stream.set_limits(self.host.limits);
         loop {
             let request = self.request().await?;
-            match self.claim(&request) {
+            match self.claim(&request).await {
                 Ok(session) => {
                     self.recheck(&session).await?;
                     let answer = request.result(Content::from_tree(&bind::result(&session.jid)));
@@ -57,7 +58,7 @@ impl Authenticated {
                     };
                 }
                 Err(refusal) => {
-                    if let Some(answer) = request.error(&self.refused(refusal)) {
+                    if let Some(answer) = request.error(&refusal) {
                         self.stream.send(&answer.to_vec()).await?;
                     }
                 }
@@ -69,7 +70,7 @@ impl Authenticated {
     /// and the server may be stopping.
     async fn recheck(&self, session: &Session) -> Result<(), Fault> {
         let server = &self.context.server;
-        let fault = match server.store.account_by_id(self.authn.account()).await {
+        let fault = match server.store.account_by_id(session.account).await {
             _ if server.control.is_stopping() => Condition::SystemShutdown,
             _ if server.hosts.load().get(session.jid.domain()).is_none() => Condition::HostGone,
             Ok(account) if self.authn.still_counts(account.as_ref()) => {
@@ -111,24 +112,23 @@ impl Authenticated {
         }
     }
 
-    fn refused(&self, refusal: Refusal) -> StanzaError {
-        match refusal {
-            Refusal::ResourceConstraint if self.authn.is_guest() => {
-                StanzaError::new(refusal).with_text("somebody from your network address is a guest here already")
-            }
-            _ => StanzaError::new(refusal),
-        }
-    }
-
-    fn claim(&self, request: &Stanza) -> Result<Arc<Session>, Refusal> {
+    /// Claims the resource that the client wants. A guest's account is found or made before, and cannot end in between.
+    async fn claim(&self, request: &Stanza) -> Result<Arc<Session>, StanzaError> {
         let server = &self.context.server;
         let payload = request.child(ns::BIND, "bind").ok_or(Refusal::BadRequest)?;
         let wanted = bind::Request::read(&payload).map_err(|_| Refusal::BadRequest)?;
         let resource = wanted.resource.unwrap_or_else(|| server.rng.token());
         let jid = self.authn.jid().with_resource(&resource).map_err(|_| Refusal::BadRequest)?;
+        let (account, _arrived) = match self.authn.account() {
+            Some(account) => (account, None),
+            None => {
+                let Arrived { account, locked } = guests::arrive(server, &jid).await?;
+                (account, Some(locked))
+            }
+        };
         let binding = Binding {
             jid,
-            account: self.authn.account(),
+            account,
             since_ms: server.clock.unix_ms(),
             heard_ms: server.clock.steady_ms(),
             address: self.context.address,
@@ -138,13 +138,11 @@ impl Authenticated {
         let rules = if self.authn.is_guest() { guest::rules(&self.host) } else { self.host.bind };
         let bound = server.sessions.bind(binding, rules, || server.rng.token());
         let bound = bound.map_err(|unbound| match unbound {
-            Unbound::Conflict => Refusal::Conflict,
-            Unbound::TooMany => Refusal::ResourceConstraint,
-            Unbound::BadResource => Refusal::BadRequest,
+            Unbound::Conflict => StanzaError::new(Refusal::Conflict),
+            Unbound::TooMany if self.authn.is_guest() => guest::too_many(),
+            Unbound::TooMany => StanzaError::new(Refusal::ResourceConstraint),
+            Unbound::BadResource => StanzaError::new(Refusal::BadRequest),
         })?;
-        if bound.session.is_guest() {
-            server.facts.guest_came(&bound.session.jid, bound.session.account, server.clock.unix_ms());
-        }
         if !self.stream.is_encrypted() {
             bound.session.set_readable();
         }

@@ -7,7 +7,8 @@ use metronome_host::network::{any_contains, household};
 use metronome_host::options::{Kind, Setting};
 use metronome_host::server::Server;
 use metronome_host::sessions::{BindRules, Conflict};
-use metronome_sasl::{Guest, guest, random_guest};
+use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_sasl::{guest_name, random_guest_name};
 
 /// How many guests may come from one address.
 pub const SESSIONS: Setting = Setting::new(
@@ -31,19 +32,25 @@ pub const RANDOM: Setting = Setting::new(
 .for_new_streams()
 .per_host();
 
-/// Who comes from this address.
-pub(super) fn from_address(server: &Server, host: &Host, address: IpAddr) -> Guest {
+/// The name of who comes from this address.
+pub(super) fn from_address(server: &Server, host: &Host, address: IpAddr) -> String {
     if any_contains(host.values.networks(&RANDOM), address) {
-        return random_guest(server.rng.bytes16(), server.rng.bytes16());
+        return random_guest_name(server.rng.bytes16());
     }
     let secret = &server.fake_salt_secret;
     match household(address) {
-        IpAddr::V4(address) => guest(secret, host.name.as_str(), &address.octets()),
-        IpAddr::V6(address) => guest(secret, host.name.as_str(), &address.octets()[..8]),
+        IpAddr::V4(address) => guest_name(secret, host.name.as_str(), &address.octets()),
+        IpAddr::V6(address) => guest_name(secret, host.name.as_str(), &address.octets()[..8]),
     }
 }
 
 /// What a guest may bind. People behind one address are one guest, so none of them may end the session of another.
 pub(super) fn rules(host: &Host) -> BindRules {
     BindRules { sessions_max: host.values.count(&SESSIONS) as usize, conflict: Conflict::KickNew }
+}
+
+/// What the one too many is told.
+pub(super) fn too_many() -> StanzaError {
+    StanzaError::new(Condition::ResourceConstraint)
+        .with_text("somebody from your network address is a guest here already")
 }
