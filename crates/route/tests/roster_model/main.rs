@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod crowd;
+mod meetings;
 mod model;
+mod moments;
 mod steps;
 mod view;
 #[path = "../world/mod.rs"]
@@ -63,5 +65,25 @@ async fn random_sequences_with_restarts_leave_every_client_with_the_models_view(
 async fn people_who_do_everything_at_once_agree_in_the_end() {
     for seed in 0..40 {
         crowd::meet(seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_request_and_a_first_presence_at_the_same_moment_meet() {
+    let folder = tempfile::tempdir().unwrap();
+    meetings::of_a_request_and_a_first_presence(&folder.path().join("store")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_approval_and_presence_at_the_same_moment_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    meetings::of_an_approval_and_presence(&folder.path().join("store")).await;
+}
+
+#[tokio::test]
+async fn each_pair_of_acts_at_each_moment_leads_where_one_of_the_orders_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    for turns in 1..3 {
+        moments::each_pair(folder.path(), turns).await;
     }
 }

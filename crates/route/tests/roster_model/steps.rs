@@ -49,7 +49,10 @@ impl Run {
     pub async fn failing_step(&mut self) {
         let before = self.model.clone();
         let count = self.watched.len();
-        self.world.faults.fail_commits(1, Unavailable::Disk);
+        match self.rng.u8(0..3) {
+            0 => self.world.faults.fail_commits_after_storing(1, Unavailable::Disk),
+            _ => self.world.faults.fail_commits(1, Unavailable::Disk),
+        }
         self.id = "fails";
         match self.rng.u32(0..3) {
             0 => self.set(),
