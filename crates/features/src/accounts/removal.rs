@@ -1,89 +1,82 @@
-//! The end of an account (XEP-0077 section 3.2, RFC 6121 section 3): those who shared a subscription with it are told that it is over,
-//! in the same record that removes the account. Their rosters change, so their locks are held too.
+//! The end of an account (XEP-0077 section 3.2, RFC 6121 section 3): whoever shared a subscription with it, asked for one or gave one in
+//! advance is told that it is over, in the same record that removes the account. Nothing stays that its name's next holder could use.
+//! Their rosters change, so their locks are held too; who merely has the account in a list, or stands in its list, is left alone.
 
 use std::sync::Arc;
 
-use metronome_host::effect::{Effect, Effects};
-use metronome_host::refuse::Refuse;
+use metronome_host::effect::{Effect, Effects, Push};
 use metronome_host::server::Server;
-use metronome_model::{AccountId, Op, Record};
+use metronome_model::{AccountId, Listed, Op, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
+use metronome_proto::subscription::{Subscription, Verb};
+use metronome_store::RowAbout;
 
 use super::change::{Change, Unchanged};
-use crate::roster::exchange::{Exchange, Other, other};
+use crate::roster::stanza;
 
 /// How often it begins anew where contacts are added meanwhile.
 const ROUNDS_MAX: usize = 10;
 
-/// A contact of the account, and where its own side is kept.
-#[derive(Debug)]
-struct Contact {
-    jid: Jid,
-    other: Other,
-}
-
 /// Decides that an account and everything that is stored for it end. `jid` is its bare address.
 pub async fn remove(server: &Arc<Server>, id: AccountId, jid: &Jid) -> Result<Change, Unchanged> {
-    let mut wanted = owners(id, &contacts(server, id).await?);
+    let jid = jid.bare();
+    let mut wanted = owners(id, &halves(server, id, &jid).await?);
     for _ in 0..ROUNDS_MAX {
         let locked = server.owners.lock(&wanted).await;
         if server.store.account_by_id(id).await?.is_none() {
             return Err(Unchanged::Gone);
         }
-        // With the account's lock its roster stands still; who was added before it was taken must be locked as well.
-        let contacts = contacts(server, id).await?;
-        let needed = owners(id, &contacts);
-        if !needed.iter().all(|owner| locked.holds(*owner)) {
-            wanted = needed;
+        // With the account's lock nobody begins anything with it; who did so before it was taken must be locked as well.
+        let halves = halves(server, id, &jid).await?;
+        if !halves.iter().all(|half| locked.holds(half.owner)) {
+            wanted = owners(id, &halves);
             continue;
         }
         let (mut record, mut effects) = (Record::default(), Effects::new());
-        for contact in contacts {
-            leave(server, id, jid, contact, &mut record, &mut effects).await.map_err(unread)?;
+        for half in halves {
+            end(id, &jid, half, &mut record, &mut effects);
         }
         record.push(Op::ForgetAccount { id });
-        effects.push(Effect::Forget(jid.bare()));
+        effects.push(Effect::Forget(jid));
         effects.push(Effect::Disconnect(id, Condition::NotAuthorized, "the account was deleted"));
         return Ok(Change::new(record, effects, locked));
     }
     Err(Unchanged::Restless)
 }
 
-/// Ends what there is between the account and one contact.
-async fn leave(
-    server: &Server,
-    id: AccountId,
-    jid: &Jid,
-    contact: Contact,
-    record: &mut Record,
-    effects: &mut Effects,
-) -> Result<(), Refuse> {
-    let mut exchange = Exchange::read(server, id, jid, &contact.jid, contact.other).await?;
-    exchange.end(jid);
-    exchange.finish_theirs(record, effects);
-    Ok(())
+/// The others' halves of what there is between them and the account. They are found by its address and not by its own roster, as
+/// some have no other half: an approval in advance, and what two rosters that have come apart still say. Whether a domain is served
+/// does not matter.
+async fn halves(server: &Server, id: AccountId, jid: &Jid) -> Result<Vec<RowAbout>, Unchanged> {
+    let mut rows = server.store.rows_about(jid.as_str()).await?;
+    rows.retain(|row| row.owner != id && row.contact.subscription != Subscription::NONE);
+    Ok(rows)
 }
 
-async fn contacts(server: &Server, id: AccountId) -> Result<Vec<Contact>, Unchanged> {
-    let (_, rows) = server.store.roster(id).await?;
-    let mut contacts = Vec::with_capacity(rows.len());
-    for row in rows {
-        let other = other(server, &row.jid).await.map_err(unread)?;
-        contacts.push(Contact { jid: row.jid, other });
+fn owners(id: AccountId, halves: &[RowAbout]) -> Vec<AccountId> {
+    halves.iter().map(|half| half.owner).chain([id]).collect()
+}
+
+/// Ends one half as if the account had sent what ends it (RFC 6121 sections 3.2 and 3.3).
+fn end(id: AccountId, jid: &Jid, half: RowAbout, record: &mut Record, effects: &mut Effects) {
+    let RowAbout { owner, host, name, version, contact: before } = half;
+    let mut contact = before.clone();
+    for verb in [Verb::Unsubscribe, Verb::Unsubscribed] {
+        let received = contact.subscription.receive(verb);
+        contact.subscription = received.after;
+        if let (true, Ok(to)) = (received.delivered, Jid::from_parts(Some(&name), &host, None)) {
+            effects.push(Effect::ToInterested(owner, stanza(verb, jid, &to)));
+        }
     }
-    Ok(contacts)
-}
-
-fn owners(id: AccountId, contacts: &[Contact]) -> Vec<AccountId> {
-    let theirs = contacts.iter().filter_map(|contact| match contact.other {
-        Other::Account(theirs) => Some(theirs),
-        Other::Absent | Other::Host | Other::Remote => None,
-    });
-    std::iter::once(id).chain(theirs).collect()
-}
-
-/// Reading rows fails only where the store does, which has told the log.
-fn unread(_: Refuse) -> Unchanged {
-    Unchanged::Unreadable
+    if before.subscription.to {
+        effects.push(Effect::Hide { of: id, to: owner });
+    }
+    // What is left is an approval: it was for this holder of the name.
+    (contact.subscription, contact.request, contact.version) = (Subscription::NONE, None, version.current + 1);
+    record.push(Op::SetContact { owner, contact: Box::new(contact.clone()) });
+    // A request that waits is no part of what clients see of an item.
+    let seen = Subscription { pending_in: false, ..before.subscription } != Subscription::NONE;
+    let push = if before.listed == Listed::Yes && seen { Push::Item } else { Push::Nothing };
+    effects.push(Effect::Contact { owner, contact: Arc::new(contact), push });
 }
