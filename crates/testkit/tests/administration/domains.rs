@@ -189,6 +189,7 @@ fn a_removed_domain_is_gone_for_those_who_are_there_and_unknown_to_those_who_com
     hears(&server, THIRD, "host-unknown");
     alice.send("<message to='erin@third.example' type='chat' id='m1'><body>gone</body></message>");
     alice.expect("<message type='error' id='m1'><error type='cancel'><remote-server-not-found");
+    drop((alice, erin));
     server.restart();
     assert_eq!(list(&server), ["localhost configuration enabled", "second.example configuration enabled"]);
     // It can come back, and nothing of the old accounts with it.
@@ -228,7 +229,7 @@ fn a_disabled_domain_is_gone_until_it_is_enabled_and_keeps_everything() {
     alice.expect("<iq type='error' id='q1'><error type='cancel'><remote-server-not-found");
     // Saying it twice is not a mistake.
     done(&host(&server, "disable", "second.example"));
-    drop((alice, direct));
+    drop((alice, dave, direct));
     server.restart();
     server.control().run("reload", json!({}));
     assert!(list(&server).contains(&"second.example configuration disabled".to_owned()), "{:?}", list(&server));
@@ -292,6 +293,7 @@ fn without_any_domain_the_server_runs_on_and_says_so() {
     let told = server.control().run("host disable", json!({ "name": "localhost" }));
     assert_eq!(told, "localhost is switched off; no domain is served now");
     alice.expect_stream_error("host-gone");
+    drop(alice);
     for _ in 0..2 {
         let status = server.control().run("status", json!({}));
         assert!(status["problem"].as_str().is_some_and(|problem| problem.contains("no domain is served")), "{status}");
@@ -318,6 +320,7 @@ fn a_reload_adds_and_removes_domains_of_the_configuration() {
     assert_eq!(list(&server), ["localhost configuration enabled", "third.example configuration enabled"]);
     server.control().add_user("erin@third.example");
     login(&server, THIRD, "erin").expect_nothing_before_ping();
+    drop((alice, dave));
     server.restart();
     login(&server, THIRD, "erin").expect_nothing_before_ping();
     // Back again, and everything is there.
@@ -406,6 +409,7 @@ fn the_configuration_takes_over_a_domain_that_was_added() {
     assert!(list(&server).contains(&"third.example configuration enabled".to_owned()), "{:?}", list(&server));
     erin.expect_nothing_before_ping();
     refused(&host(&server, "remove", THIRD), "the configuration names");
+    drop(erin);
     server.restart();
     login(&server, THIRD, "erin").expect_nothing_before_ping();
     name_files(&server, THIRD, "");

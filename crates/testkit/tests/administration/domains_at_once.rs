@@ -8,7 +8,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::json;
 
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 12;
 
 fn states(server: &Server) -> Vec<String> {
     let list = server.control().run("host list", json!({}));

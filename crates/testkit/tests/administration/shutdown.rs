@@ -9,7 +9,7 @@ use metronome_testkit::{Backend, Client, Setup, WAIT};
 fn connections_that_are_not_logged_in_are_closed_at_once() {
     let mut server = Setup::default().store(Backend::Memory).start();
     // A client that does not let go keeps the server waiting for a while.
-    let _holder = Client::login(&server, "alice", "phone");
+    let holder = Client::login(&server, "alice", "phone");
     let mut silent = server.dial().try_direct_without_handshake().unwrap();
     let mut quiet = Client::connect(&server);
     let mut opened = Client::connect(&server);
@@ -21,13 +21,14 @@ fn connections_that_are_not_logged_in_are_closed_at_once() {
         client.expect_closed();
         assert!(server.exit_status().is_none(), "it was closed by the end of the process");
     }
+    drop(holder);
     assert!(server.wait_for_exit(WAIT).success());
 }
 
 #[test]
 fn an_idle_server_answers_the_command_that_stops_it() {
     // Many times, because what must not happen is a race.
-    for _ in 0..20 {
+    for _ in 0..10 {
         let mut server = Setup::default().store(Backend::Memory).no_accounts().start();
         let mut stream = UnixStream::connect(&server.control().socket).unwrap();
         stream.set_read_timeout(Some(WAIT)).unwrap();
