@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use metronome_features::accounts::guests;
 use metronome_proto::stream::error::Condition;
 use metronome_route::timers;
 
 use crate::assemble::Running;
 
-/// For how long streams may take to end.
+/// For how long streams may take to end, and then guests.
 const STREAMS: Duration = Duration::from_secs(6);
 /// For how long the control socket may go on with its last answers; it has a bound of its own, which is shorter.
 const ANSWERS: Duration = Duration::from_secs(5);
@@ -28,6 +29,8 @@ pub async fn run(running: Running) {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    // What others shared with guests ends with them. Where that takes too long, it does so when the next guest comes from there.
+    let _ = tokio::time::timeout(STREAMS, guests::end_left(&server)).await;
     timers::flush_seen(&server);
     // Blocks until the last record is durable.
     let _ = tokio::task::spawn_blocking(move || server.writer.shutdown()).await;

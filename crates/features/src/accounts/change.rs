@@ -224,6 +224,12 @@ impl From<&Unchanged> for StanzaError {
     }
 }
 
+impl From<Unchanged> for StanzaError {
+    fn from(why: Unchanged) -> StanzaError {
+        StanzaError::from(&why)
+    }
+}
+
 impl From<Unchanged> for Refuse {
     fn from(why: Unchanged) -> Refuse {
         StanzaError::from(&why).into()

@@ -10,6 +10,7 @@ use metronome_host::server::Server;
 use metronome_model::{Account, AccountId, AccountState, Op, Outcome, Record, Role};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::{Condition, ErrorType, StanzaError};
+use metronome_proto::subscription::Subscription;
 
 use super::change::Unchanged;
 use super::removal;
@@ -36,10 +37,10 @@ pub async fn arrive(server: &Arc<Server>, jid: &Jid) -> Result<Arrived, StanzaEr
     })
 }
 
-async fn find_or_make(server: &Server, jid: &Jid) -> Result<Arrived, StanzaError> {
+async fn find_or_make(server: &Arc<Server>, jid: &Jid) -> Result<Arrived, StanzaError> {
     let locked = server.guests.lock(jid).await;
     let (host, name) = (jid.domain(), jid.local().unwrap_or_default());
-    let found = server.store.account(host, name).await.map_err(|error| StanzaError::from(&Unchanged::from(error)))?;
+    let found = server.store.account(host, name).await.map_err(Unchanged::from)?;
     if let Some(Account { id, state, .. }) = found {
         return match id.is_guest() && state != AccountState::Disabled {
             true => Ok(Arrived { account: id, locked }),
@@ -47,24 +48,40 @@ async fn find_or_make(server: &Server, jid: &Jid) -> Result<Arrived, StanzaError
             false => Err(StanzaError::new(Condition::NotAllowed)),
         };
     }
-    let account = AccountId::guest(server.rng.bytes16());
-    let row = Box::new(Account {
-        id: account,
-        host: host.into(),
-        name: name.into(),
+    let mut account = make(server, jid).await?;
+    if has_traces(server, jid).await? {
+        removal::remove(server, account, jid).await?.make(server).await?;
+        account = make(server, jid).await?;
+    }
+    Ok(Arrived { account, locked })
+}
+
+/// Whether rosters know an earlier guest of this address: one that a crash has kept from ending, so that they were not told. Whoever
+/// comes now must not be taken for it.
+async fn has_traces(server: &Server, jid: &Jid) -> Result<bool, Unchanged> {
+    let rows = server.store.rows_about(jid.as_str()).await?;
+    Ok(rows.iter().any(|row| row.contact.subscription != Subscription::NONE))
+}
+
+async fn make(server: &Server, jid: &Jid) -> Result<AccountId, StanzaError> {
+    let id = AccountId::guest(server.rng.bytes16());
+    let account = Box::new(Account {
+        id,
+        host: jid.domain().into(),
+        name: jid.local().unwrap_or_default().into(),
         role: Role::User,
         state: AccountState::Active,
         auth_epoch: 0,
         created_ms: server.clock.unix_ms(),
     });
     server.guests.note_left(jid);
-    let record = Record::of(Op::AddAccount { account: row, keys: Vec::new() });
+    let record = Record::of(Op::AddAccount { account, keys: Vec::new() });
     match server.commit_with(record, vec![Effect::Forget(jid.clone())]).await {
-        Outcome::Done { .. } => Ok(Arrived { account, locked }),
+        Outcome::Done { .. } => Ok(id),
         Outcome::Full => {
             Err(StanzaError::new(Condition::ResourceConstraint).with_text("there is no room for more guests"))
         }
-        Outcome::Unavailable(why) => Err((&Unchanged::Unavailable(why)).into()),
+        Outcome::Unavailable(why) => Err(Unchanged::Unavailable(why).into()),
         Outcome::Conflict | Outcome::Gone | Outcome::Fenced => {
             Err(StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait))
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::FutureExt;
 use metronome_model::{
-    Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, KeyHash, LastSeen, Record,
+    Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, KeyHash, LastSeen, Op, Record,
     Role, RosterSize, RosterVersion, StoredHost, StoredKeys,
 };
 use metronome_proto::stanza::Stanza;
@@ -180,6 +180,10 @@ impl Backend for SplitBackend {
     }
 
     fn has_room(&self, record: &Record) -> bool {
+        // Where an account ends, others' rows about it say so: they must not keep it from making room.
+        if record.ops.iter().any(|op| matches!(op, Op::ForgetAccount { .. })) {
+            return true;
+        }
         let mut more: SmallVec<[(AccountId, usize); 2]> = SmallVec::new();
         for (owner, bytes) in record.ops.iter().filter_map(memory::weight).filter(|(owner, _)| owner.is_guest()) {
             match more.iter_mut().find(|(known, _)| *known == owner) {

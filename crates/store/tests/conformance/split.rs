@@ -263,3 +263,16 @@ fn all_guests_together_have_a_bound_and_what_is_forgotten_does_not_count() {
     let late = add_guest(&mut world, "late", 99);
     assert_eq!(world.commit(large(late, &stanza)), done(&[1]));
 }
+
+#[test]
+fn who_ends_does_so_even_where_a_guest_who_hears_of_it_is_full() {
+    let mut world = World::split();
+    let (alice, greedy) = (world.add("alice", 1), add_guest(&mut world, "greedy", 2));
+    let stanza = message(&"x".repeat(1 << 20));
+    while world.commit(large(greedy, &stanza)) != Outcome::Full {}
+    let told = |version| set_contact(greedy, contact(&format!("alice{version}@localhost"), version));
+    let full = (1..).find(|&version| world.one(told(version)) == Outcome::Full).unwrap();
+    let mut record = Record::of(told(full));
+    record.push(Op::ForgetAccount { id: alice });
+    assert_eq!(world.commit(record), done(&[]));
+}
