@@ -1,12 +1,14 @@
 //! Accounts over the wire: made and changed by their own clients (XEP-0077), locked and removed by administrators, and guests.
 #![allow(clippy::unwrap_used)]
 
+mod guest_data;
 mod guests;
 mod hostile;
 mod locked;
 mod newcomers;
 mod own;
 mod removal;
+mod successor;
 
 use metronome_testkit::{Backend, Client, Dial, Sasl, Seen, Server, Setup};
 
