@@ -165,7 +165,7 @@ fn a_roster_has_a_limit() {
 }
 
 #[test]
-fn a_crowd_that_asks_for_subscriptions_fills_nothing_beyond_the_limit() {
+fn strangers_that_ask_for_subscriptions_take_no_place_of_contacts() {
     on_both_stores_with("limits.roster = 3", |server| {
         for number in 0..6 {
             let name = format!("crowd{number}");
@@ -176,12 +176,21 @@ fn a_crowd_that_asks_for_subscriptions_fills_nothing_beyond_the_limit() {
         }
         let (mut alice, came) = online_with(server, "alice", "phone", "<presence/>");
         let requests = came.iter().filter(|seen| seen.fits("<presence type='subscribe'")).count();
-        assert!((1..=3).contains(&requests), "{requests} of 6 requests were kept: {came:?}");
+        assert_eq!(requests, 6, "{came:?}");
         assert!(alice.roster().items.is_empty());
-        // Her own contacts are hers to add all the same, or refused; nothing else happens.
-        alice.send_roster_set("s", "<item jid='bob@localhost'/>");
-        let came = alice.so_far();
-        assert!(came.iter().any(|seen| seen.fits("<iq id='s'")), "{came:?}");
+        for name in ["a", "b", "c"] {
+            alice.set_item(&format!("<item jid='{name}@b.example'/>"));
+        }
+        alice.send_roster_set("full", "<item jid='d@b.example'/>");
+        alice.expect("<iq type='error' id='full'");
+        // Nobody can be let in any more, and everybody can be turned away.
+        alice.send("<presence type='subscribed' to='crowd0@localhost' id='full'/>");
+        alice.expect("<presence type='error' id='full'");
+        let came = say(&mut alice, "unsubscribed", "crowd0@localhost");
+        assert!(came.is_empty(), "{came:?}");
+        let (_, came) = online_with(server, "alice", "desk", "<presence/>");
+        let requests = came.iter().filter(|seen| seen.fits("<presence type='subscribe'")).count();
+        assert_eq!(requests, 5, "{came:?}");
     });
 }
 

@@ -4,6 +4,7 @@
 mod directed;
 mod hostile;
 mod iq;
+mod large;
 mod messages;
 mod presence;
 mod roster;

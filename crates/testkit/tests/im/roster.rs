@@ -482,6 +482,24 @@ fn section_2_1_2_addresses_are_compared_as_addresses() {
 }
 
 #[test]
+fn section_2_1_2_an_item_for_a_resource_is_an_item_of_its_own() {
+    on_both_stores(|server| {
+        let mut alice = online(server, "alice", "phone");
+        let mut bob = online(server, "bob", "desk");
+        befriend(&mut alice, &mut bob);
+        alice.set_item("<item jid='bob@localhost/desk' name='Desk'/>");
+        assert_eq!(alice.roster().lines(), ["bob@localhost both", "bob@localhost/desk none 'Desk'"]);
+        alice.set_item("<item jid='bob@localhost/desk' subscription='remove'/>");
+        alice.settle("bob@localhost");
+        assert_eq!(alice.roster().lines(), ["bob@localhost both"]);
+        bob.expect_nothing_before_ping();
+        bob.send("<presence><show>away</show></presence>");
+        alice.expect("<presence from='bob@localhost/desk'><show>away</show>");
+        alice.expect_set_refused("<item jid='alice@localhost/desk'/>", "not-allowed");
+    });
+}
+
+#[test]
 fn section_2_3_2_what_was_confirmed_survives_a_crash_with_its_versions() {
     let mut server = Setup::default().start();
     let mut bob = online(&server, "bob", "desk");
