@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use futures_util::future::FutureExt;
 use metronome_model::{
-    Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, KeyHash, LastSeen, Op, Record,
-    Role, RosterSize, RosterVersion, StoredHost, StoredKeys,
+    Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, KeyHash, LastSeen, Op,
+    Record, Role, RosterSize, RosterVersion, StoredHost, StoredKeys,
 };
 use metronome_proto::stanza::Stanza;
 use smallvec::SmallVec;
