@@ -151,3 +151,28 @@ async fn requests(seed: u64, world: &World, rosters: &[Cache]) {
         assert_eq!(view.told, expected, "seed {seed}: who has asked {}", bare(person));
     }
 }
+
+/// More strangers than anybody answers ask one person: a bounded number of them is kept, and none of them can tell.
+pub async fn ask() {
+    use metronome_features::roster::exchange::REQUESTS_MAX;
+    let world = World::new().await;
+    for number in 0..REQUESTS_MAX + 20 {
+        world.add(&format!("stranger{number}")).await;
+        let mut stranger = world.connect(&format!("stranger{number}@localhost/s")).await;
+        stranger.send("<presence type='subscribe' to='bob@localhost'/>");
+        assert_eq!(stranger.settled().await, "", "whether it is kept or not");
+        stranger.lose();
+    }
+    let mut bob = world.connect("bob@localhost/b").await;
+    bob.send("<presence/>");
+    let mut view = View::new(Cache::default());
+    view.read(&bob.settled().await);
+    assert_eq!(view.told.len() as u64, REQUESTS_MAX);
+    // Each that is answered makes room for another.
+    bob.send("<presence type='unsubscribed' to='stranger0@localhost'/>");
+    bob.settled().await;
+    let mut alice = world.connect("alice@localhost/a").await;
+    alice.send("<presence type='subscribe' to='bob@localhost'/>");
+    alice.settled().await;
+    assert!(bob.so_far().await.contains("from='alice@localhost'"));
+}

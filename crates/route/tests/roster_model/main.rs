@@ -87,3 +87,14 @@ async fn each_pair_of_acts_at_each_moment_leads_where_one_of_the_orders_leads() 
         moments::each_pair(folder.path(), turns).await;
     }
 }
+
+#[tokio::test]
+async fn a_request_and_a_first_presence_at_each_moment_meet() {
+    let folder = tempfile::tempdir().unwrap();
+    meetings::of_a_request_and_each_moment_of_a_first_presence(&folder.path().join("store")).await;
+}
+
+#[tokio::test]
+async fn of_a_crowd_of_strangers_a_bounded_number_may_ask() {
+    crowd::ask().await;
+}

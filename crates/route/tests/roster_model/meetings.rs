@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::moments::PATIENCE;
 use crate::view::{Cache, View};
 use crate::world::{Client, World};
 
@@ -65,5 +66,43 @@ pub async fn of_an_approval_and_presence(file: &Path) {
         view.read(&alice.so_far().await);
         assert!(!view.sees.contains_key("bob@localhost/b"), "round {round}: {first} {second}");
         alice.lose();
+    }
+}
+
+/// The same, where the first presence has come a little further each time when the request is decided and done as a whole.
+pub async fn of_a_request_and_each_moment_of_a_first_presence(file: &Path) {
+    let world = World::on_disk(file).await;
+    let mut carol = world.connect("carol@localhost/c").await;
+    carol.send("<presence type='subscribe' to='bob@localhost'/>");
+    carol.settled().await;
+    let mut alice = world.connect("alice@localhost/a").await;
+    for moment in 0..10 {
+        for others in [0, 1] {
+            // With another session of his there, what is known of bob's contacts is in memory already.
+            let other = if others == 1 { Some(world.available("bob@localhost/other").await) } else { None };
+            let mut bob = world.connect(&format!("bob@localhost/{moment}")).await;
+            bob.send("<presence/>");
+            for _ in 0..moment {
+                bob.turn().await;
+            }
+            alice.send("<presence type='subscribe' to='bob@localhost'/>");
+            // Where bob's task has the lock that alice's waits for, his must go on first.
+            let _ = tokio::time::timeout(PATIENCE, alice.settled()).await;
+            let mut view = View::new(Cache::default());
+            view.read(&bob.settled().await);
+            alice.settled().await;
+            view.read(&bob.so_far().await);
+            view.told.sort();
+            view.told.dedup();
+            assert_eq!(
+                view.told,
+                ["subscribe alice@localhost", "subscribe carol@localhost"],
+                "moment {moment}, {others}"
+            );
+            bob.lose();
+            other.into_iter().for_each(Client::lose);
+            alice.send("<presence type='unsubscribe' to='bob@localhost'/>");
+            alice.settled().await;
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::view::{Cache, View};
 use crate::world::{Client, World};
 
 /// How long alice's act may take while bob's stands still; longer than it takes where the two do not meet.
-const PATIENCE: Duration = Duration::from_millis(30);
+pub const PATIENCE: Duration = Duration::from_millis(30);
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
