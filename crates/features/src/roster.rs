@@ -25,7 +25,7 @@ use metronome_proto::stanza::{Kind as StanzaKind, Stanza};
 use metronome_proto::subscription::{Subscription, Verb};
 use metronome_proto::xml::{Content, Tree};
 
-use exchange::{Exchange, Side, other};
+use exchange::{Exchange, Side};
 use load::Loaded;
 pub use load::may_see;
 
@@ -175,8 +175,8 @@ async fn keep(
 /// Removes a contact, which ends the subscriptions in both directions (section 2.5.2).
 async fn remove(server: &Arc<Server>, env: &mut Envelope, jid: &Jid) -> Result<(), Refuse> {
     let (account, me) = (env.sender.account, env.sender.jid.bare());
-    let other = other(server, jid).await?;
-    env.locked = Some(server.owners.lock(&other.accounts(account)).await);
+    let (other, locked) = exchange::lock(server, account, jid).await?;
+    env.locked = Some(locked);
     let mut exchange = Exchange::read(server, account, &me, jid, other).await?;
     if exchange.mine.before.listed == Listed::No {
         return Err(Condition::ItemNotFound.into());

@@ -20,6 +20,17 @@ pub struct Announcement {
     body: Bytes,
     /// The same for all announcements of one full JID: of several that wait only the latest matters.
     pub key: u64,
+    /// What it says.
+    pub says: Says,
+}
+
+/// Whether somebody comes or goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    /// That the session is there; repeated if there was no room for it.
+    Here,
+    /// That it is not there any more: small, once for each, and nobody could repeat it.
+    Gone,
 }
 
 impl Announcement {
@@ -36,7 +47,8 @@ impl Announcement {
                 body.extend_from_slice(stanza.tail().as_bytes());
             }
         }
-        Announcement { head: exact(head), body: exact(body), key: key_of(&stanza.from) }
+        let says = if stanza.kind == Kind::Presence(PresenceType::Unavailable) { Says::Gone } else { Says::Here };
+        Announcement { head: exact(head), body: exact(body), key: key_of(&stanza.from), says }
     }
 
     /// That this session is not there any more.
@@ -64,7 +76,7 @@ fn exact(bytes: Vec<u8>) -> Bytes {
 }
 
 /// Which announcements replace each other.
-pub fn key_of(from: &Jid) -> u64 {
+fn key_of(from: &Jid) -> u64 {
     let mut hasher = DefaultHasher::new();
     from.as_str().hash(&mut hasher);
     hasher.finish()

@@ -20,8 +20,8 @@ pub enum Effect {
     Reply(Stanza),
     /// Something written for one session.
     Write(Arc<Session>, Frame),
-    /// A row of a roster has changed: what is in memory of it follows, and sessions that have asked for the roster are told if they
-    /// can see it (RFC 6121 section 2.1.6).
+    /// A row of a roster has changed: what is in memory of it follows before any effect of the same record runs, and in its turn
+    /// sessions that have asked for the roster are told if they can see it (RFC 6121 section 2.1.6).
     Contact {
         /// Whose roster.
         owner: AccountId,

@@ -91,11 +91,23 @@ impl Outbox {
 
     /// Queues the answer to a request of the stream's own, or what the stream must be told to stay in step: up to the last bound.
     pub fn push_answer(&mut self, frame: Frame) -> Pushed {
-        match self.is_closing() {
-            true => Pushed::Gone,
-            false if self.bytes >= BYTES_MAX || self.frames.len() >= FRAMES_MAX => Pushed::Full,
-            false => self.append(frame, 0),
+        self.push_to_the_last(frame, 0)
+    }
+
+    /// Queues a goodbye: as an answer, and in the place of what waits with the same `key`.
+    pub fn push_goodbye(&mut self, frame: Frame, key: u64) -> Pushed {
+        self.push_to_the_last(frame, key.max(1))
+    }
+
+    fn push_to_the_last(&mut self, frame: Frame, key: u64) -> Pushed {
+        if self.is_closing() {
+            return Pushed::Gone;
         }
+        if key != 0 && self.replace(&frame, key) {
+            return Pushed::Queued;
+        }
+        let is_full = self.bytes >= BYTES_MAX || self.frames.len() >= FRAMES_MAX;
+        if is_full { Pushed::Full } else { self.append(frame, key) }
     }
 
     /// Queues a frame of which only the latest with this `key` matters.

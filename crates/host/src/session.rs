@@ -11,7 +11,7 @@ use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
 
-use crate::announcement::Announcement;
+use crate::announcement::{Announcement, Says};
 use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
 use crate::proof::Proof;
 use crate::sync::Mutex;
@@ -114,8 +114,20 @@ pub struct Unshown {
     pub after: Option<Jid>,
     /// Who is told about.
     pub what: Unseen,
-    /// Told back with [`Session::shown_up_to`].
-    round: u64,
+    /// Whether a presence found no room since this began.
+    missed: Missed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missed {
+    Nothing,
+    Something,
+}
+
+impl Unshown {
+    fn new(what: Unseen) -> Unshown {
+        Unshown { after: None, what, missed: Missed::Nothing }
+    }
 }
 
 /// What a session has to be shown of its contacts.
@@ -382,20 +394,26 @@ impl Session {
         });
     }
 
-    /// Queues a presence, of which only the latest with this `key` matters, if the session is available (RFC 6121 section 4.2.3).
+    /// Queues a presence if the session is available (RFC 6121 section 4.2.3); of several from one full JID only the latest matters.
     ///
     /// One that finds no room is made up for: once there is, the session is shown everyone anew.
-    pub fn show(&self, key: u64, frame: impl FnOnce() -> Frame) -> Shown {
+    pub fn show(&self, announcement: &Announcement, frame: impl FnOnce() -> Frame) -> Shown {
         self.change(|state| match state.presence {
             None => Shown::NotAvailable,
-            Some(_) => {
-                let shown = shown(state.outbox.push_latest(frame(), key));
-                if shown == Shown::Dropped {
-                    state.show_anew(Unseen::Everyone);
-                }
-                shown
-            }
+            Some(_) => state.show(announcement, frame()),
         })
+    }
+
+    /// Queues a presence that is addressed to this session's full JID.
+    pub fn show_directly(&self, announcement: &Announcement) -> Shown {
+        self.change(|state| state.show(announcement, announcement.to(self.jid.as_str())))
+    }
+
+    /// Its own presence comes back to it (section 4.2.2), whatever others have sent.
+    pub fn show_itself(&self, announcement: &Announcement) {
+        if self.is_available() || announcement.says == Says::Gone {
+            self.answer(announcement.to(self.jid.bare_str()));
+        }
     }
 
     /// The contacts that it must still be shown, as soon as there is room for them.
@@ -405,19 +423,16 @@ impl Session {
         Some(unshown.clone())
     }
 
-    /// It was shown the contacts up to this address, or all of them; unless it has to begin anew by now.
-    pub fn shown_up_to(&self, unshown: &Unshown, address: Option<Jid>) {
+    /// It was shown the contacts up to this address, or all of them; what it missed meanwhile makes another round.
+    pub fn shown_up_to(&self, address: Option<Jid>) {
         let mut state = self.state.lock();
-        if state.unshown.as_ref().is_some_and(|now| now.round == unshown.round) {
-            state.unshown = address.map(|address| Box::new(Unshown { after: Some(address), ..unshown.clone() }));
+        let Some(unshown) = &mut state.unshown else { return };
+        match (address, unshown.missed) {
+            (Some(address), _) => unshown.after = Some(address),
+            (None, Missed::Something) => **unshown = Unshown::new(Unseen::Everyone),
+            (None, Missed::Nothing) => state.unshown = None,
         }
     }
-
-    /// Queues a presence that is addressed to this session's full JID.
-    pub fn show_directly(&self, key: u64, frame: Frame) -> Shown {
-        self.change(|state| shown(state.outbox.push_latest(frame, key)))
-    }
-
 
     /// Ends the stream after what is queued.
     pub fn close(&self, condition: Condition, text: Option<&'static str>) {
@@ -463,7 +478,7 @@ impl Session {
             }
             state.presence_serial += 1;
             match (&state.presence, &presence) {
-                (None, Some(_)) => state.show_anew(Unseen::Present),
+                (None, Some(_)) => state.unshown = Some(Box::new(Unshown::new(Unseen::Present))),
                 (_, None) => state.unshown = None,
                 _ => {}
             }
@@ -488,7 +503,7 @@ impl Session {
         }
         loop {
             let announced = announcement.unwrap_or_else(|| Announcement::unavailable(&self.jid));
-            let shown = viewer.show(announced.key, || announced.to(viewer.jid.bare_str()));
+            let shown = viewer.show(&announced, || announced.to(viewer.jid.bare_str()));
             let (now, next) = self.shown();
             if now == serial {
                 return shown;
@@ -614,18 +629,20 @@ impl Session {
     }
 }
 
-fn shown(pushed: Pushed) -> Shown {
-    if pushed == Pushed::Queued { Shown::Queued } else { Shown::Dropped }
-}
-
 impl State {
-    /// All contacts are to be shown, whatever was left to be shown before.
-    fn show_anew(&mut self, what: Unseen) {
-        let round = self.unshown.as_ref().map_or(0, |unshown| unshown.round) + 1;
-        // Nobody is known yet: then it is enough to tell who is there.
-        let present = self.unshown.as_ref().is_some_and(|unshown| unshown.what == Unseen::Present);
-        let what = if present { Unseen::Present } else { what };
-        self.unshown = Some(Box::new(Unshown { after: None, what, round: round.max(self.presence_serial) }));
+    fn show(&mut self, announcement: &Announcement, frame: Frame) -> Shown {
+        let pushed = match announcement.says {
+            Says::Here => self.outbox.push_latest(frame, announcement.key),
+            Says::Gone => self.outbox.push_goodbye(frame, announcement.key),
+        };
+        if pushed == Pushed::Queued {
+            return Shown::Queued;
+        }
+        match &mut self.unshown {
+            Some(unshown) => unshown.missed = Missed::Something,
+            None => self.unshown = Some(Box::new(Unshown::new(Unseen::Everyone))),
+        }
+        Shown::Dropped
     }
 
     /// Leaves room for answers to the client's own requests while stored messages flow.
@@ -690,9 +707,18 @@ mod tests {
         Frame::whole(b"<a/>".to_vec())
     }
 
+    fn gone() -> Announcement {
+        Announcement::unavailable(&Jid::parse("alice@localhost/x").unwrap())
+    }
+
+    fn here() -> Announcement {
+        let mut here = gone();
+        here.says = Says::Here;
+        here
+    }
+
     fn available() -> Option<Presence> {
-        let announcement = Announcement::unavailable(&Jid::parse("alice@localhost/x").unwrap());
-        Some(Presence { priority: 0, announcement })
+        Some(Presence { priority: 0, announcement: here() })
     }
 
     fn live() -> Session {
@@ -805,13 +831,13 @@ mod tests {
     #[test]
     fn presence_is_for_available_sessions_only() {
         let session = session();
-        assert_eq!(session.show(1, || panic!("nobody writes it")), Shown::NotAvailable);
-        assert_eq!(session.show_directly(1, frame()), Shown::Queued);
+        assert_eq!(session.show(&gone(), || panic!("nobody writes it")), Shown::NotAvailable);
+        assert_eq!(session.show_directly(&gone()), Shown::Queued);
         let (before, _) = session.shown();
         session.set_presence(available());
         let (after, shown) = session.shown();
         assert!(after > before && shown.is_some());
-        assert_eq!(session.show(1, frame), Shown::Queued);
+        assert_eq!(session.show(&here(), frame), Shown::Queued);
     }
 
     #[test]
@@ -837,22 +863,26 @@ mod tests {
         let session = live();
         let arrived = session.unshown().unwrap();
         assert_eq!((arrived.after.clone(), arrived.what), (None, Unseen::Present));
-        session.shown_up_to(&arrived, Some(session.jid.bare()));
+        session.shown_up_to(Some(session.jid.bare()));
         assert_eq!(session.unshown().unwrap().after, Some(session.jid.bare()));
-        session.shown_up_to(&arrived, None);
+        session.shown_up_to(None);
         assert_eq!(session.unshown(), None);
         while session.offer_volatile(frame()) == Offered::Queued {}
-        assert_eq!(session.show(7, frame), Shown::Dropped);
+        assert_eq!(session.show(&here(), frame), Shown::Dropped);
         assert_eq!(session.unshown(), None, "not before there is room");
+        // A goodbye goes through all the same: nobody would repeat it.
+        assert_eq!(session.show(&gone(), frame), Shown::Queued);
         drain(&session);
         let missed = session.unshown().unwrap();
         assert_eq!((missed.after.clone(), missed.what), (None, Unseen::Everyone));
-        // Again something is missed while it is being shown the others: it begins anew.
+        // What is missed while it is shown the others waits for the next round, so that this one comes to its end.
+        session.shown_up_to(Some(session.jid.bare()));
         while session.offer_volatile(frame()) == Offered::Queued {}
-        assert_eq!(session.show(7, frame), Shown::Dropped);
+        assert_eq!(session.show(&here(), frame), Shown::Dropped);
         drain(&session);
-        session.shown_up_to(&missed, None);
-        assert!(session.unshown().is_some());
+        assert_eq!(session.unshown().unwrap().after, Some(session.jid.bare()));
+        session.shown_up_to(None);
+        assert_eq!(session.unshown().unwrap().after, None);
         session.set_presence(None);
         assert_eq!(session.unshown(), None);
     }

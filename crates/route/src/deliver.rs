@@ -73,6 +73,12 @@ fn owner_of(env: &Envelope) -> Option<AccountId> {
 }
 
 fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>) {
+    // First what is in memory follows: whoever comes or shows itself from here on goes by it, and whoever did before is told below.
+    for effect in &effects {
+        if let Effect::Contact { owner, contact, .. } = effect {
+            server.sessions.change_contacts(*owner, |contacts| contacts.changed(contact));
+        }
+    }
     for effect in effects {
         match effect {
             Effect::Reply(answer) => {
@@ -82,7 +88,6 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
             }
             Effect::Write(session, frame) => session.answer(frame),
             Effect::Contact { owner, contact, push } => {
-                server.sessions.change_contacts(owner, |contacts| contacts.changed(&contact));
                 roster::push::tell(server, owner, &contact, push);
             }
             Effect::ToAvailable(account, stanza) => to_sessions(server, account, &stanza, Session::is_available),

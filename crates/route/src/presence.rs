@@ -28,7 +28,7 @@ pub(crate) use show::{hide, show};
 
 use crate::timers;
 
-/// Most bytes that an available presence says. Everybody who sees it gets them, and the session keeps them.
+/// Most bytes that a presence says. Everybody who sees it gets them, and the session keeps them.
 const PRESENCE_BYTES_MAX: usize = 16 * 1024;
 
 /// Decides a presence of one of our clients.
@@ -119,7 +119,11 @@ fn leave(server: &Server, session: &Session, said: &Stanza) {
     let mut told = Told::Nobody;
     let contacts = server.sessions.contacts(session.account);
     if session.set_presence(None).is_some() {
-        broadcast::unavailable(server, session, contacts.as_deref(), &Announcement::new(said));
+        let announcement = match said.content.len_bytes() > PRESENCE_BYTES_MAX {
+            true => Announcement::unavailable(&session.jid),
+            false => Announcement::new(said),
+        };
+        broadcast::unavailable(server, session, contacts.as_deref(), &announcement);
         left(server, session, Some(said));
         told = Told::Contacts(contacts.as_deref());
     }

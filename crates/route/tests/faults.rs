@@ -160,6 +160,7 @@ async fn presence_waits_for_everything_before_it_and_everything_behind_it_waits(
     let mut other = world.available("alice@localhost/other").await;
     let mut carol = world.available("carol@localhost/c").await;
     alice.until("a@localhost/other' to='alice@localhost'/>".trim_start_matches('a')).await;
+    other.until("from='alice@localhost/a' to='alice@localhost'/>").await;
     world.faults.stall();
     alice.send(&chat("bob@localhost", "stored"));
     alice.send("<presence><show>away</show></presence>");

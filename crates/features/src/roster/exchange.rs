@@ -7,6 +7,7 @@ use std::sync::Arc;
 use metronome_host::contacts::Contacts;
 use metronome_host::effect::{Effect, Effects, Push};
 use metronome_host::hosts::Host;
+use metronome_host::owners::Locked;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_model::{AccountId, Contact, Listed, Op, Record};
@@ -62,6 +63,18 @@ pub async fn other(server: &Server, jid: &Jid) -> Result<Other, Refuse> {
     }
     let facts = server.facts.of(&*server.store, jid).await?;
     Ok(facts.map_or(Other::Absent, |facts| Other::Account(facts.account.id)))
+}
+
+/// Takes the locks of both sides. With them nobody removes either account, so where the other side is kept is looked up once more:
+/// its name may have been given to somebody else while the locks were waited for.
+pub async fn lock(server: &Server, account: AccountId, jid: &Jid) -> Result<(Other, Locked), Refuse> {
+    loop {
+        let wanted = other(server, jid).await?;
+        let locked = server.owners.lock(&wanted.accounts(account)).await;
+        if other(server, jid).await? == wanted {
+            return Ok((wanted, locked));
+        }
+    }
 }
 
 /// One account's row about the other, as it was and as it will be.
@@ -175,7 +188,7 @@ pub struct Exchange {
     pub theirs: Option<Side>,
     /// What happens before clients are told of the changed rows: section 3.1.6 wants the stanza to precede the push.
     first: Effects,
-    /// What happens once the rows have changed: whoever comes or shows itself meanwhile goes by the old ones, and is told behind it.
+    /// What happens once clients know the rows.
     last: Effects,
 }
 
@@ -207,7 +220,7 @@ impl Exchange {
         }
         let theirs = self.theirs.as_ref().map(|theirs| theirs.owner);
         if let Some(theirs) = theirs.filter(|_| before.from && !sent.after.from) {
-            self.last.push(Effect::Hide { of: self.mine.owner, to: theirs });
+            self.first.push(Effect::Hide { of: self.mine.owner, to: theirs });
         }
         if sent.routed {
             self.receive(verb, stanza);
@@ -274,13 +287,5 @@ impl Exchange {
             theirs.finish(record, effects);
         }
         effects.append(&mut self.last);
-    }
-
-    /// As [`Exchange::finish`], but my row is not stored: the account is being removed.
-    pub fn finish_theirs(mut self, record: &mut Record, effects: &mut Effects) {
-        effects.append(&mut self.first);
-        if let Some(theirs) = self.theirs {
-            theirs.finish(record, effects);
-        }
     }
 }

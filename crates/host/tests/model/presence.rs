@@ -38,7 +38,7 @@ fn what_was_shown_last_is_what_is() {
                     let next = presence(&session.jid, number);
                     let announcement = next.announcement.clone();
                     session.set_presence(Some(next));
-                    let _ = viewer.show(announcement.key, || announcement.to("z@localhost"));
+                    let _ = viewer.show(&announcement, || announcement.to("z@localhost"));
                 }
             })
         };

@@ -20,9 +20,8 @@ pub(super) fn available(server: &Server, env: &Envelope) {
     let announcement = Announcement::new(&env.stanza);
     let priority = priority(&env.stanza.content).unwrap_or_default();
     session.set_presence(Some(Presence { priority, announcement: announcement.clone() }));
-    // Who has just come sees the others first.
-    go_on_showing(server, session);
     to_own_sessions(server, session, &announcement);
+    go_on_showing(server, session);
     let contacts = server.sessions.contacts(session.account).unwrap_or_default();
     to_contacts(server, session, Some(&contacts), &announcement);
     take_back_from_lost(server, session, &contacts);
@@ -36,8 +35,9 @@ pub(super) fn unavailable(server: &Server, session: &Session, contacts: Option<&
 
 /// The account's own sessions see each other, the sender included (section 4.2.2).
 fn to_own_sessions(server: &Server, session: &Session, announcement: &Announcement) {
-    for own in server.sessions.of(session.account) {
-        announce(server, announcement, &own);
+    session.show_itself(announcement);
+    for own in server.sessions.of(session.account).iter().filter(|own| own.serial != session.serial) {
+        announce(server, announcement, own);
     }
 }
 
@@ -71,7 +71,7 @@ fn to_contact(server: &Server, contact: &Jid, announcement: &Announcement) {
     let mut written = None;
     for session in server.sessions.named(contact.as_str()) {
         let frame = || written.get_or_insert_with(|| announcement.to(contact.as_str())).clone();
-        count(server, session.show(announcement.key, frame));
+        count(server, session.show(announcement, frame));
     }
 }
 
@@ -94,11 +94,11 @@ pub(super) fn go_on_showing(server: &Server, session: &Session) -> bool {
             show_contact(server, session, contact, unshown.what);
         }
         if session.is_behind() {
-            session.shown_up_to(&unshown, Some(contact.jid.clone()));
+            session.shown_up_to(Some(contact.jid.clone()));
             return true;
         }
     }
-    session.shown_up_to(&unshown, None);
+    session.shown_up_to(None);
     true
 }
 

@@ -1,9 +1,8 @@
 //! Presence that a session sends to somebody directly (RFC 6121 section 4.6), and takes back when it leaves.
 
-use metronome_host::announcement::{Announcement, key_of};
+use metronome_host::announcement::Announcement;
 use metronome_host::contacts::{Contacts, Known};
 use metronome_host::envelope::{Destination, Envelope};
-use metronome_host::outbox::Frame;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
@@ -74,8 +73,7 @@ pub(super) fn deliver(server: &Server, env: &Envelope) {
     let Some(to) = &env.stanza.to else { return };
     if to.is_full() {
         if let Some(session) = server.sessions.at(to) {
-            let shown = session.show_directly(key_of(&env.stanza.from), Frame::whole(env.stanza.to_vec()));
-            count(server, shown);
+            count(server, session.show_directly(&Announcement::new(&env.stanza)));
         }
         return;
     }
@@ -93,7 +91,7 @@ pub(super) fn taken_back(server: &Server, session: &Session, told: &Told<'_>) {
         let is_told = told.holds(session, to);
         if to.is_full() {
             if let Some(other) = server.sessions.at(to).filter(|other| !(is_told && other.is_available())) {
-                count(server, other.show_directly(unavailable.key, unavailable.to(to.as_str())));
+                count(server, other.show_directly(&unavailable));
             }
         } else if !is_told {
             to_bare(server, &unavailable, to);

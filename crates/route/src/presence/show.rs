@@ -28,7 +28,7 @@ pub(crate) fn hide(server: &Server, of: AccountId, to: AccountId) {
 
 /// Hands an announcement to one session, if it is available.
 pub(super) fn announce(server: &Server, announcement: &Announcement, viewer: &Session) {
-    let shown = viewer.show(announcement.key, || announcement.to(viewer.jid.bare_str()));
+    let shown = viewer.show(announcement, || announcement.to(viewer.jid.bare_str()));
     count(server, shown);
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use metronome_features::roster::exchange::{Exchange, Other, other};
+use metronome_features::roster::exchange::{self, Exchange, Other};
 use metronome_features::roster::{load, refuse_fixed_direction};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::refuse::Refuse;
@@ -22,15 +22,15 @@ pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope, verb: Verb) 
     let account = env.sender.account;
     let contacts = load::contacts(server, account, &me).await?;
     refuse_fixed_direction(&contacts, &contact, verb)?;
-    let other = other(server, &contact).await?;
-    if other == Other::Remote {
+    if env.destination == Destination::Remote {
         return Err(Condition::RemoteServerNotFound.into());
     }
+    let (other, locked) = exchange::lock(server, account, &contact).await?;
+    env.locked = Some(locked);
     if let Other::Account(theirs) = other {
         // Delivered by the recipient's worker, so that what is sent behind it comes behind it.
         env.destination = Destination::Account(Some(theirs));
     }
-    env.locked = Some(server.owners.lock(&other.accounts(account)).await);
     let mut exchange = Exchange::read(server, account, &me, &contact, other).await?;
     if let Some(theirs) = &exchange.theirs
         && verb == Verb::Subscribe

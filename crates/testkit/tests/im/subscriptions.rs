@@ -251,7 +251,7 @@ fn section_3_1_3_a_request_waits_for_everyone_who_becomes_available() {
         bob.expect_so_far(&["<presence from='bob@localhost/phone'", request]);
         let mut desk = Client::login(server, "bob", "desk");
         desk.send("<presence/>");
-        desk.expect_so_far(&["<presence from='bob@localhost/phone'", "<presence from='bob@localhost/desk'", request]);
+        desk.expect_so_far(&["<presence from='bob@localhost/desk'", "<presence from='bob@localhost/phone'", request]);
         bob.expect_so_far(&["<presence from='bob@localhost/desk'"]);
         // An approval ends it.
         say(&mut bob, "subscribed", ALICE);
