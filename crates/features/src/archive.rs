@@ -213,6 +213,7 @@ mod tests {
                 since_ms: 0,
                 heard_ms: 0,
                 address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                port: 5,
                 mechanism: "PLAIN",
             };
             let rules = metronome_host::sessions::BindRules {

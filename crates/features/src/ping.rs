@@ -30,7 +30,7 @@ const fn answer_at(at: At) -> IqHandler {
         // To the own account it stays in its order among the stanzas to that address.
         asks: match at {
             At::Host => Asks::Snapshot,
-            At::OwnAccount => Asks::Read,
+            At::OwnAccount | At::Account => Asks::Read,
         },
         handle: |_, env| Box::pin(std::future::ready(answer(env))),
     }
