@@ -224,9 +224,9 @@ impl From<&Unchanged> for StanzaError {
     }
 }
 
-impl From<Unchanged> for StanzaError {
-    fn from(why: Unchanged) -> StanzaError {
-        StanzaError::from(&why)
+impl From<Unchanged> for Box<StanzaError> {
+    fn from(why: Unchanged) -> Box<StanzaError> {
+        Box::new(StanzaError::from(&why))
     }
 }
 

@@ -27,17 +27,17 @@ pub struct Arrived {
 /// Lets the guest with this address in: finds its account, or makes it. What is made ends again if no session follows.
 ///
 /// Goes on to its end even if the caller gives up waiting. Fails with what the client is told.
-pub async fn arrive(server: &Arc<Server>, jid: &Jid) -> Result<Arrived, StanzaError> {
+pub async fn arrive(server: &Arc<Server>, jid: &Jid) -> Result<Arrived, Box<StanzaError>> {
     let (server, jid) = (server.clone(), jid.bare());
     // Whoever gave up between the commit and here would free the lock while an account is on its way that nobody looks after.
     let made = tokio::spawn(async move { find_or_make(&server, &jid).await });
     made.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a guest could not be let in");
-        Err(StanzaError::new(Condition::InternalServerError))
+        Err(StanzaError::new(Condition::InternalServerError).into())
     })
 }
 
-async fn find_or_make(server: &Arc<Server>, jid: &Jid) -> Result<Arrived, StanzaError> {
+async fn find_or_make(server: &Arc<Server>, jid: &Jid) -> Result<Arrived, Box<StanzaError>> {
     let locked = server.guests.lock(jid).await;
     let (host, name) = (jid.domain(), jid.local().unwrap_or_default());
     let found = server.store.account(host, name).await.map_err(Unchanged::from)?;
@@ -45,7 +45,7 @@ async fn find_or_make(server: &Arc<Server>, jid: &Jid) -> Result<Arrived, Stanza
         return match id.is_guest() && state != AccountState::Disabled {
             true => Ok(Arrived { account: id, locked }),
             // Nobody becomes somebody else's account by having a name like it.
-            false => Err(StanzaError::new(Condition::NotAllowed)),
+            false => Err(StanzaError::new(Condition::NotAllowed).into()),
         };
     }
     let mut account = make(server, jid).await?;
@@ -63,7 +63,7 @@ async fn has_traces(server: &Server, jid: &Jid) -> Result<bool, Unchanged> {
     Ok(rows.iter().any(|row| row.contact.subscription != Subscription::NONE))
 }
 
-async fn make(server: &Server, jid: &Jid) -> Result<AccountId, StanzaError> {
+async fn make(server: &Server, jid: &Jid) -> Result<AccountId, Box<StanzaError>> {
     let id = AccountId::guest(server.rng.bytes16());
     let account = Box::new(Account {
         id,
@@ -79,11 +79,11 @@ async fn make(server: &Server, jid: &Jid) -> Result<AccountId, StanzaError> {
     match server.commit_with(record, vec![Effect::Forget(jid.clone())]).await {
         Outcome::Done { .. } => Ok(id),
         Outcome::Full => {
-            Err(StanzaError::new(Condition::ResourceConstraint).with_text("there is no room for more guests"))
+            Err(StanzaError::new(Condition::ResourceConstraint).with_text("there is no room for more guests").into())
         }
         Outcome::Unavailable(why) => Err(Unchanged::Unavailable(why).into()),
         Outcome::Conflict | Outcome::Gone | Outcome::Fenced => {
-            Err(StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait))
+            Err(StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait).into())
         }
     }
 }

@@ -7,6 +7,7 @@ use metronome_host::feature::StreamState;
 use metronome_host::session::{Bound as Binding, Lock, Session};
 use metronome_host::sessions::Unbound;
 use metronome_model::AccountState;
+use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::{bind, session};
 use metronome_proto::stanza::error::{Condition as Refusal, StanzaError};
@@ -112,13 +113,17 @@ impl Authenticated {
         }
     }
 
+    /// The full address that the client asks for; none if it is no address.
+    fn wanted(&self, request: &Stanza) -> Option<Jid> {
+        let wanted = bind::Request::read(&request.child(ns::BIND, "bind")?).ok()?;
+        let resource = wanted.resource.unwrap_or_else(|| self.context.server.rng.token());
+        self.authn.jid().with_resource(&resource).ok()
+    }
+
     /// Claims the resource that the client wants. A guest's account is found or made before, and cannot end in between.
-    async fn claim(&self, request: &Stanza) -> Result<Arc<Session>, StanzaError> {
+    async fn claim(&self, request: &Stanza) -> Result<Arc<Session>, Box<StanzaError>> {
         let server = &self.context.server;
-        let payload = request.child(ns::BIND, "bind").ok_or(Refusal::BadRequest)?;
-        let wanted = bind::Request::read(&payload).map_err(|_| Refusal::BadRequest)?;
-        let resource = wanted.resource.unwrap_or_else(|| server.rng.token());
-        let jid = self.authn.jid().with_resource(&resource).map_err(|_| Refusal::BadRequest)?;
+        let jid = self.wanted(request).ok_or_else(|| Box::new(StanzaError::new(Refusal::BadRequest)))?;
         let (account, _arrived) = match self.authn.account() {
             Some(account) => (account, None),
             None => {

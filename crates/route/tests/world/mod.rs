@@ -25,7 +25,7 @@ use metronome_route::inflight::InFlight;
 use metronome_route::workers::Workers;
 use metronome_route::{catch_up, presence, timers};
 use metronome_store::backend::faults::Faults;
-use metronome_store::backend::{memory, sqlite};
+use metronome_store::backend::{memory, split, sqlite};
 use metronome_store::{Opened, StoreError, WriterLimits};
 use tokio::task::JoinHandle;
 
@@ -89,6 +89,7 @@ impl World {
         let values =
             settings.iter().fold(Values::defaults(&tables), |values, (key, literal)| values.with(key, literal));
         let (opened, faults) = Faults::wrap(opened);
+        let opened = split::open(opened);
         let workers = Workers::new(2);
         let committed = workers.clone();
         let parts = ForTest { opened, values, features, domains: &["localhost", "other.example"], seed: 1 };
