@@ -162,3 +162,25 @@ fn sha_384_logs_in_where_it_is_listed() {
     client.open();
     assert!(client.sasl(&Sasl::new("SCRAM-SHA-384", "alice", "alice-secret")).fits("<success"));
 }
+
+#[test]
+fn nobody_logs_in_to_a_guests_account_with_a_password() {
+    let server = with_guests("").start();
+    let mut guest = guest(&from(&server, "127.0.0.2"));
+    let name = guest.bare().split('@').next().unwrap().to_owned();
+    for password in ["", "x", "guest"] {
+        let mut client = server.dial().direct();
+        client.open();
+        let answer = match password {
+            "" => {
+                client.auth("SCRAM-SHA-256", format!("n,,n={name},r=nonce").as_bytes());
+                client.expect("<challenge");
+                client.send("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>Yz1iaXdzLHI9LHA9</response>");
+                client.next_piece()
+            }
+            _ => client.sasl(&Sasl::new("SCRAM-SHA-1", &name, password)),
+        };
+        assert!(answer.fits("<failure"), "{answer}");
+    }
+    guest.expect_nothing_before_ping();
+}
