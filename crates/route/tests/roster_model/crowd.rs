@@ -12,6 +12,18 @@ use crate::world::{Client, World};
 
 const STEPS: usize = 60;
 
+/// A few of these are more than may wait for a session.
+const LARGE: usize = 150_000;
+
+/// What goes on besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    /// Nothing.
+    Calm,
+    /// Sessions stop reading for a while, and are sent more than there is room for.
+    Flood,
+}
+
 /// A session after its task has ended.
 struct Attendee {
     client: Client,
@@ -23,20 +35,22 @@ struct Attendee {
 
 /// Two sessions of each person change rosters, subscriptions and presence, are lost and come back, all at the same time. Some
 /// have gone in the end.
-pub async fn meet(seed: u64) {
+pub async fn meet(seed: u64, weather: Weather) {
     let world = Arc::new(World::new().await);
     world.add("dave").await;
     let mut tasks = Vec::new();
     for person in 0..PEOPLE.len() {
         for resource in 0..2 {
             let rng = Rng::with_seed(seed * 100 + (person * 2 + resource) as u64);
-            tasks.push(tokio::spawn(attend(world.clone(), person, resource, rng)));
+            tasks.push(tokio::spawn(attend(world.clone(), person, resource, rng, weather)));
         }
     }
     let mut attendees = Vec::new();
     for task in tasks {
         attendees.extend(task.await.unwrap());
     }
+    // What those who are lost had on its way is done as well.
+    world.all_permits().await;
     for attendee in &mut attendees {
         let text = attendee.client.so_far().await;
         attendee.view.read(&text);
@@ -51,7 +65,7 @@ async fn come(world: &World, person: usize, resource: usize, cache: Cache) -> At
     Attendee { client, view: View::new(cache), person, status: String::new() }
 }
 
-async fn attend(world: Arc<World>, person: usize, resource: usize, mut rng: Rng) -> Option<Attendee> {
+async fn attend(world: Arc<World>, person: usize, resource: usize, mut rng: Rng, weather: Weather) -> Option<Attendee> {
     let mut me = come(&world, person, resource, Cache::default()).await;
     for step in 0..STEPS {
         let other = bare((person + rng.usize(1..PEOPLE.len())) % PEOPLE.len());
@@ -59,6 +73,15 @@ async fn attend(world: Arc<World>, person: usize, resource: usize, mut rng: Rng)
             let item = format!("<item jid='{other}' {attributes}/>");
             format!("<iq type='set' id='may-fail'><query xmlns='jabber:iq:roster'>{item}</query></iq>")
         };
+        let flood = rng.u8(0..4);
+        if weather == Weather::Flood && flood == 0 {
+            me.client.reads = !me.client.reads;
+        }
+        if weather == Weather::Flood && flood == 1 {
+            let body = "x".repeat(LARGE);
+            let flood = format!("<message type='headline' to='{other}'><body>{body}</body></message>");
+            me.client.send_waiting(&flood).await;
+        }
         let xml = match rng.u32(0..40) {
             0..8 => {
                 me.status = format!("{}-{step}", me.client.session.jid);
@@ -82,6 +105,7 @@ async fn attend(world: Arc<World>, person: usize, resource: usize, mut rng: Rng)
         };
         me.client.send_waiting(&xml).await;
     }
+    me.client.reads = true;
     if rng.u8(0..5) == 0 {
         me.client.lose();
         return None;

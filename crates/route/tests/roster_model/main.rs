@@ -12,6 +12,7 @@ mod view;
 #[path = "../world/mod.rs"]
 mod world;
 
+use crowd::Weather;
 use steps::Run;
 use world::World;
 
@@ -64,7 +65,14 @@ async fn random_sequences_with_restarts_leave_every_client_with_the_models_view(
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn people_who_do_everything_at_once_agree_in_the_end() {
     for seed in 0..40 {
-        crowd::meet(seed).await;
+        crowd::meet(seed, Weather::Calm).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn people_who_stop_reading_in_a_flood_miss_nothing_in_the_end() {
+    for seed in 0..20 {
+        crowd::meet(seed, Weather::Flood).await;
     }
 }
 

@@ -64,7 +64,8 @@ impl View {
             Kind::Presence(PresenceType::Error) | Kind::Iq(IqType::Error) if stanza.id.as_deref() == Some("fails") => {
                 self.failed = true;
             }
-            Kind::Presence(PresenceType::Probe | PresenceType::Error) | Kind::Message(_) => {
+            Kind::Message(_) => {}
+            Kind::Presence(PresenceType::Probe | PresenceType::Error) => {
                 self.surprises.push(format!("{stanza:?}"));
             }
             Kind::Presence(verb) => self.told.push(format!("{} {from}", verb.as_attr().unwrap_or_default())),

@@ -1,9 +1,11 @@
 //! Rosters, requests and presence that are together larger than what a session may have waiting: nobody is kept from coming
 //! online by them, and nothing that matters is left out.
 
+use std::collections::HashSet;
+
 use metronome_testkit::{Client, Push, Seen, Server, on_both_stores_with};
 
-use crate::{befriend, online, online_with, quiet, say};
+use crate::{befriend, interested, online, online_at, online_with, pass, quiet, say};
 
 /// Nobody is slowed down.
 const FAST: &str = "limits.c2s.bytes = \"1 GiB/s\"\nlimits.c2s.burst = \"15 MiB\"";
@@ -83,6 +85,32 @@ fn a_large_roster_comes_whole_and_in_pushes() {
 }
 
 #[test]
+fn much_presence_of_many_contacts_is_shown_as_there_is_room_for_it() {
+    on_both_stores_with(FAST, |server| {
+        let mut alice = online(server, "alice", "phone");
+        let status = "x".repeat(15_000);
+        let mut friends = Vec::new();
+        for name in crowd(server, 60) {
+            let mut friend = interested(server, &name, "desk");
+            befriend(&mut alice, &mut friend);
+            friend.send(&format!("<presence><status>{status}</status></presence>"));
+            friend.so_far();
+            friends.push(friend);
+            alice.so_far();
+        }
+        alice.close();
+        // What there is no room for at once comes behind what has been asked meanwhile.
+        let (mut alice, mut came) = online_with(server, "alice", "phone", "<presence/>");
+        while count(&came, "<presence") < friends.len() + 1 {
+            came.push(alice.next_piece());
+        }
+        let from: HashSet<_> = came.iter().map(|seen| seen.attribute("from")).collect();
+        assert_eq!(from.len(), friends.len() + 1, "each once");
+        alice.expect_nothing_before_ping();
+    });
+}
+
+#[test]
 fn a_presence_that_is_too_large_is_refused() {
     on_both_stores_with(FAST, |server| {
         let mut alice = online(server, "alice", "phone");
@@ -94,5 +122,75 @@ fn a_presence_that_is_too_large_is_refused() {
             alice.expect("<presence type='error' id='p'><policy-violation");
         }
         quiet(&mut [&mut alice, &mut bob]);
+    });
+}
+
+/// Somebody of whom bob is shown that they are there, and who goes while there is no room to tell him.
+fn goes_in_a_flood(server: &Server, bob: &mut Client, goes: Client) {
+    let mut alice = Client::login(server, "alice", "flood");
+    let body = "x".repeat(LARGE);
+    for kind in ["headline", "chat"] {
+        for number in 0..100 {
+            alice.send(&format!(
+                "<message to='bob@localhost' type='{kind}' id='{number}'><body>{body}</body></message>"
+            ));
+        }
+        alice.settle("bob@localhost");
+    }
+    let jid = goes.jid().to_owned();
+    goes.drop_connection();
+    // When it has gone there is nobody at its address.
+    let mut other = Client::login(server, "alice", "other");
+    loop {
+        other.send(&format!("<presence to='{jid}'/>"));
+        other.send(&format!("<message to='{jid}' type='groupchat' id='g'><body>there?</body></message>"));
+        if !other.settle(&jid).is_empty() {
+            break;
+        }
+    }
+    bob.wait_for(&format!("<presence type='unavailable' from='{jid}'"));
+}
+
+#[test]
+fn a_flood_of_messages_does_not_hide_that_a_contact_has_gone() {
+    on_both_stores_with(FAST, |server| {
+        let mut carol = online(server, "carol", "desk");
+        let mut bob = online(server, "bob", "desk");
+        befriend(&mut carol, &mut bob);
+        pass(&mut [&mut carol, &mut bob]);
+        goes_in_a_flood(server, &mut bob, carol);
+    });
+}
+
+#[test]
+fn a_flood_of_messages_does_not_hide_that_one_device_of_a_contact_has_gone() {
+    on_both_stores_with(FAST, |server| {
+        let mut carol = online(server, "carol", "desk");
+        let mut bob = online(server, "bob", "desk");
+        befriend(&mut carol, &mut bob);
+        let phone = online(server, "carol", "phone");
+        pass(&mut [&mut carol, &mut bob]);
+        goes_in_a_flood(server, &mut bob, phone);
+    });
+}
+
+#[test]
+fn a_flood_of_messages_does_not_hide_that_ones_own_other_device_has_gone() {
+    on_both_stores_with(FAST, |server| {
+        let mut bob = online_at(server, "bob", "desk", 5);
+        let phone = online(server, "bob", "phone");
+        bob.so_far();
+        goes_in_a_flood(server, &mut bob, phone);
+    });
+}
+
+#[test]
+fn a_flood_of_messages_does_not_hide_that_somebody_with_directed_presence_has_gone() {
+    on_both_stores_with(FAST, |server| {
+        let mut bob = online(server, "bob", "desk");
+        let mut carol = online(server, "carol", "desk");
+        carol.send("<presence to='bob@localhost/desk'/>");
+        bob.expect("<presence from='carol@localhost/desk'");
+        goes_in_a_flood(server, &mut bob, carol);
     });
 }
