@@ -103,10 +103,7 @@ mod tests {
         assert_eq!(text(&announcement.to("bob@localhost")), expected);
         assert_eq!(announcement.to("a@b").body.as_ptr(), announcement.to("c@d").body.as_ptr(), "the body is shared");
         let gone = Announcement::unavailable(&from);
-        assert_eq!(
-            text(&gone.to("c@d")),
-            "<presence from='alice@localhost/a&apos;b' type='unavailable' to='c@d'/>"
-        );
+        assert_eq!(text(&gone.to("c@d")), "<presence from='alice@localhost/a&apos;b' type='unavailable' to='c@d'/>");
         assert_eq!(gone.key, announcement.key);
     }
 }

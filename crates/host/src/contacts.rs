@@ -60,7 +60,12 @@ impl Known {
 
 impl Contacts {
     /// From a stored roster, and those whom shared groups add.
-    pub fn new(version: RosterVersion, stored: &[Contact], groups: u64, members: impl IntoIterator<Item = (Jid, Fixed)>) -> Contacts {
+    pub fn new(
+        version: RosterVersion,
+        stored: &[Contact],
+        groups: u64,
+        members: impl IntoIterator<Item = (Jid, Fixed)>,
+    ) -> Contacts {
         let known = stored.iter().map(|contact| Known {
             jid: contact.jid.clone(),
             stored: contact.subscription,
@@ -144,7 +149,8 @@ impl Contacts {
     fn entry(&mut self, jid: &Jid) -> &mut Known {
         let at = self.at(jid.as_str()).unwrap_or_else(|at| {
             let (stored, listed) = (Subscription::NONE, Listed::No);
-            self.known.insert(at, Known { jid: jid.clone(), stored, listed, fixed: Fixed::No, bytes: 0, request: None });
+            self.known
+                .insert(at, Known { jid: jid.clone(), stored, listed, fixed: Fixed::No, bytes: 0, request: None });
             at
         });
         &mut self.known[at]

@@ -7,8 +7,8 @@ pub mod sync {
     pub use parking_lot::{Mutex, MutexGuard};
 }
 
-pub mod announced;
 pub mod addresses;
+pub mod announced;
 pub mod announcement;
 pub mod authn;
 pub mod clock;

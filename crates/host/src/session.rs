@@ -622,9 +622,10 @@ impl Session {
     pub fn memory_usage(&self) -> usize {
         let state = self.state.lock();
         let announcement = state.presence.as_ref().map_or(0, |presence| presence.announcement.memory_usage());
-        let directed = state.directed.as_ref().map_or(0, |directed| {
-            directed.bytes + directed.addresses.len() * 2 * size_of::<Jid>()
-        });
+        let directed = state
+            .directed
+            .as_ref()
+            .map_or(0, |directed| directed.bytes + directed.addresses.len() * 2 * size_of::<Jid>());
         state.outbox.memory_usage() + announcement + directed
     }
 }

@@ -190,7 +190,8 @@ impl Sessions {
 
     /// Changes the contacts of an account where they are in memory.
     pub fn change_contacts(&self, account: AccountId, change: impl FnOnce(&mut Contacts)) {
-        if let Some(contacts) = self.shard(account).lock().get_mut(&account).and_then(|online| online.contacts.as_mut()) {
+        if let Some(contacts) = self.shard(account).lock().get_mut(&account).and_then(|online| online.contacts.as_mut())
+        {
             change(Arc::make_mut(contacts));
         }
     }

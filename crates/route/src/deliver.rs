@@ -103,7 +103,9 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
             }
             Effect::DisconnectOthers(stays, condition, why) => {
                 let all = server.sessions.of(stays.account);
-                all.iter().filter(|other| other.serial != stays.serial).for_each(|other| other.close(condition, Some(why)));
+                all.iter()
+                    .filter(|other| other.serial != stays.serial)
+                    .for_each(|other| other.close(condition, Some(why)));
             }
         }
     }

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use metronome_features::{last_activity, ping, strangers};
-use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::contacts::Known;
+use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::feature::At;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;

@@ -28,7 +28,12 @@ pub(super) fn available(server: &Server, env: &Envelope) {
 }
 
 /// The session is not available any more.
-pub(super) fn unavailable(server: &Server, session: &Session, contacts: Option<&Contacts>, announcement: &Announcement) {
+pub(super) fn unavailable(
+    server: &Server,
+    session: &Session,
+    contacts: Option<&Contacts>,
+    announcement: &Announcement,
+) {
     to_own_sessions(server, session, announcement);
     to_contacts(server, session, contacts, announcement);
 }
@@ -42,7 +47,12 @@ fn to_own_sessions(server: &Server, session: &Session, announcement: &Announceme
 }
 
 /// Those who may see the account's presence. A locked account has nobody.
-pub(super) fn to_contacts(server: &Server, session: &Session, contacts: Option<&Contacts>, announcement: &Announcement) {
+pub(super) fn to_contacts(
+    server: &Server,
+    session: &Session,
+    contacts: Option<&Contacts>,
+    announcement: &Announcement,
+) {
     let Some(contacts) = contacts.filter(|_| !session.is_locked()) else { return };
     for contact in contacts.iter().filter(|contact| contact.is_shown()) {
         to_contact(server, &contact.jid, announcement);

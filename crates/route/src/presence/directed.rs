@@ -7,9 +7,9 @@ use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Kind;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::presence::PresenceType;
-use metronome_proto::stanza::Kind;
 
 use super::show::{announce, count};
 
@@ -28,7 +28,8 @@ pub(super) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
     // available is not, so a full address is noted all the same.
     let is_told = to.is_bare() && env.sender.is_available() && sees_all(server, &env.sender, &to);
     if !is_told && !env.sender.note_directed(&to) {
-        let error = StanzaError::new(Condition::ResourceConstraint).with_text("presence was sent to too many addresses");
+        let error =
+            StanzaError::new(Condition::ResourceConstraint).with_text("presence was sent to too many addresses");
         return Err(error.into());
     }
     Ok(())
@@ -62,7 +63,9 @@ pub(super) enum Told<'a> {
 impl Told<'_> {
     fn holds(&self, session: &Session, to: &Jid) -> bool {
         match self {
-            Told::Contacts(contacts) => to.same_bare(&session.jid) || contacts.is_some_and(|contacts| is_shown(contacts, to)),
+            Told::Contacts(contacts) => {
+                to.same_bare(&session.jid) || contacts.is_some_and(|contacts| is_shown(contacts, to))
+            }
             Told::Nobody => false,
         }
     }

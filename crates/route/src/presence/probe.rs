@@ -14,7 +14,10 @@ pub(super) fn deliver(server: &Server, env: &Envelope) {
     let Some(first) = theirs.first() else { return };
     let viewer = env.sender.jid.bare_str();
     let may_see = first.account == env.sender.account
-        || server.sessions.contacts(first.account).is_some_and(|contacts| contacts.get(viewer).is_some_and(Known::is_shown))
+        || server
+            .sessions
+            .contacts(first.account)
+            .is_some_and(|contacts| contacts.get(viewer).is_some_and(Known::is_shown))
         || server.hosts.load().get(to.domain()).is_some_and(|host| host.groups.may_see(to.bare_str(), viewer));
     for session in theirs.iter().filter(|session| may_see && !session.is_locked()) {
         if to.is_bare() || session.jid == *to {
