@@ -1,5 +1,5 @@
 //! XEP-0077: In-Band Registration. What somebody with an account does with it: another password, or the end of it. Those without one
-//! are answered by [`newcomer`], which `net` asks before the login. Stores accounts through [`accounts::change`]; keeps what may
+//! are answered by [`newcomer`], which `net` asks before the login. Stores accounts through [`crate::accounts::change`]; keeps what may
 //! happen only so often in `Server::throttles`.
 
 pub mod newcomer;
