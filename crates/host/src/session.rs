@@ -409,9 +409,9 @@ impl Session {
         self.change(|state| state.show(announcement, announcement.to(self.jid.as_str())))
     }
 
-    /// Its own presence comes back to it (section 4.2.2), whatever others have sent.
+    /// Its own presence comes back to it (section 4.2.2), whatever others have sent; its own goodbye does not.
     pub fn show_itself(&self, announcement: &Announcement) {
-        if self.is_available() || announcement.says == Says::Gone {
+        if self.is_available() {
             self.answer(announcement.to(self.jid.bare_str()));
         }
     }

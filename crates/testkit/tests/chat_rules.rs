@@ -338,6 +338,7 @@ fn ones_own_devices_see_each_other_come_and_go() {
         phone.expect("<presence from='alice@localhost/car'");
         let mut newer = Client::login(server, "alice", "car");
         phone.expect("<presence type='unavailable' from='alice@localhost/car'");
+        older.expect("<presence from='alice@localhost/phone'");
         older.expect_stream_error("conflict");
         newer.expect_nothing_before_ping();
         phone.expect_nothing_before_ping();
