@@ -80,19 +80,22 @@ fn list(server: &Server) -> Answer {
             let left_s = u64::try_from(tls.not_after_s.saturating_sub(now_s)).unwrap_or(0);
             Cell::Span(Duration::from_secs(left_s))
         });
+        let name = known.host.name.as_str();
+        let is_for_others = known.host.tls.as_ref().is_some_and(|tls| !tls.names.is_for(name));
         vec![
-            Cell::text(known.host.name.as_str()),
+            Cell::text(name),
             Cell::text(match known.origin {
                 HostOrigin::Configuration => "configuration",
                 HostOrigin::Command => "command",
             }),
             Cell::text(known.standing.as_str()),
-            Cell::Count(sessions.get(known.host.name.as_str()).copied().unwrap_or(0)),
+            Cell::Count(sessions.get(name).copied().unwrap_or(0)),
             certificate,
+            if is_for_others { Cell::text("the certificate is not for this domain") } else { Cell::None },
         ]
     };
     let rows = server.hosts.load().all().map(row).collect();
-    Answer::Table { columns: &["host", "origin", "state", "sessions", "certificate_left"], rows }
+    Answer::Table { columns: &["host", "origin", "state", "sessions", "certificate_left", "problem"], rows }
 }
 
 async fn add(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {

@@ -88,7 +88,7 @@ pub fn load(values: &Values) -> Result<Groups, Unfit> {
     if let Some(path) = values.path(&FILE) {
         let unfit =
             |what: String| Unfit { setting: &FILE, message: format!("{}: {what}", path.display()), hint: FILE_HINT };
-        let text = read_file(path).map_err(unfit)?;
+        let text = read_file(path).map_err(|what| Unfit { hint: FILE_MISSING_HINT, ..unfit(what) })?;
         groups.add_text(&text).map_err(unfit)?;
     }
     for (at, entry) in values.list(&MEMBERS).iter().enumerate() {
@@ -101,6 +101,7 @@ pub fn load(values: &Values) -> Result<Groups, Unfit> {
     Ok(groups.indexed())
 }
 
+const FILE_MISSING_HINT: &str = "check the file, and that the user the server runs as may read it";
 const FILE_HINT: &str = "write lines like `[Team]` and below `alice@example.org=Alice`";
 
 fn read_file(path: &Path) -> Result<String, String> {
@@ -147,6 +148,13 @@ impl Groups {
             contact
         };
         contacts.into_values().map(sorted).collect()
+    }
+
+    /// A number that changes with any group.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.groups.iter().for_each(|group| group.fingerprint.hash(&mut hasher));
+        hasher.finish()
     }
 
     /// Whether an account sees anybody because of a group.

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use metronome_host::command::{self, Role, Tables};
+use metronome_host::command::{self, FieldKind, Role, Tables};
 use metronome_host::options::{Kind, Setting, Values};
 use metronome_host::server::Server;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -66,18 +66,68 @@ pub enum ControlError {
     /// Something else has the path.
     #[error("{} exists and is not a socket", .0.display())]
     NotASocket(PathBuf),
-    /// There is no such place or no such group.
-    #[error("{0}")]
-    Setting(String),
+    /// There is no such group, or no socket is named.
+    #[error("{}: {what}", setting.key)]
+    Setting {
+        /// The one that is wrong.
+        setting: &'static Setting,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// The folder or the socket cannot be made.
     #[error("cannot make the control socket {}: {why}", path.display())]
     Make {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
-        #[source]
+        /// What the system said. Not `#[source]`: the message has it.
         why: io::Error,
     },
+}
+
+impl ControlError {
+    /// Which setting is wrong.
+    pub fn setting(&self) -> &'static Setting {
+        match self {
+            ControlError::Setting { setting, .. } => setting,
+            _ => &SOCKET,
+        }
+    }
+
+    /// What to do about it; empty if nothing helps.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            ControlError::Setting { setting, .. } if setting.key == GROUP.key => "make the group, or name another",
+            ControlError::Make { .. } => {
+                "the user the server runs as must be able to write to its folder, or control.socket name another place"
+            }
+            ControlError::Setting { .. } | ControlError::NotASocket(_) => "name a path that is free",
+            ControlError::InUse(_) => "",
+        }
+    }
+}
+
+/// What of these options cannot be used, as far as it can be told without making anything; for `config check`.
+pub fn check(values: &Values) -> Result<(), ControlError> {
+    let path = socket_of(values)?;
+    group_of(values, path)?;
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => Err(ControlError::NotASocket(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+fn socket_of(values: &Values) -> Result<&Path, ControlError> {
+    values.path(&SOCKET).ok_or(ControlError::Setting { setting: &SOCKET, what: "no socket is named" })
+}
+
+fn group_of(values: &Values, path: &Path) -> Result<Option<Group>, ControlError> {
+    match values.text(&GROUP) {
+        "" => Ok(None),
+        name => {
+            let found = Group::find(name).map_err(|why| ControlError::Make { path: path.to_owned(), why })?;
+            found.map(Some).ok_or(ControlError::Setting { setting: &GROUP, what: "there is no such group" })
+        }
+    }
 }
 
 /// The bound socket.
@@ -93,15 +143,9 @@ impl ControlSocket {
     ///
     /// A socket that nobody answers on is left from a crash and replaced. Needs a running tokio; blocks for a moment.
     pub fn open(values: &Values) -> Result<Self, ControlError> {
-        let setting = |why: &str| ControlError::Setting(why.to_owned());
-        let path = values.path(&SOCKET).ok_or_else(|| setting("control.socket must not be empty"))?;
+        let path = socket_of(values)?;
         let failed = |why| ControlError::Make { path: path.to_owned(), why };
-        let group = match values.text(&GROUP) {
-            "" => None,
-            name => Some(
-                Group::find(name).map_err(failed)?.ok_or_else(|| setting("control.group: there is no such group"))?,
-            ),
-        };
+        let group = group_of(values, path)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
             DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(failed)?;
             group.map_or(Ok(()), |group| group.own(folder)).map_err(failed)?;
@@ -127,11 +171,14 @@ impl ControlSocket {
             let server = server.clone();
             async move {
                 let name = request.command;
-                let jid = request.arguments.get("jid").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let jid = named(tables, &name, &request.arguments, |kind| {
+                    matches!(kind, FieldKind::Jid | FieldKind::Session)
+                });
+                let host = named(tables, &name, &request.arguments, |kind| kind == FieldKind::Domain);
                 let result = command::call(&server, tables, Role::Operator, &name, request.arguments).await;
                 let reply = Reply::from(result);
-                // Who did what to whom, for later; the other arguments may be passwords.
-                info!(command = name, jid, exit = reply.exit, "control command");
+                // What was done to whom, for later; the other arguments may be passwords.
+                info!(command = name, jid, host, exit = reply.exit, "control command");
                 reply
             }
         };
@@ -186,6 +233,12 @@ impl ControlSocket {
         }
         self.file
     }
+}
+
+/// The account or the domain that a command is about, as it was given; a field that it does not have is not logged.
+fn named(tables: Tables, command: &str, given: &Map<String, Value>, is_meant: fn(FieldKind) -> bool) -> Option<String> {
+    let field = command::find(tables, command)?.fields.iter().find(|field| is_meant(field.kind))?;
+    given.get(field.name)?.as_str().map(str::to_owned)
 }
 
 /// Root, our own user and the group may ask; anybody else is refused, whatever the file's mode became.

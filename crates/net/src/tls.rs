@@ -65,12 +65,22 @@ pub enum TlsError {
     /// A file cannot be read or holds no PEM of the right kind.
     #[error("{file}: {reason}")]
     File {
+        /// What names the file.
+        setting: &'static Setting,
         /// The file.
         file: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// The key does not belong to the certificate, or rustls does not support it.
+    /// The key is another one's.
+    #[error("the key {key} does not belong to the certificate {cert}")]
+    Mismatch {
+        /// The certificate's file.
+        cert: String,
+        /// The key's file.
+        key: String,
+    },
+    /// rustls does not support the certificate or the key.
     #[error("{cert}: {reason}")]
     Pair {
         /// The certificate's file.
@@ -80,8 +90,28 @@ pub enum TlsError {
     },
 }
 
-fn file_error(file: &Path, reason: impl ToString) -> TlsError {
-    TlsError::File { file: file.display().to_string(), reason: reason.to_string() }
+impl TlsError {
+    /// Which setting is wrong.
+    pub fn setting(&self) -> &'static Setting {
+        match self {
+            TlsError::File { setting, .. } => setting,
+            TlsError::Mismatch { .. } => &KEY,
+            TlsError::Pair { .. } => &CERT,
+        }
+    }
+
+    /// What to do about it; empty if nothing helps.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            TlsError::File { .. } => "check the file, and that the user the server runs as may read it",
+            TlsError::Mismatch { .. } => "name the key that the certificate was made for",
+            TlsError::Pair { .. } => "",
+        }
+    }
+}
+
+fn file_error(setting: &'static Setting, file: &Path, reason: impl ToString) -> TlsError {
+    TlsError::File { setting, file: file.display().to_string(), reason: reason.to_string() }
 }
 
 /// Loads the certificate of a host; none if it has none configured.
@@ -89,19 +119,31 @@ pub fn load(values: &Values) -> Result<Option<Arc<Tls>>, TlsError> {
     let (Some(cert), Some(key)) = (values.path(&CERT), values.path(&KEY)) else { return Ok(None) };
     let chain: Vec<_> = CertificateDer::pem_file_iter(cert)
         .and_then(|certificates| certificates.collect())
-        .map_err(|error| file_error(cert, error))?;
-    let Some(leaf) = chain.first() else { return Err(file_error(cert, "there is no certificate in it")) };
-    let (end_point, not_after_s) = end_point::read(leaf).map_err(|reason| file_error(cert, reason))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| file_error(key, error))?;
+        .map_err(|error| file_error(&CERT, cert, error))?;
+    let Some(leaf) = chain.first() else { return Err(file_error(&CERT, cert, "there is no certificate in it")) };
+    let (end_point, not_after_s) = end_point::read(leaf).map_err(|reason| file_error(&CERT, cert, reason))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| file_error(&KEY, key, error))?;
     let judge = match values.path(&CLIENT_CA) {
-        Some(ca) => Some(Judge::load(ca).map_err(|reason| file_error(ca, reason))?),
+        Some(ca) => Some(Judge::load(ca).map_err(|reason| file_error(&CLIENT_CA, ca, reason))?),
         None => None,
     };
     let trusts = judge.clone().map(|judge| -> Trusts { Box::new(move |chain| judge.trusts(chain)) });
     let names = names::of(leaf);
-    let config = config(chain, private, judge)
-        .map_err(|reason| TlsError::Pair { cert: cert.display().to_string(), reason: reason.to_string() })?;
+    let config = config(chain, private, judge).map_err(|reason| unusable(cert, key, &reason))?;
     Ok(Some(Arc::new(Tls { config: Arc::new(config), trusts, end_point, not_after_s, names })))
+}
+
+fn unusable(cert: &Path, key: &Path, reason: &rustls::Error) -> TlsError {
+    let cert = cert.display().to_string();
+    match reason {
+        rustls::Error::InconsistentKeys(_) => TlsError::Mismatch { cert, key: key.display().to_string() },
+        _ => TlsError::Pair { cert, reason: reason.to_string() },
+    }
+}
+
+/// Whether a domain has a certificate, and it is for others: clients will not trust it.
+pub fn is_for_others(host: &Host) -> bool {
+    host.tls.as_ref().is_some_and(|tls| !tls.names.is_for(host.name.as_str()))
 }
 
 fn config(
@@ -157,7 +199,13 @@ pub async fn swap(server: &Server) {
     let turn = server.control.turn().await;
     let hosts = server.hosts.load_full();
     let again = hosts.all().map(|known| match load(&known.host.values) {
-        Ok(tls) => with_certificate(known, tls),
+        Ok(tls) => {
+            let known = with_certificate(known, tls);
+            if is_for_others(&known.host) {
+                tracing::warn!(host = known.host.name.as_str(), "the certificate is not for this domain");
+            }
+            known
+        }
         Err(error) => {
             let host = known.host.name.as_str();
             match known.standing {
@@ -180,4 +228,44 @@ fn with_certificate(known: &Known, tls: Option<Arc<Tls>>) -> Known {
         standing => standing,
     };
     Known { host: Arc::new(Host { tls, ..(*known.host).clone() }), standing, ..known.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a pair for a domain, and gives the files of its certificate and its key.
+    fn pair(folder: &Path, domain: &str) -> (String, String) {
+        let made = rcgen::generate_simple_self_signed([domain.to_owned()]).unwrap();
+        let written = |ending: &str, text: String| {
+            let path = folder.join(format!("{domain}.{ending}"));
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        (written("pem", made.cert.pem()), written("key", made.signing_key.serialize_pem()))
+    }
+
+    fn values(cert: &str, key: &str) -> Values {
+        let quoted = |path: &str| format!("{path:?}");
+        Values::defaults(&[SETTINGS]).with(CERT.key, &quoted(cert)).with(KEY.key, &quoted(key))
+    }
+
+    fn wrong(values: &Values) -> (&'static str, String) {
+        let error = load(values).err().unwrap();
+        (error.setting().key, error.to_string())
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_known_by_its_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = pair(folder.path(), "a.example");
+        let (_, other) = pair(folder.path(), "b.example");
+        assert!(load(&values(&cert, &key)).is_ok());
+        let told = format!("the key {other} does not belong to the certificate {cert}");
+        assert_eq!(wrong(&values(&cert, &other)), ("tls.files.key", told));
+        assert_eq!(wrong(&values(&cert, "/nonexistent")).0, "tls.files.key");
+        assert_eq!(wrong(&values("/nonexistent", &key)).0, "tls.files.cert");
+        let asked = values(&cert, &key).with(CLIENT_CA.key, "\"/nonexistent\"");
+        assert_eq!(wrong(&asked).0, "tls.client_ca");
+    }
 }

@@ -1,6 +1,8 @@
 //! Builds a server from its configuration, in order, and starts it. Read from the top; everything is here.
 
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,6 +32,7 @@ use tokio::task::JoinHandle;
 use crate::domains::{Domains, When};
 use crate::process::{Process, take_over};
 use crate::tables::{BACKEND, DATA, commands};
+use crate::unfit;
 
 /// A server that answers.
 pub struct Running {
@@ -55,7 +58,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
 
     // Ports first: a second server on this machine should not get as far as the first one's data.
     let listeners = Listeners::bind(values)?;
-    let control = ControlSocket::open(values)?;
+    let control =
+        ControlSocket::open(values).map_err(|why| anyhow::anyhow!("{}", unfit::control(&configuration, &why)))?;
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let registry = Arc::new(Registry::new(metronome_features::ALL));
@@ -118,7 +122,8 @@ fn open_store(values: &Values) -> anyhow::Result<Opened> {
         return Ok(split::open(memory::open()));
     }
     let data = values.path(&DATA).context("server.data must not be empty")?;
-    std::fs::create_dir_all(data).with_context(|| format!("cannot make the data folder {}", data.display()))?;
+    let made = DirBuilder::new().recursive(true).mode(0o750).create(data);
+    made.with_context(|| format!("cannot make the data folder {}", data.display()))?;
     Ok(split::open(sqlite::open(&data.join("metronome.db"), sqlite::Options::default())?))
 }
 

@@ -153,6 +153,12 @@ impl Configuration {
         self.places.contains_key(&(domain.to_owned(), setting.key))
     }
 
+    /// Where the value that holds for one domain came from; the domain is empty for the server-wide values.
+    pub fn origin(&self, domain: &str, setting: &Setting) -> Origin {
+        let given = |domain: &str| self.origins.get(&(domain.to_owned(), setting.key)).cloned();
+        given(domain).or_else(|| given("")).unwrap_or(Origin::Default)
+    }
+
     /// The files that were read, in their order.
     pub fn files(&self) -> &[PathBuf] {
         &self.files

@@ -18,12 +18,12 @@ use metronome_host::command::{self, Failed};
 use metronome_net::control::Reply;
 use serde_json::json;
 
-use crate::config::{self, Configuration, Problem};
+use crate::config::{self, Configuration};
 use cli::{Invocation, Options, Task};
 use client::Client;
 use passwords::{Passwords, Terminal};
 
-pub use machine::check as check_machine;
+pub use machine::{Found, check as check_machine};
 
 /// Where the socket is unless `--socket` or `METRONOME_SOCKET` says otherwise.
 pub const STANDARD_SOCKET: &str = "/run/metronome/control.sock";
@@ -36,7 +36,7 @@ pub struct Parts {
     /// The settings the server reads.
     pub settings: config::Tables,
     /// Checks that values fit each other and this machine, without changing anything.
-    pub check: fn(&Configuration) -> Vec<Problem>,
+    pub check: fn(&Configuration) -> Found,
 }
 
 /// Runs the command line of this process.

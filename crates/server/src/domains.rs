@@ -14,7 +14,7 @@ use metronome_net::tls;
 use metronome_proto::jid::Jid;
 
 use crate::config::{Configuration, Problem};
-use crate::dev;
+use crate::{dev, notes};
 
 /// Where certificates come from.
 #[derive(Debug, Clone)]
@@ -85,12 +85,16 @@ impl Domains<'_> {
     /// One domain, with its files as they are now.
     pub fn host(&self, name: &Jid) -> Result<Host, Problem> {
         let values = self.values(name)?;
-        let tls = tls::load(&values).map_err(|error| {
-            self.problem(name.as_str(), &tls::CERT, error.to_string(), "check the file, and that this user may read it")
-        })?;
+        let tls = tls::load(&values)
+            .map_err(|error| self.problem(name.as_str(), error.setting(), error.to_string(), error.hint()))?;
         if tls.is_none() && values.flag(&tls::REQUIRE) {
-            let what = format!("{name} has no certificate, and clients must encrypt");
-            return Err(self.problem(name.as_str(), &tls::CERT, what, &self.files_hint(name)));
+            let (setting, lacks) = match (values.path(&tls::CERT), values.path(&tls::KEY)) {
+                (Some(_), None) => (&tls::CERT, "a certificate and no key"),
+                (None, Some(_)) => (&tls::KEY, "a key and no certificate"),
+                _ => (&tls::CERT, "no certificate"),
+            };
+            let what = format!("{name} has {lacks}, and clients must encrypt");
+            return Err(self.problem(name.as_str(), setting, what, &self.files_hint(name)));
         }
         let unfit = |unfit: Unfit| self.problem(name.as_str(), unfit.setting, unfit.message, unfit.hint);
         for feature in self.registry.features() {
@@ -149,10 +153,13 @@ impl Domains<'_> {
         taken.map(op).collect()
     }
 
-    /// The sections of the configuration that no domain reads.
-    pub fn notes(&self, hosts: &Hosts) -> Vec<&str> {
+    /// What somebody should know: sections of the configuration that no domain reads, and see [`notes::of`].
+    pub fn notes(&self, hosts: &Hosts) -> Vec<String> {
         let strangers = self.configuration.strangers().iter();
-        strangers.filter(|stranger| hosts.known(&stranger.domain).is_none()).map(|stranger| &*stranger.note).collect()
+        let strangers = strangers.filter(|stranger| hosts.known(&stranger.domain).is_none());
+        let mut told: Vec<String> = strangers.map(|stranger| stranger.note.clone()).collect();
+        told.extend(notes::of(self.configuration, hosts.all().map(|known| &*known.host)));
+        told
     }
 }
 

@@ -16,18 +16,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use metronome_host::options::Values;
+use metronome_host::options::{Setting, Values};
 use parking_lot::Mutex;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
 
-use daemon::{Address, Daemon};
+use daemon::Daemon;
 use file::LogFile;
 use levels::{Limited, Range, Wanted, level_of};
 pub use settings::{FILE, LEVEL, SETTINGS, TARGET};
-use settings::{LEVELS, SYSLOG};
+use settings::{JOURNAL, LEVELS, SYSLOG};
 use sinks::{Opened, Sink, Surroundings};
 
 /// Why logs cannot be written.
@@ -41,8 +41,7 @@ pub enum LogError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        #[source]
+        /// What the system said. Not `#[source]`: the message has it.
         why: io::Error,
     },
     /// There is no journal or no syslog to write to.
@@ -53,7 +52,6 @@ pub enum LogError {
         /// Where it was looked for.
         place: String,
         /// What the system said.
-        #[source]
         why: io::Error,
     },
     /// Syslog cannot be at such a place.
@@ -61,17 +59,47 @@ pub enum LogError {
     Place(String),
     /// Neither a level nor a range of levels.
     #[error(
-        "{key}: `{text}` is neither a level nor a range like debug..info; levels are error, warn, info, debug, trace"
+        "{}: `{text}` is neither a level nor a range like debug..info; levels are error, warn, info, debug, trace",
+        setting.key
     )]
     Levels {
         /// The setting.
-        key: &'static str,
+        setting: &'static Setting,
         /// What it says.
         text: String,
     },
     /// Something else in this process has started logs already.
     #[error("logs have been started already")]
     Started,
+}
+
+impl LogError {
+    /// Which setting is wrong; none where it is not the configuration.
+    pub fn setting(&self) -> Option<&'static Setting> {
+        match self {
+            LogError::NoFile => Some(&TARGET),
+            LogError::File { .. } => Some(&FILE),
+            LogError::Daemon { name: "syslog", .. } | LogError::Place(_) => Some(&SYSLOG),
+            LogError::Daemon { .. } => Some(&JOURNAL),
+            LogError::Levels { setting, .. } => Some(setting),
+            LogError::Started => None,
+        }
+    }
+
+    /// What to do about it; empty if nothing helps.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            LogError::NoFile => "write file = \"/var/log/metronome.log\" beside it",
+            LogError::File { .. } => {
+                "its folder must be there, and the user the server runs as must be able to write to it"
+            }
+            LogError::Daemon { name: "syslog", .. } => "is the daemon running? log.syslog says where it listens",
+            LogError::Daemon { .. } => "is the daemon running? log.journal says where it listens",
+            LogError::Place(_) => "name the socket with its whole path",
+            LogError::Levels { .. } => "write it like \"warn\" or \"debug..info\"",
+            LogError::Started => "",
+        }
+    }
 }
 
 /// The running log: keeps what a reload and a rotation need.
@@ -99,7 +127,7 @@ impl Levels {
         for (own, setting) in own.iter_mut().zip(&LEVELS) {
             let text = values.text(setting);
             if !text.is_empty() {
-                let wrong = || LogError::Levels { key: setting.key, text: text.to_owned() };
+                let wrong = || LogError::Levels { setting, text: text.to_owned() };
                 *own = Some(Range::read(text).ok_or_else(wrong)?);
             }
         }
@@ -187,16 +215,33 @@ fn build(values: &Values, surroundings: Surroundings) -> Result<(impl Subscriber
     Ok((subscriber, logging))
 }
 
-/// What of these values cannot be used, without opening anything; for `config check`.
+/// What of these values cannot be used; for `config check`. It connects to daemons, sends nothing and makes no file.
 pub fn check(values: &Values) -> Result<(), LogError> {
-    let targets = |word: &str| values.list(&TARGET).iter().any(|target| target == word);
-    if targets("file") && values.path(&FILE).is_none() {
-        return Err(LogError::NoFile);
-    }
-    if targets("syslog") && Address::read(values.text(&SYSLOG)).is_none() {
-        return Err(LogError::Place(values.text(&SYSLOG).to_owned()));
+    for sink in sinks::sinks(values, Surroundings::Terminal) {
+        match sink {
+            Sink::Terminal => {}
+            Sink::File => drop(values.path(&FILE).ok_or(LogError::NoFile)?),
+            Sink::Journal | Sink::Syslog => drop(Opened::default().open(sink, values)?),
+        }
     }
     Levels::read(values).map(drop)
+}
+
+/// What of these values changes nothing, by setting: for targets that are not among those that are logged to.
+pub fn without_effect(values: &Values) -> Vec<&'static Setting> {
+    let named = |words: &[&str]| values.list(&TARGET).iter().any(|target| words.contains(&target.as_str()));
+    // In the order of `LEVELS`. Where `auto` leads is known once the server is started.
+    let logged_to = [named(&["terminal", "auto"]), named(&["journal", "auto"]), named(&["file"]), named(&["syslog"])];
+    let mut idle: Vec<_> = LEVELS
+        .iter()
+        .zip(logged_to)
+        .filter(|(setting, logged_to)| !logged_to && !values.text(setting).is_empty())
+        .map(|(setting, _)| setting)
+        .collect();
+    if !named(&["file"]) && values.path(&FILE).is_some() {
+        idle.push(&FILE);
+    }
+    idle
 }
 
 #[cfg(test)]
@@ -286,6 +331,7 @@ mod tests {
         let wrong = build(&values, Surroundings::Terminal).err().unwrap();
         let message = "cannot open the log file /nonexistent/metronome.log: No such file or directory (os error 2)";
         assert_eq!(wrong.to_string(), message);
+        assert!(std::error::Error::source(&wrong).is_none(), "it would be told twice");
     }
 
     #[test]
@@ -344,6 +390,8 @@ mod tests {
         assert_eq!(told, expected);
         let told = wrong(&values.with("log.target", "[\"syslog\"]").with("log.syslog", "\"example.org\""));
         assert_eq!(told, "log.syslog: `example.org` is neither the path of a socket nor like udp:192.0.2.1:514");
+        let told = wrong(&values.with("log.target", "[\"syslog\"]").with("log.syslog", "\"/nonexistent/log\""));
+        assert!(told.starts_with("cannot reach syslog at /nonexistent/log: "), "{told}");
         let gone = values.with("log.target", "[\"journal\"]").with("log.journal", "\"/nonexistent/socket\"");
         let told = build(&gone, Surroundings::Terminal).err().unwrap().to_string();
         assert!(told.starts_with("cannot reach the journal at /nonexistent/socket: "), "{told}");

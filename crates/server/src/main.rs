@@ -1,23 +1,29 @@
 //! `metronome`: the server. Reads its configuration, starts, prints that it is ready, and runs until it is told to stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
 use metronome_host::server::Server;
+use metronome_net::listen::{self, CannotListen};
 use metronome_server::assemble::{self, Running};
-use metronome_server::config::{self, ConfigFile, Configuration, Inputs, STANDARD_FILE};
+use metronome_server::config::{self, ConfigFile, Configuration, Inputs, Origin, STANDARD_FILE};
 use metronome_server::domains::Certificates;
 use metronome_server::logging::Logging;
 use metronome_server::process::Process;
 use metronome_server::tables::{DATA, settings};
-use metronome_server::{dev, pages, shutdown};
+use metronome_server::{dev, pages, shutdown, unfit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Where the development mode keeps its data unless `--data` says otherwise.
+const DEV_DATA: &str = "metronome-dev";
+/// Largest number that may be added to the ports.
+const PORT_OFFSET_MAX: u16 = 60_000;
 
 /// The XMPP server.
 #[derive(Parser)]
@@ -31,10 +37,10 @@ struct Arguments {
     #[arg(long)]
     dev: bool,
     /// With --dev: where the data are kept.
-    #[arg(long, value_name = "FOLDER", requires = "dev", default_value = "metronome-dev")]
+    #[arg(long, value_name = "FOLDER", requires = "dev", default_value = DEV_DATA)]
     data: PathBuf,
-    /// With --dev: a number to add to every port, where the usual ones are taken.
-    #[arg(long, value_name = "N", requires = "dev", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=60_000))]
+    /// With --dev: a number to add to every port that --config does not set, where the usual ones are taken.
+    #[arg(long, value_name = "N", requires = "dev", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=i64::from(PORT_OFFSET_MAX)))]
     port_offset: u16,
     /// Prints a page of the documentation and ends.
     #[arg(long, value_name = "PAGE", value_parser = ["options", "xeps", "example"])]
@@ -67,13 +73,16 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments, started: Instant) -> anyhow::Result<()> {
     let inputs = inputs(arguments)?;
     let configuration = config::load(settings(), &inputs)?;
-    let logging = Arc::new(Logging::start(configuration.values())?);
+    let logging = Arc::new(
+        Logging::start(configuration.values())
+            .map_err(|why| anyhow::anyhow!("{}", unfit::logs(&configuration, &why)))?,
+    );
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let certificates = certificates(arguments, &configuration);
         let process = Process::new(inputs, configuration.clone(), logging, certificates);
-        let running = assemble::start(process).await.map_err(|error| with_hint(error, arguments))?;
+        let running = assemble::start(process).await.map_err(|error| with_hint(error, arguments, &configuration))?;
         if arguments.dev {
             dev::accounts(&running.server).await?;
         }
@@ -110,12 +119,26 @@ fn certificates(arguments: &Arguments, configuration: &Configuration) -> Certifi
 }
 
 /// In the development mode a taken port has an easy way out.
-fn with_hint(error: anyhow::Error, arguments: &Arguments) -> anyhow::Error {
-    if arguments.dev && error.is::<metronome_net::listen::CannotListen>() {
-        let next = arguments.port_offset + 1000;
-        return anyhow::anyhow!("{error}\nTry other ports: metronome --dev --port-offset {next}");
+fn with_hint(error: anyhow::Error, arguments: &Arguments, configuration: &Configuration) -> anyhow::Error {
+    let is_offset = |setting| configuration.origin("", setting) == Origin::Development;
+    if arguments.dev && error.is::<CannotListen>() && is_offset(&listen::C2S) && is_offset(&listen::C2S_TLS) {
+        return anyhow::anyhow!("{error}\nTry other ports: {}", with_other_ports(arguments));
     }
     error
+}
+
+/// The same command line with the next ports.
+fn with_other_ports(arguments: &Arguments) -> String {
+    let mut line = "metronome --dev".to_owned();
+    if arguments.data != Path::new(DEV_DATA) {
+        line.push_str(&format!(" --data {}", arguments.data.display()));
+    }
+    if let Some(file) = &arguments.config {
+        line.push_str(&format!(" --config {}", file.display()));
+    }
+    // The largest offset there is leads back to the beginning.
+    let next = if arguments.port_offset > PORT_OFFSET_MAX - 1000 { 1000 } else { arguments.port_offset + 1000 };
+    line + &format!(" --port-offset {next}")
 }
 
 fn announce(arguments: &Arguments, running: &Running, configuration: &Configuration, started: Instant) {
@@ -174,4 +197,21 @@ async fn reload_on_hangup(server: Arc<Server>) {
     }
     // Success and failure are logged there.
     let _ = process.reload(&server).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_ports_keep_the_rest_of_the_command_line() {
+        let line = |given: &[&str]| {
+            let given = ["metronome", "--dev"].iter().chain(given).copied();
+            with_other_ports(&Arguments::try_parse_from(given).expect("a command line"))
+        };
+        assert_eq!(line(&[]), "metronome --dev --port-offset 1000");
+        let given = ["--config", "m.toml", "--data", "d", "--port-offset", "2000"];
+        assert_eq!(line(&given), "metronome --dev --data d --config m.toml --port-offset 3000");
+        assert_eq!(line(&["--port-offset", "60000"]), "metronome --dev --port-offset 1000");
+    }
 }

@@ -202,8 +202,8 @@ fn domains_are_managed_over_the_socket() {
     server.ok("user add erin@chat.example", "secret\n");
     let list = server.ok("host list", "");
     let rows: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(rows[1], ["chat.example", "command", "enabled", "0", "-"], "{list}");
-    assert_eq!(rows[2], ["example.org", "configuration", "enabled", "0", "-"], "{list}");
+    assert_eq!(rows[1], ["chat.example", "command", "enabled", "0", "-", "-"], "{list}");
+    assert_eq!(rows[2], ["example.org", "configuration", "enabled", "0", "-", "-"], "{list}");
     assert_eq!(server.ctl("host add chat.example", "").0, 1);
     assert_eq!(server.ctl("host add a@b", "").0, 2);
     assert_eq!(server.ctl("host remove chat.example", "").0, 1);
@@ -286,4 +286,45 @@ fn version_and_help_need_no_server() {
             assert!(output.status.success() && !output.stdout.is_empty(), "{program} {argument}");
         }
     }
+}
+
+#[test]
+fn a_reload_compares_with_what_is_in_force() {
+    let server = Server::start();
+    server.write_config("log.format = \"json\"\n");
+    // However often it is read: what runs is still the format of the start.
+    for _ in 0..2 {
+        assert_eq!(server.ok("reload", ""), "reloaded; these need a restart: log.format\n");
+    }
+    server.write_config("");
+    assert_eq!(server.ok("reload", ""), "reloaded; nothing has changed\n");
+}
+
+#[test]
+fn a_reload_tells_of_files_with_another_content_and_each_key_once() {
+    let server = Server::start();
+    let groups = server.folder.path().join("groups");
+    std::fs::write(&groups, "[Team]\nalice@example.org\n").unwrap();
+    let section = "[host.\"example.org\".registration]\nopen = true\n";
+    server.write_config(&format!("groups.file = {groups:?}\n{section}"));
+    assert_eq!(server.ok("reload", ""), "reloaded: groups.file, example.org: registration.open\n");
+    std::fs::write(&groups, "[Team]\nbob@example.org\n").unwrap();
+    assert_eq!(server.ok("reload", ""), "reloaded; read again: the groups of example.org\n");
+    assert_eq!(server.ok("reload", ""), "reloaded; nothing has changed\n");
+}
+
+#[test]
+fn what_a_reload_and_a_start_refuse_is_told_once_and_with_its_place() {
+    let server = Server::start();
+    server.write_config("log.levels.file = \"loud\"\n");
+    let (exit, _, errors) = server.ctl("reload", "");
+    assert_eq!(exit, 1);
+    assert!(errors.contains("8│ log.levels.file = \"loud\""), "{errors}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metronome.toml");
+    std::fs::write(&file, config(&folder, "log = { target = [\"file\"], file = \"/nonexistent/m.log\" }\n")).unwrap();
+    let start = Command::new(env!("CARGO_BIN_EXE_metronome")).arg("--config").arg(&file).output().unwrap();
+    let errors = String::from_utf8(start.stderr).unwrap();
+    assert_eq!(errors.matches("No such file or directory").count(), 1, "{errors}");
+    assert!(errors.contains(" 8│ ") && errors.contains("its folder must be there"), "{errors}");
 }

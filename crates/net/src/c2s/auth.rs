@@ -62,6 +62,8 @@ impl Secured {
         match self.attempts(&to.host, first).await {
             Ok(authn) => {
                 self.context.server.counters.logins.add();
+                tracing::info!(host = to.host.name.as_str(), jid = authn.jid().as_str(), peer = %self.context.address,
+                    mechanism = authn.mechanism(), "logged in");
                 let stream = self.stream.restarted();
                 Ok(Authenticated { context: self.context, stream, host: to.host, authn, lang: to.lang })
             }
@@ -108,11 +110,11 @@ impl Secured {
             };
             match self.attempt(host, &offer, &mechanism, data.as_deref()).await? {
                 Ok(authn) => return Ok(authn),
-                Err(failure) => {
+                Err(Failed { failure, why, jid }) => {
                     failures += 1;
                     self.context.server.counters.login_failures.add();
-                    tracing::info!(host = host.name.as_str(), peer = %self.context.address, mechanism = known(&offer, &mechanism),
-                        why = failure.as_str(), "a login failed");
+                    tracing::info!(host = host.name.as_str(), jid, peer = %self.context.address,
+                        mechanism = known(&offer, &mechanism), why, "a login failed");
                     self.say(&Answer::Failure { condition: condition(failure), text: None }).await?;
                 }
             }
@@ -131,24 +133,45 @@ impl Secured {
         offer: &Offer,
         mechanism: &str,
         data: Option<&str>,
-    ) -> Result<Result<Authn, Failure>, Fault> {
+    ) -> Result<Result<Authn, Failed>, Fault> {
         let opening = Opening { host: host.name.as_str(), nonce: token(), names: NAMES };
         let exchange = match offer.begin(mechanism, opening) {
             Ok(exchange) => exchange,
-            Err(failure) => return Ok(Err(failure)),
+            Err(failure) => return Ok(Err(failure.into())),
         };
         let first = match data.map(decoded).transpose() {
             Ok(first) => first,
-            Err(failure) => return Ok(Err(failure)),
+            Err(failure) => return Ok(Err(failure.into())),
         };
-        let mut attempt = Attempt { host: host.clone(), exchange, credentials: None, account: None };
+        let mut attempt = Attempt {
+            host: host.clone(),
+            exchange,
+            credentials: None,
+            account: None,
+            username: None,
+            turned_away: TurnedAway::No,
+        };
         let outcome = attempt.run(self, first).await?;
         if let (Err(failure), Some(account)) = (&outcome, attempt.account)
             && !matches!(failure, Failure::TemporaryAuthFailure | Failure::Aborted)
         {
             self.context.admission.failed(self.context.address, account, &host.values);
         }
-        Ok(outcome)
+        Ok(outcome.map_err(|failure| attempt.failed(failure)))
+    }
+}
+
+/// A failed attempt: what the client is told, and what the log says beside it.
+struct Failed {
+    failure: Failure,
+    why: &'static str,
+    /// The account that was tried, whether or not there is one; none where the attempt did not get so far.
+    jid: Option<String>,
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Failed {
+        Failed { failure, why: failure.as_str(), jid: None }
     }
 }
 
@@ -178,6 +201,16 @@ struct Attempt {
     credentials: Option<Credentials>,
     /// A hash of the name that was tried, for the budget of failures.
     account: Option<u64>,
+    /// That name, prepared.
+    username: Option<Box<str>>,
+    turned_away: TurnedAway,
+}
+
+/// Whether an attempt ended because the address had failed too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TurnedAway {
+    No,
+    Yes,
 }
 
 impl Attempt {
@@ -235,12 +268,21 @@ impl Attempt {
         Ok(Ok(authn))
     }
 
+    /// What the log says of it. Clients are told as little as before: they may not learn who is turned away.
+    fn failed(self, failure: Failure) -> Failed {
+        let jid = self.username.map(|name| format!("{name}@{}", self.host.name));
+        let why = if self.turned_away == TurnedAway::Yes { "blocked" } else { failure.as_str() };
+        Failed { failure, why, jid }
+    }
+
     async fn look_up(&mut self, secured: &Secured, username: &str) -> Result<(), Failure> {
         let mut hasher = DefaultHasher::new();
         (self.host.name.as_str(), username).hash(&mut hasher);
         let account = hasher.finish();
         self.account = Some(account);
+        self.username = Some(username.into());
         if !secured.context.admission.may_try(secured.context.address, account, &self.host.values) {
+            self.turned_away = TurnedAway::Yes;
             return Err(Failure::TemporaryAuthFailure);
         }
         let found = secured.context.server.store.credentials(self.host.name.as_str(), username).await;

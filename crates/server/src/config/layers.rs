@@ -21,14 +21,29 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 pub(super) fn load(tables: Tables, inputs: &Inputs) -> Result<Configuration, Problems> {
     let (sources, mut problems) = open(&inputs.file);
+    let absent = inputs.file.path().filter(|path| !sources.iter().any(|source| source.path() == Some(path)));
     match from_sources(tables, &inputs.presets, sources, &inputs.environment, &inputs.flags) {
         Ok(configuration) => Problems::from(problems).map_or(Ok(configuration), Err),
         Err(more) => {
             let explained = !problems.is_empty();
-            problems.extend(more.iter().filter(|problem| !(explained && problem.code == Code::Missing)).cloned());
-            Err(Problems::from(problems).unwrap_or(more))
+            let more = more.iter().filter(|problem| !(explained && problem.code == Code::Missing));
+            problems.extend(more.map(|problem| match absent {
+                Some(path) if problem.code == Code::Missing => without_file(path, problem),
+                _ => problem.clone(),
+            }));
+            Err(Problems::from(problems).expect("there is a problem, here or in a file that explains the others"))
         }
     }
+}
+
+/// Somebody who has written no file at all: says where it would be.
+fn without_file(path: &Path, problem: &Problem) -> Problem {
+    let hint = format!(
+        "there is no file {}: {} there, or name another with --config; metronome --dev needs none",
+        path.display(),
+        problem.hint
+    );
+    Problem { hint, ..problem.clone() }
 }
 
 /// Builds a configuration from texts.

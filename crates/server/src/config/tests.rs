@@ -566,3 +566,18 @@ fn the_servers_own_example_can_be_read_and_changes_nothing() {
     assert_eq!(from_text(tables, &example(tables)).changes(&plain), []);
     assert_eq!(from_text(tables, &plain.show(Detail::Effective, Origins::Shown)).changes(&plain), []);
 }
+
+#[test]
+fn without_any_file_the_missing_domain_is_told_with_the_place_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metronome.toml");
+    let inputs = Inputs { file: ConfigFile::IfThere(path.clone()), ..Inputs::default() };
+    let message = format!(
+        "error[E0014]: `domain` is missing: it has no default\n  = there is no file {}: write it like domain = \"example.org\" \
+         there, or name another with --config; metronome --dev needs none",
+        path.display()
+    );
+    assert_eq!(load(TABLES, &inputs).unwrap_err().to_string(), message);
+    std::fs::write(&path, "# nothing yet\n").unwrap();
+    assert!(load(TABLES, &inputs).unwrap_err().to_string().ends_with("  = write it like domain = \"example.org\""));
+}

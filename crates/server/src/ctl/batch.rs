@@ -13,6 +13,9 @@ use super::cli::Options;
 use super::client::Client;
 use super::{Outside, show};
 
+const JSON_HINT: &str =
+    r#"write it like {"command":"user add","arguments":{"jid":"alice@example.org","password":"secret"}}"#;
+
 /// Runs every line and gives the largest exit code. A line that fails does not stop the rest; a server that does not answer does.
 pub(super) fn run(
     tables: Tables,
@@ -104,7 +107,7 @@ impl<I: BufRead> Lines<I> {
 /// Reads one line as a request, checked as far as the tables know it.
 pub(super) fn read_line(tables: Tables, line: &str) -> Result<Request, Failed> {
     if line.starts_with('{') {
-        return Request::from_line(line.as_bytes()).map_err(Failed::usage);
+        return Request::from_line(line.as_bytes()).map_err(|why| Failed::usage(why).with_hint(JSON_HINT));
     }
     let words: Vec<&str> = line.split_whitespace().collect();
     let (command, rest) =

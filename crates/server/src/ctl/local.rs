@@ -21,10 +21,13 @@ pub(super) fn run(parts: &Parts, verb: ConfigVerb, file: ConfigFile, options: &O
             let json = if options.json { configuration.show_json(detail) } else { Value::Null };
             done(configuration.show(detail, origins), json)
         }
-        (_, Ok(configuration)) => match Problems::from((parts.check)(&configuration)) {
-            Some(problems) => wrong(&problems),
-            None => good(&configuration),
-        },
+        (_, Ok(configuration)) => {
+            let found = (parts.check)(&configuration);
+            match Problems::from(found.problems) {
+                Some(problems) => wrong(&problems),
+                None => good(&configuration, found.notes),
+            }
+        }
     })
 }
 
@@ -38,13 +41,14 @@ fn wrong(problems: &Problems) -> Reply {
     Reply { exit: 1, text: problems.to_string(), value, hint: String::new() }
 }
 
-fn good(configuration: &Configuration) -> Reply {
+fn good(configuration: &Configuration, found: Vec<String>) -> Reply {
     let files: Vec<String> = configuration.files().iter().map(|path| path.display().to_string()).collect();
     let given = configuration.show_json(Detail::Given).as_array().map_or(0, Vec::len);
     let read = if files.is_empty() { "the environment".to_owned() } else { files.join(", ") };
     let mut text = format!("{read}: no problems, {given} {} set", if given == 1 { "key" } else { "keys" });
     // Only the running server knows which domains commands have added.
-    let notes: Vec<&str> = configuration.strangers().iter().map(|stranger| &*stranger.note).collect();
+    let mut notes: Vec<String> = configuration.strangers().iter().map(|stranger| stranger.note.clone()).collect();
+    notes.extend(found);
     for note in &notes {
         text.push_str(&format!("\nnote: {note}"));
     }

@@ -69,10 +69,8 @@ fn password(account: &str, from: PasswordFrom, passwords: &mut dyn Passwords) ->
         let password = passwords.first_line().map_err(unreadable)?;
         return match password.is_empty() {
             false => Ok(password),
-            true => {
-                Err(Failed::usage("standard input has no password")
-                    .with_hint("run this on a terminal to be asked for it"))
-            }
+            true => Err(Failed::usage("standard input has no password")
+                .with_hint("run this on a terminal to be asked for it, or give it there: --password-stdin < file")),
         };
     }
     let first = passwords.ask(&format!("Password for {account}: ")).map_err(unreadable)?;

@@ -1,8 +1,9 @@
 //! `start`: runs the server in the background and waits until it answers; and the wait for the end of one that was told to stop.
 //! For machines without a service manager, and for tests of a configuration; systemd starts the server by itself.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of a server's last words that are shown.
 const WORDS_BYTES_MAX: u64 = 16 * 1024;
+/// A longer `output.log` is put aside before the next start.
+const OUTPUT_BYTES_MAX: u64 = 1 << 20;
 
 pub(super) fn run(parts: &Parts, file: &ConfigFile, timeout: Duration) -> Result<Reply, Failed> {
     let configuration = config::load(parts.settings, &Inputs::of_process(file.clone()))
@@ -105,8 +108,10 @@ impl Output {
         let folder = configuration.values().path(&DATA).unwrap_or(Path::new("."));
         let path = folder.join("output.log");
         let open = || {
-            std::fs::create_dir_all(folder)?;
-            let mut file = OpenOptions::new().create(true).append(true).read(true).open(&path)?;
+            DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+            make_room(&path)?;
+            // Addresses of people may be in it: no more than the log files may be read by others.
+            let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o640).open(&path)?;
             let from = file.seek(SeekFrom::End(0))?;
             Ok((file, from))
         };
@@ -125,6 +130,14 @@ impl Output {
     }
 }
 
+/// Moves what earlier starts have printed out of the way once it is long; of what was moved before nothing is kept.
+fn make_room(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.len() > OUTPUT_BYTES_MAX => std::fs::rename(path, path.with_extension("log.old")),
+        _ => Ok(()),
+    }
+}
+
 /// Waits until a server that has answered to `stop` is gone: its socket's file is the last that it removes.
 pub(super) fn wait_for_end(socket: &Socket) -> Result<(), Failed> {
     let begun = Instant::now();
@@ -135,4 +148,29 @@ pub(super) fn wait_for_end(socket: &Socket) -> Result<(), Failed> {
         sleep(LOOK);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::{config, tables};
+
+    #[test]
+    fn what_a_server_prints_is_not_for_everybody_and_does_not_grow_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let configuration =
+            config::from_text(tables::settings(), &format!("domain = \"a.example\"\nserver.data = {data:?}\n"));
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let output = Output::open(&configuration).unwrap();
+        assert_eq!((mode(&data) & 0o027, mode(&output.path) & 0o137), (0, 0));
+        assert_eq!(output.from, 0);
+        std::fs::write(&output.path, vec![b'x'; 10]).unwrap();
+        assert_eq!(Output::open(&configuration).unwrap().from, 10);
+        output.file.set_len(OUTPUT_BYTES_MAX + 1).unwrap();
+        assert_eq!(Output::open(&configuration).unwrap().from, 0);
+        assert_eq!(std::fs::metadata(data.join("output.log.old")).unwrap().len(), OUTPUT_BYTES_MAX + 1);
+    }
 }

@@ -40,8 +40,8 @@ const SETTINGS: &[Setting] =
     &[Setting::new("tls.minimum", Kind::Choice(&["1.2", "1.3"]), "\"1.2\"", "The oldest version.")];
 static PARTS: Parts = Parts { commands: COMMANDS, settings: &[config::SETTINGS, SETTINGS], check: no_problems };
 
-fn no_problems(_: &Configuration) -> Vec<Problem> {
-    Vec::new()
+fn no_problems(_: &Configuration) -> Found {
+    Found::default()
 }
 
 /// Passwords that were typed, and the line of standard input.
@@ -247,7 +247,7 @@ fn a_password_comes_from_standard_input_without_a_terminal_or_on_request() {
 #[test]
 fn no_password_at_all_is_wrong_use_with_a_hint() {
     let ran = ran(&["user", "passwd", "a@b.example"], &mut Script::default());
-    let errors = "error: standard input has no password\n  = run this on a terminal to be asked for it\n";
+    let errors = "error: standard input has no password\n  = run this on a terminal to be asked for it, or give it there: --password-stdin < file\n";
     assert_eq!((ran.exit, ran.errors.as_str()), (2, errors));
 }
 
@@ -353,13 +353,15 @@ status";
 #[test]
 fn a_wrong_line_of_a_batch_is_named_and_the_rest_is_run() {
     let input =
-        "user ad a@b.example\nuser add a@b.example\nstatus now\nuser delete a@b.example jid=c@b.example\nstatus\n";
+        "user ad a@b.example\nuser add a@b.example\nstatus now\nuser delete a@b.example jid=c@b.example\n{}\nstatus\n";
     let (ran, requests) = batch(input, 1, Fake::start());
     let errors = "\
 error: line 1: there is no verb `user`
 error: line 2: `password` is missing: its password
 error: line 3: `status` takes fewer arguments
 error: line 4: `jid` is given twice
+error: line 5: the request names no command
+  = write it like {\"command\":\"user add\",\"arguments\":{\"jid\":\"alice@example.org\",\"password\":\"secret\"}}
 ";
     assert_eq!(ran, Ran { exit: 2, out: "status done\n".to_owned(), errors: errors.to_owned() });
     assert_eq!(requests.len(), 1);

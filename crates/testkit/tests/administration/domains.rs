@@ -502,3 +502,22 @@ fn sessions_are_listed_by_domain() {
     assert_eq!((&list[0]["sessions"], &list[1]["sessions"]), (&1.into(), &1.into()), "{list}");
     assert!(list[0]["certificate_left"].as_u64().unwrap() > 86_400, "{list}");
 }
+
+#[test]
+fn a_certificate_for_another_domain_is_told_by_the_reload_the_list_and_the_log() {
+    let server = Setup::default().store(Backend::Memory).start();
+    let problem = || server.control().run("host list", json!({}))[0]["problem"].clone();
+    assert!(problem().is_null());
+    let (cert, key) = server.certificates().issue("new.example");
+    server.write_options(&format!("tls.files = {{ cert = {cert:?}, key = {key:?} }}"));
+    let told = server.control().run("reload", json!({}));
+    let note = "the certificate is not for localhost, so clients will not trust it";
+    assert!(told.as_str().is_some_and(|told| told.contains("\nnote: ") && told.ends_with(note)), "{told}");
+    assert_eq!(problem(), "the certificate is not for this domain");
+    let line = server.expect_log(note);
+    assert!(line.contains("WARN"), "{line}");
+    // What commands are about is in the log by its name, and only where they are about something.
+    server.control().run("host disable", json!({ "name": "localhost" }));
+    server.expect_log("control command command=\"host disable\" host=\"localhost\" exit=0");
+    server.expect_log("control command command=\"reload\" exit=0");
+}

@@ -110,7 +110,8 @@ fn syslog_and_the_journal_get_what_their_levels_say() {
     assert!(line.starts_with("<174>1 20") && line.contains(" metronome "), "{line}");
     fail_to_log_in(&server);
     let line = expect(&syslog, "a login failed");
-    assert!(line.contains("host=localhost") && !line.contains("secret"), "{line}");
+    assert!(line.contains("host=localhost") && line.contains("alice@localhost"), "{line}");
+    assert!(!line.contains("secret"), "{line}");
     // A certificate that cannot be used is an error: for the journal and not for syslog.
     let (certificate, _) = server.certificates().files("localhost");
     let kept = std::fs::read(&certificate).unwrap();

@@ -436,8 +436,12 @@ fn an_attacker_is_turned_away_and_the_owner_is_not() {
     client.open();
     // Not even with the right password, or the guesses would go on behind the block.
     assert!(client.sasl(&alice("SCRAM-SHA-1")).fits("<failure><temporary-auth-failure"));
+    let line = server.expect_log("why=\"blocked\"");
+    assert!(line.contains("a login failed") && line.contains("jid=\"alice@localhost\""), "{line}");
     // The owner is somewhere else, and the attacker may still be somebody.
     Client::login(&server, "alice", "phone").expect_nothing_before_ping();
     let mut bob = attacker.direct();
     bob.log_in("bob", "desk");
+    let line = server.expect_log("logged in host=\"localhost\" jid=\"bob@localhost\"");
+    assert!(line.contains("peer=127.0.0.2") && line.contains("mechanism="), "{line}");
 }
