@@ -89,7 +89,7 @@ async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
         Some(changed) => {
             env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
             for row in changed {
-                let frame = push::item(&session, row, &groups, contacts.groups);
+                let frame = push::item(server, &session, row, &groups, contacts.groups);
                 env.effects.push(Effect::Write(session.clone(), frame));
             }
         }

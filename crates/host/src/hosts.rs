@@ -334,6 +334,14 @@ impl Hosts {
         if self.known.contains_key(name) { Condition::HostGone } else { Condition::HostUnknown }
     }
 
+    /// Whether a shared group shows the presence of `owner` to `viewer`: one of the owner's domain, or one that everybody of the
+    /// viewer's domain sees.
+    pub fn shows(&self, owner: &Jid, viewer: &Jid) -> bool {
+        let of_domain = |jid: &Jid| self.get(jid.domain()).map(|host| &host.groups);
+        of_domain(owner).is_some_and(|groups| groups.may_see(owner.bare_str(), viewer.bare_str()))
+            || of_domain(viewer).is_some_and(|groups| groups.is_seen_by_everybody(owner.bare_str()))
+    }
+
     /// All served domains in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Host>> {
         self.all().filter(|known| known.standing == Standing::Served).map(|known| &known.host)
@@ -371,6 +379,20 @@ mod tests {
         let none = hosts.without("a.example").without("b.example");
         assert_eq!(none.iter().count(), 0);
         assert_eq!(none.first().name.as_str(), "b.example");
+    }
+
+    #[test]
+    fn a_group_that_everybody_sees_shows_members_of_other_domains_too() {
+        let jid = |text: &str| Jid::parse(text).unwrap();
+        let groups = Arc::new(Groups::parse("[+Help]\ntom@a.example\n[Team]\nben@b.example\ncat@a.example").unwrap());
+        let seeing = Host { groups, ..host("b.example") };
+        let hosts = Hosts::new(Values::defaults(&[SETTINGS]), vec![seeing, host("a.example")]);
+        let shows = |owner: &str, viewer: &str| hosts.shows(&jid(owner), &jid(viewer));
+        assert!(shows("tom@a.example/x", "ann@b.example") && shows("tom@a.example", "ben@b.example/y"));
+        assert!(!shows("tom@a.example", "cat@a.example"), "the groups of his own domain do not say so");
+        assert!(!shows("ann@b.example", "tom@a.example"), "everybody is not seen back");
+        // An ordinary group counts where the domain of who is shown has it.
+        assert!(shows("ben@b.example", "cat@a.example") && !shows("cat@a.example", "ben@b.example"));
     }
 
     #[test]

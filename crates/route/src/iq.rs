@@ -88,14 +88,11 @@ pub(crate) fn may_reach(server: &Server, session: &Session, stanza: &Stanza) -> 
     is_answer(stanza)
         || stanza.from.same_bare(&session.jid)
         || session.has_directed(&stanza.from)
-        || (!session.is_locked() && is_shown(server, session, stanza.from.bare_str()))
+        || (!session.is_locked() && is_shown(server, session, &stanza.from))
 }
 
-fn is_shown(server: &Server, session: &Session, to: &str) -> bool {
+fn is_shown(server: &Server, session: &Session, to: &Jid) -> bool {
     let contacts = server.sessions.contacts(session.account);
-    let by_group = || {
-        let hosts = server.hosts.load();
-        hosts.get(session.jid.domain()).is_some_and(|host| host.groups.may_see(session.jid.bare_str(), to))
-    };
-    contacts.is_some_and(|contacts| contacts.get(to).is_some_and(Known::is_shown)) || by_group()
+    contacts.is_some_and(|contacts| contacts.get(to.bare_str()).is_some_and(Known::is_shown))
+        || server.hosts.load().shows(&session.jid, to)
 }

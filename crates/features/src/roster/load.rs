@@ -6,6 +6,7 @@ use std::sync::Arc;
 use metronome_host::contacts::{Contacts, Fixed, Known};
 use metronome_host::effect::{Effect, Effects};
 use metronome_host::groups::{GroupContact, Groups};
+use metronome_host::hosts::Hosts;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::sessions::Sessions;
@@ -84,7 +85,7 @@ pub async fn may_see(server: &Arc<Server>, owner: AccountId, viewer: &Jid) -> Re
     if let Some(contacts) = server.sessions.contacts(owner) {
         let shown = contacts.get(viewer.bare_str()).is_some_and(Known::is_shown);
         let devices = server.sessions.of(owner);
-        return Ok(shown || devices.first().is_some_and(|device| is_shown_by_group(server, &device.jid, viewer)));
+        return Ok(shown || devices.first().is_some_and(|device| server.hosts.load().shows(&device.jid, viewer)));
     }
     let stored = server.store.contact(owner, viewer.bare_str()).await?;
     if stored.is_some_and(|contact| contact.subscription.from) {
@@ -92,20 +93,15 @@ pub async fn may_see(server: &Arc<Server>, owner: AccountId, viewer: &Jid) -> Re
     }
     let Some(account) = server.store.account_by_id(owner).await? else { return Ok(false) };
     let owner = Jid::from_parts(Some(&account.name), &account.host, None);
-    Ok(owner.is_ok_and(|owner| is_shown_by_group(server, &owner, viewer)))
-}
-
-fn is_shown_by_group(server: &Server, owner: &Jid, viewer: &Jid) -> bool {
-    let hosts = server.hosts.load();
-    hosts.get(owner.domain()).is_some_and(|host| host.groups.may_see(owner.bare_str(), viewer.bare_str()))
+    Ok(owner.is_ok_and(|owner| server.hosts.load().shows(&owner, viewer)))
 }
 
 /// With more members than this a client asks for its roster again rather than being told of each.
 const PUSHES_MAX: usize = 256;
 
 /// The shared groups of hosts may have changed: rosters in memory follow, those who have asked for theirs are told, and new members
-/// see each other, former ones no more.
-pub async fn groups_changed(server: &Arc<Server>) {
+/// see each other, former ones no more. `earlier` is what was served until now.
+pub async fn groups_changed(server: &Arc<Server>, earlier: &Hosts) {
     for index in 0..Sessions::SLICES {
         for (account, jid) in server.sessions.with_contacts(index) {
             let Some(host) = server.hosts.load().get(jid.domain()).cloned() else { continue };
@@ -113,21 +109,23 @@ pub async fn groups_changed(server: &Arc<Server>) {
             if known.is_none_or(|contacts| contacts.groups == host.groups.fingerprint_of(jid.bare_str())) {
                 continue;
             }
-            if let Err(refuse) = regroup(server, account, &jid).await {
+            let groups = earlier.get(jid.domain()).map(|host| host.groups.clone()).unwrap_or_default();
+            if let Err(refuse) = regroup(server, account, &jid, &groups).await {
                 tracing::warn!(jid = jid.as_str(), ?refuse, "a roster could not follow its shared groups");
             }
         }
     }
 }
 
-async fn regroup(server: &Arc<Server>, account: AccountId, jid: &Jid) -> Result<(), Refuse> {
+async fn regroup(server: &Arc<Server>, account: AccountId, jid: &Jid, earlier: &Groups) -> Result<(), Refuse> {
     let _locked = server.owners.lock(&[account]).await;
     let Some(before) = server.sessions.contacts(account) else { return Ok(()) };
     let Loaded { contacts: after, rows, groups: members } = read(server, account, jid).await?;
     let mut effects = Effects::new();
     let left = before.iter().filter(|known| after.get(known.jid.as_str()).is_none());
     for known in after.iter().chain(left) {
-        shown_or_hidden(server, account, before.get(known.jid.as_str()), after.get(known.jid.as_str()), &mut effects);
+        let (before, after) = (before.get(known.jid.as_str()), after.get(known.jid.as_str()));
+        shown_or_hidden(server, (account, jid), before, after, &mut effects);
     }
     let rows: HashMap<&str, &Contact> = rows.iter().map(|row| (row.jid.as_str(), row)).collect();
     let row = |jid: &Jid| {
@@ -137,21 +135,28 @@ async fn regroup(server: &Arc<Server>, account: AccountId, jid: &Jid) -> Result<
     let fixed = before.iter().filter(|known| known.fixed != Fixed::No);
     let lost: Vec<&Known> =
         fixed.filter(|known| after.get(known.jid.as_str()).is_none_or(|now| now.fixed == Fixed::No)).collect();
+    // If others were merged last, nobody knows what clients have of them.
+    let told = match earlier.fingerprint_of(jid.bare_str()) == before.groups {
+        true => earlier.contacts_of(jid.bare_str()),
+        false => Vec::new(),
+    };
+    let changed: Vec<&GroupContact> =
+        members.iter().filter(|member| push::is_changed(&row(&member.jid), &told, member)).collect();
     let sessions = server.sessions.of(account);
-    if lost.len() + members.len() > PUSHES_MAX {
+    if lost.len() + changed.len() > PUSHES_MAX {
         effects.push(Effect::Disconnect(account, StreamCondition::Reset, "the shared groups have changed"));
     } else {
         for session in sessions.iter().filter(|session| session.is_interested()) {
             for known in &lost {
                 let row = row(&known.jid);
                 let frame = match row.listed {
-                    Listed::No => push::removal(session, &row, after.groups),
-                    Listed::Yes => push::item(session, &row, &[], after.groups),
+                    Listed::No => push::removal(server, session, &row, after.groups),
+                    Listed::Yes => push::item(server, session, &row, &[], after.groups),
                 };
                 effects.push(Effect::Write(session.clone(), frame));
             }
-            for member in &members {
-                let frame = push::item(session, &row(&member.jid), &members, after.groups);
+            for member in &changed {
+                let frame = push::item(server, session, &row(&member.jid), &members, after.groups);
                 effects.push(Effect::Write(session.clone(), frame));
             }
         }
@@ -164,7 +169,7 @@ async fn regroup(server: &Arc<Server>, account: AccountId, jid: &Jid) -> Result<
 /// Who is shown to whom anew, and who not any more, when groups have changed.
 fn shown_or_hidden(
     server: &Server,
-    account: AccountId,
+    (account, jid): (AccountId, &Jid),
     before: Option<&Known>,
     after: Option<&Known>,
     effects: &mut Effects,
@@ -172,6 +177,8 @@ fn shown_or_hidden(
     let Some(known) = after.or(before) else { return };
     let Some(other) = server.sessions.online(known.jid.as_str()) else { return };
     match (before.is_some_and(Known::is_shown), after.is_some_and(Known::is_shown)) {
+        // A group that everybody sees may show it all the same.
+        (true, false) if server.hosts.load().shows(jid, &known.jid) => {}
         (true, false) => effects.push(Effect::Hide { of: account, to: other }),
         (false, true) => effects.push(Effect::Show { of: account, to: other }),
         _ => {}

@@ -7,6 +7,7 @@ use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_model::{AccountId, Contact};
+use metronome_proto::jid::Jid;
 use metronome_proto::payload::roster;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::stanza::{Kind, Stanza};
@@ -29,30 +30,45 @@ pub fn tell(server: &Server, owner: AccountId, contact: &Contact, push: Push) {
             _ => Vec::new(),
         };
         let frame = match push {
-            Push::Removal if groups.is_empty() => removal(session, contact, fingerprint),
-            _ => item(session, contact, &groups, fingerprint),
+            Push::Removal if groups.is_empty() => removal(server, session, contact, fingerprint),
+            _ => item(server, session, contact, &groups, fingerprint),
         };
         session.answer(frame);
     }
 }
 
 /// The push of an item as it is now.
-pub(super) fn item(session: &Session, contact: &Contact, groups: &[GroupContact], fingerprint: u64) -> Frame {
-    let member = groups.iter().find(|member| member.jid == contact.jid);
-    write(session, contact, fingerprint, view::item(contact, member))
+pub(super) fn item(
+    server: &Server,
+    session: &Session,
+    contact: &Contact,
+    groups: &[GroupContact],
+    fingerprint: u64,
+) -> Frame {
+    write(server, session, contact, fingerprint, view::item(contact, member(groups, &contact.jid)))
+}
+
+/// Whether clients see another item than that of the groups that they were told of.
+pub(super) fn is_changed(contact: &Contact, told: &[GroupContact], now: &GroupContact) -> bool {
+    member(told, &contact.jid).is_none_or(|told| view::item(contact, Some(told)) != view::item(contact, Some(now)))
+}
+
+/// The members are in the order of their addresses.
+fn member<'g>(groups: &'g [GroupContact], jid: &Jid) -> Option<&'g GroupContact> {
+    groups.binary_search_by(|member| member.jid.cmp(jid)).ok().map(|at| &groups[at])
 }
 
 /// The push of an item that is gone.
-pub(super) fn removal(session: &Session, contact: &Contact, fingerprint: u64) -> Frame {
-    write(session, contact, fingerprint, roster::removal(&contact.jid))
+pub(super) fn removal(server: &Server, session: &Session, contact: &Contact, fingerprint: u64) -> Frame {
+    write(server, session, contact, fingerprint, roster::removal(&contact.jid))
 }
 
-fn write(session: &Session, contact: &Contact, fingerprint: u64, item: Tree) -> Frame {
+fn write(server: &Server, session: &Session, contact: &Contact, fingerprint: u64, item: Tree) -> Frame {
     let version = view::version(session.account, contact.version, fingerprint);
     // No `from`-less stanza: it comes from the account itself, which is the only sender that a client may believe.
     let stanza = Stanza::new(Kind::Iq(IqType::Set), session.jid.bare())
         .with_to(session.jid.clone())
-        .with_id(&format!("roster-{version}"))
+        .with_id(&format!("roster-{}", server.rng.token()))
         .with_content(Content::from_tree(&roster::query(&version).child(item)));
     Frame::whole(stanza.to_vec())
 }

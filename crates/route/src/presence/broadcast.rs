@@ -57,19 +57,26 @@ pub(super) fn to_contacts(
     for contact in contacts.iter().filter(|contact| contact.is_shown()) {
         to_contact(server, &contact.jid, announcement);
     }
-    let hosts = server.hosts.load();
-    let host = hosts.get(session.jid.domain());
-    if host.is_some_and(|host| host.groups.is_seen_by_everybody(session.jid.bare_str())) {
-        to_everybody(server, session, contacts, announcement);
+    let (hosts, bare) = (server.hosts.load(), session.jid.bare_str());
+    let seeing = hosts.iter().filter(|host| host.groups.is_seen_by_everybody(bare));
+    let domains: Vec<&str> = seeing.map(|host| host.name.as_str()).collect();
+    if !domains.is_empty() {
+        to_everybody(server, session, contacts, announcement, &domains);
     }
 }
 
-/// Who is in a group that everybody sees is shown to all of the host, whom its own roster need not know.
-fn to_everybody(server: &Server, session: &Session, contacts: &Contacts, announcement: &Announcement) {
+/// Who is in a group that everybody sees is shown to all of the domains that have it, whom its own roster need not know.
+fn to_everybody(
+    server: &Server,
+    session: &Session,
+    contacts: &Contacts,
+    announcement: &Announcement,
+    domains: &[&str],
+) {
     for index in 0..Sessions::SLICES {
         for (account, jid) in server.sessions.with_contacts(index) {
             let told = account == session.account || contacts.get(jid.as_str()).is_some_and(Known::is_shown);
-            if !told && jid.domain() == session.jid.domain() {
+            if !told && domains.contains(&jid.domain()) {
                 to_contact(server, &jid, announcement);
             }
         }
@@ -127,6 +134,7 @@ fn show_contact(server: &Server, session: &Session, contact: &Known, what: Unsee
                 .sessions
                 .contacts(first.account)
                 .is_some_and(|theirs| theirs.get(session.jid.bare_str()).is_some_and(Known::is_shown))
+            || (contact.fixed == Fixed::ByGroup && server.hosts.load().shows(&contact.jid, &session.jid))
     });
     let mut seen = false;
     for other in theirs.iter().filter(|other| may_see && !other.is_locked()) {

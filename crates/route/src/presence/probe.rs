@@ -18,7 +18,7 @@ pub(super) fn deliver(server: &Server, env: &Envelope) {
             .sessions
             .contacts(first.account)
             .is_some_and(|contacts| contacts.get(viewer).is_some_and(Known::is_shown))
-        || server.hosts.load().get(to.domain()).is_some_and(|host| host.groups.may_see(to.bare_str(), viewer));
+        || server.hosts.load().shows(to, &env.sender.jid);
     for session in theirs.iter().filter(|session| may_see && !session.is_locked()) {
         if to.is_bare() || session.jid == *to {
             count(server, session.show_to(&env.sender));

@@ -15,10 +15,10 @@ pub(crate) fn show(server: &Server, of: AccountId, to: AccountId) {
     }
 }
 
-/// Tells the available sessions of an account that those of another are not there for it any more.
+/// Tells the available sessions of an account that those of another are not there for it any more. Locked ones were not before.
 pub(crate) fn hide(server: &Server, of: AccountId, to: AccountId) {
     let viewers = server.sessions.of(to);
-    for session in server.sessions.of(of).iter().filter(|session| session.is_available()) {
+    for session in server.sessions.of(of).iter().filter(|session| session.is_available() && !session.is_locked()) {
         let unavailable = Announcement::unavailable(&session.jid);
         for viewer in &viewers {
             announce(server, &unavailable, viewer);
