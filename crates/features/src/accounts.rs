@@ -17,7 +17,7 @@ use metronome_model::{Account, AccountState, StoredKeys};
 use metronome_proto::jid::Jid;
 use metronome_sasl::Password;
 
-use change::{Ends, Held, Unchanged, hold};
+use change::{Ends, Held, Switch, Unchanged, hold};
 
 /// See the module.
 pub static FEATURE: Feature = Feature {
@@ -56,28 +56,28 @@ pub static FEATURE: Feature = Feature {
             about: "Keeps an account from logging in and from being written to, and disconnects it.",
             role: Role::Admin,
             fields: &[WHO],
-            run: |server, given| Box::pin(set_state(server, given, DISABLE)),
+            run: |server, given| Box::pin(set_state(server, given, Switch::Disable)),
         },
         Command {
             name: "user enable",
             about: "Lets a disabled account log in again.",
             role: Role::Admin,
             fields: &[WHO],
-            run: |server, given| Box::pin(set_state(server, given, ENABLE)),
+            run: |server, given| Box::pin(set_state(server, given, Switch::Enable)),
         },
         Command {
             name: "user lock",
             about: "Lets an account log in and speak to its host only, until it is unlocked.",
             role: Role::Admin,
             fields: &[WHO],
-            run: |server, given| Box::pin(set_state(server, given, LOCK)),
+            run: |server, given| Box::pin(set_state(server, given, Switch::Lock)),
         },
         Command {
             name: "user unlock",
             about: "Lets a locked account speak to everybody.",
             role: Role::Admin,
             fields: &[WHO],
-            run: |server, given| Box::pin(set_state(server, given, UNLOCK)),
+            run: |server, given| Box::pin(set_state(server, given, Switch::Unlock)),
         },
         Command {
             name: "user role",
@@ -96,24 +96,6 @@ pub static FEATURE: Feature = Feature {
 const WHO: Field = Field::required("jid", FieldKind::Jid, "The account's address.").positional();
 const PASSWORD: Field = Field::required("password", FieldKind::Password, "Its password.");
 
-/// A change of an account's state, as an administrator names it.
-struct StateChange {
-    from: &'static [AccountState],
-    to: AccountState,
-    done: &'static str,
-}
-
-const DISABLE: StateChange = StateChange {
-    from: &[AccountState::Active, AccountState::Locked],
-    to: AccountState::Disabled,
-    done: "was disabled",
-};
-const ENABLE: StateChange =
-    StateChange { from: &[AccountState::Disabled], to: AccountState::Active, done: "was enabled" };
-const LOCK: StateChange = StateChange { from: &[AccountState::Active], to: AccountState::Locked, done: "was locked" };
-const UNLOCK: StateChange =
-    StateChange { from: &[AccountState::Locked], to: AccountState::Active, done: "was unlocked" };
-
 async fn add(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     let jid = given.jid("jid");
     let role = if given.flag("admin") { metronome_model::Role::Admin } else { metronome_model::Role::User };
@@ -122,7 +104,12 @@ async fn add(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
 }
 
 /// Adds an account for an administrator; also how the development mode makes its demo accounts.
-pub async fn create(server: &Arc<Server>, jid: &Jid, password: &str, role: metronome_model::Role) -> Result<(), Failed> {
+pub async fn create(
+    server: &Arc<Server>,
+    jid: &Jid,
+    password: &str,
+    role: metronome_model::Role,
+) -> Result<(), Failed> {
     let host = host_of(server, jid)?;
     let Some(name) = jid.local().filter(|_| jid.is_bare()) else {
         return Err(Failed::usage(format!("{jid} is not the address of an account, such as name@{}", host.name)));
@@ -186,13 +173,22 @@ pub async fn remove(server: &Arc<Server>, account: &Account) -> Result<(), Faile
     removed.make(server).await.map_err(|why| failed(&jid, &why))
 }
 
-async fn set_state(server: &Arc<Server>, given: Arguments, wanted: StateChange) -> Result<Answer, Failed> {
+async fn set_state(server: &Arc<Server>, given: Arguments, switch: Switch) -> Result<Answer, Failed> {
     let jid = given.jid("jid");
     let (_, account) = find(server, &jid).await?;
     let held = held(server, &jid, &account).await?;
-    let changed = held.set_state(wanted.from, wanted.to).map_err(|why| failed(&jid, &why))?;
+    let (state, changed) = held.set_state(switch).map_err(|why| failed(&jid, &why))?;
     changed.make(server).await.map_err(|why| failed(&jid, &why))?;
-    Ok(Answer::text(format!("{jid} {}", wanted.done)))
+    let done = match (switch, state) {
+        (Switch::Lock, AccountState::LockedAndDisabled) => "was locked, and stays disabled",
+        (Switch::Lock, _) => "was locked",
+        (Switch::Unlock, AccountState::Disabled) => "was unlocked, and stays disabled",
+        (Switch::Unlock, _) => "was unlocked",
+        (Switch::Disable, _) => "was disabled",
+        (Switch::Enable, AccountState::Locked) => "was enabled, and stays locked",
+        (Switch::Enable, _) => "was enabled",
+    };
+    Ok(Answer::text(format!("{jid} {done}")))
 }
 
 async fn set_role(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
@@ -237,9 +233,6 @@ fn failed(jid: &Jid, why: &Unchanged) -> Failed {
         Unchanged::Reserved => Failed::problem(format!("{jid} cannot be an account: {why}")),
         Unchanged::Is(AccountState::Locked) => {
             Failed::problem(format!("{jid} is locked")).with_hint(format!("metronomectl user unlock {jid}"))
-        }
-        Unchanged::Is(AccountState::Disabled) => {
-            Failed::problem(format!("{jid} is disabled")).with_hint(format!("metronomectl user enable {jid}"))
         }
         other => Failed::problem(format!("nothing was changed: {other}")),
     }

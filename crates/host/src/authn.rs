@@ -1,7 +1,7 @@
 //! An authenticated account, as a value that only this module can make.
 //! `net` gets one after SASL and moves it into the binding of a resource; no other code path gives a session its JID.
 
-use metronome_model::{Account, AccountId, AccountState};
+use metronome_model::{Account, AccountId};
 use metronome_proto::jid::Jid;
 use metronome_sasl::{Failure, Identity};
 
@@ -32,7 +32,7 @@ impl Authn {
         if is_other || account.id.is_guest() {
             return Err(Failure::NotAuthorized);
         }
-        if account.state == AccountState::Disabled {
+        if account.state.is_disabled() {
             return Err(Failure::AccountDisabled);
         }
         let jid = Jid::from_parts(Some(&account.name), &account.host, None).map_err(|_| Failure::NotAuthorized)?;
@@ -56,7 +56,7 @@ impl Authn {
     /// or is found out here.
     pub fn still_counts(&self, now: Option<&Account>) -> bool {
         now.is_some_and(|now| {
-            now.state != AccountState::Disabled && self.proved.is_none_or(|proved| now.auth_epoch == proved.epoch)
+            !now.state.is_disabled() && self.proved.is_none_or(|proved| now.auth_epoch == proved.epoch)
         })
     }
 

@@ -62,7 +62,7 @@ pub enum Role {
     Admin,
 }
 
-/// Whether an account can log in.
+/// Whether an account can log in, and to whom it may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AccountState {
     /// Can log in.
@@ -71,6 +71,15 @@ pub enum AccountState {
     Locked,
     /// Keeps its data and its name, but nobody can log in.
     Disabled,
+    /// Disabled, and locked again once it is enabled.
+    LockedAndDisabled,
+}
+
+impl AccountState {
+    /// Whether nobody can log in, locked or not.
+    pub fn is_disabled(self) -> bool {
+        matches!(self, AccountState::Disabled | AccountState::LockedAndDisabled)
+    }
 }
 
 /// One account, without its keys.

@@ -68,7 +68,7 @@ pub enum Op {
         /// Its new role.
         role: Role,
     },
-    /// Enables or disables an account; disabling raises its `auth_epoch`.
+    /// Gives an account another state; one that becomes disabled has its `auth_epoch` raised.
     SetState {
         /// The account.
         id: AccountId,

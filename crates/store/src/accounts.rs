@@ -47,7 +47,7 @@ pub trait AccountWrites {
     /// Sets the role.
     fn set_role(&mut self, id: AccountId, role: Role) -> Result<(), StoreError>;
 
-    /// Sets the state, and raises `auth_epoch` if that is `Disabled`.
+    /// Sets the state, and raises `auth_epoch` if the account was not disabled and is now.
     fn set_state(&mut self, id: AccountId, state: AccountState) -> Result<(), StoreError>;
 
     /// Removes the account and its keys and leaves a tombstone from which `Backend::purge` removes the rest.

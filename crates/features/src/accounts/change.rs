@@ -64,6 +64,39 @@ pub fn name_of(state: AccountState) -> &'static str {
         AccountState::Active => "active",
         AccountState::Locked => "locked",
         AccountState::Disabled => "disabled",
+        AccountState::LockedAndDisabled => "locked-and-disabled",
+    }
+}
+
+/// What somebody wants of an account's state. Locking and disabling do not undo each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// It may speak to its host and to itself only.
+    Lock,
+    /// It may speak to everybody.
+    Unlock,
+    /// Nobody can log in.
+    Disable,
+    /// Its owner can log in.
+    Enable,
+}
+
+impl Switch {
+    /// The state that follows `now`; `now` itself if there is nothing to do. An account that is only locked is not to be enabled:
+    /// whoever asks for that wants it unlocked.
+    fn after(self, now: AccountState) -> Result<AccountState, Unchanged> {
+        use AccountState::{Active, Disabled, Locked, LockedAndDisabled};
+        Ok(match (self, now) {
+            (Switch::Lock, Active | Locked) => Locked,
+            (Switch::Lock, Disabled | LockedAndDisabled) => LockedAndDisabled,
+            (Switch::Unlock, Active | Locked) => Active,
+            (Switch::Unlock, Disabled | LockedAndDisabled) => Disabled,
+            (Switch::Disable, Active | Disabled) => Disabled,
+            (Switch::Disable, Locked | LockedAndDisabled) => LockedAndDisabled,
+            (Switch::Enable, Active | Disabled) => Active,
+            (Switch::Enable, LockedAndDisabled) => Locked,
+            (Switch::Enable, Locked) => return Err(Unchanged::Is(now)),
+        })
     }
 }
 
@@ -130,21 +163,19 @@ impl Held {
         self.change(Op::SetKeys { id, keys }, Some(end))
     }
 
-    /// Gives the account another state, if it is in one of `from` or in the wanted one already. A disabled account is disconnected,
-    /// a locked one goes on with what it may still do.
-    pub fn set_state(self, from: &[AccountState], state: AccountState) -> Result<Change, Unchanged> {
-        let Account { id, state: now, .. } = self.account;
-        if now != state && !from.contains(&now) {
-            return Err(Unchanged::Is(now));
-        }
+    /// Gives the account another state, and answers which. A disabled account is disconnected, a locked one goes on with what it may
+    /// still do.
+    pub fn set_state(self, switch: Switch) -> Result<(AccountState, Change), Unchanged> {
+        let id = self.account.id;
+        let state = switch.after(self.account.state)?;
         let then = match state {
             AccountState::Active => Effect::Lock(id, Lock::Open),
             AccountState::Locked => Effect::Lock(id, Lock::Locked),
-            AccountState::Disabled => {
+            AccountState::Disabled | AccountState::LockedAndDisabled => {
                 Effect::Disconnect(id, stream::error::Condition::NotAuthorized, "the account was disabled")
             }
         };
-        Ok(self.change(Op::SetState { id, state }, Some(then)))
+        Ok((state, self.change(Op::SetState { id, state }, Some(then))))
     }
 
     /// Gives the account another role.

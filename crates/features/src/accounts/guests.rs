@@ -42,7 +42,7 @@ async fn find_or_make(server: &Arc<Server>, jid: &Jid) -> Result<Arrived, Box<St
     let (host, name) = (jid.domain(), jid.local().unwrap_or_default());
     let found = server.store.account(host, name).await.map_err(Unchanged::from)?;
     if let Some(Account { id, state, .. }) = found {
-        return match id.is_guest() && state != AccountState::Disabled {
+        return match id.is_guest() && !state.is_disabled() {
             true => Ok(Arrived { account: id, locked }),
             // Nobody becomes somebody else's account by having a name like it.
             false => Err(StanzaError::new(Condition::NotAllowed).into()),

@@ -13,6 +13,7 @@ over_each_backend!(
     an_id_is_used_once,
     new_keys_replace_all_old_ones_and_raise_the_epoch,
     only_disabling_raises_the_epoch,
+    who_is_disabled_already_does_not_become_so_again,
     every_state_is_kept,
     accounts_are_listed_in_pages_by_name,
     a_change_of_a_missing_account_is_gone,
@@ -75,9 +76,31 @@ fn only_disabling_raises_the_epoch(world: &mut World) {
     assert_eq!((alice.auth_epoch, alice.role, alice.state), (1, Role::Admin, AccountState::Active));
 }
 
-fn every_state_is_kept(world: &mut World) {
+fn who_is_disabled_already_does_not_become_so_again(world: &mut World) {
+    use AccountState::{Active, Disabled, Locked, LockedAndDisabled};
     world.add("alice", 1);
-    for state in [AccountState::Locked, AccountState::Disabled, AccountState::Active] {
+    for (state, epoch) in [
+        (Locked, 0),
+        (LockedAndDisabled, 1),
+        (Disabled, 1),
+        (LockedAndDisabled, 1),
+        (LockedAndDisabled, 1),
+        (Locked, 1),
+        (Disabled, 2),
+        (Disabled, 2),
+        (Active, 2),
+        (LockedAndDisabled, 3),
+    ] {
+        assert_eq!(world.one(Op::SetState { id: id(1), state }), done(&[]));
+        let alice = world.account("alice").unwrap();
+        assert_eq!((alice.state, alice.auth_epoch), (state, epoch));
+    }
+}
+
+fn every_state_is_kept(world: &mut World) {
+    use AccountState::{Active, Disabled, Locked, LockedAndDisabled};
+    world.add("alice", 1);
+    for state in [Locked, LockedAndDisabled, Disabled, Active] {
         assert_eq!(world.one(Op::SetState { id: id(1), state }), done(&[]));
         world.reopen();
         assert_eq!(world.account("alice").unwrap().state, state);

@@ -139,7 +139,8 @@ fn range(random: &mut Rng) -> (u64, u64) {
 }
 
 fn state(random: &mut Rng) -> AccountState {
-    [AccountState::Active, AccountState::Locked, AccountState::Disabled][random.usize(..3)]
+    use AccountState::{Active, Disabled, Locked, LockedAndDisabled};
+    [Active, Locked, Disabled, LockedAndDisabled][random.usize(..4)]
 }
 
 /// One of a few contacts, so that they are also changed and removed.

@@ -93,8 +93,28 @@ fn the_lock_survives_a_restart() {
 }
 
 #[test]
+fn who_is_locked_and_disabled_stays_so_behind_a_restart_and_is_nobody_to_others() {
+    let mut server = Setup::default().store(Backend::Sqlite).start();
+    run(&server, "user lock");
+    let mut alice = Client::login(&server, "alice", "phone");
+    run(&server, "user disable");
+    alice.expect_stream_error("not-authorized");
+    server.crash();
+    assert!(!can_log_in(&server, "alice", "alice-secret"));
+    let mut bob = Client::login(&server, "bob", "desk");
+    bob.send("<message to='alice@localhost' type='chat' id='m1'><body>hello</body></message>");
+    bob.expect("<message type='error' id='m1'><service-unavailable");
+    run(&server, "user enable");
+    is_locked_in(&mut Client::login(&server, "alice", "phone"));
+}
+
+#[test]
 fn locking_and_disabling_do_not_undo_each_other() {
     let server = Setup::default().store(Backend::Memory).start();
+    let state = || {
+        let accounts = server.control().run("user list", json!({ "host": "localhost" }));
+        accounts[0]["state"].as_str().unwrap().to_owned()
+    };
     let refused = |command: &str| {
         let reply = server.control().ask(command, json!({ "jid": "alice@localhost" }));
         assert_eq!(reply["exit"], 1, "{command}: {reply}");
@@ -104,10 +124,28 @@ fn locking_and_disabling_do_not_undo_each_other() {
     refused("user enable");
     assert!(can_log_in(&server, "alice", "alice-secret"));
     run(&server, "user disable");
-    refused("user lock");
-    refused("user unlock");
+    assert_eq!(state(), "locked-and-disabled");
     assert!(!can_log_in(&server, "alice", "alice-secret"));
     run(&server, "user enable");
+    assert_eq!(state(), "locked");
+    is_locked_in(&mut Client::login(&server, "alice", "phone"));
+    // And while it is disabled.
+    for (command, wanted) in [
+        ("user disable", "locked-and-disabled"),
+        ("user disable", "locked-and-disabled"),
+        ("user lock", "locked-and-disabled"),
+        ("user unlock", "disabled"),
+        ("user unlock", "disabled"),
+        ("user disable", "disabled"),
+        ("user lock", "locked-and-disabled"),
+    ] {
+        run(&server, command);
+        assert_eq!(state(), wanted, "after {command}");
+        assert!(!can_log_in(&server, "alice", "alice-secret"), "after {command}");
+    }
+    run(&server, "user enable");
+    run(&server, "user unlock");
+    assert_eq!(state(), "active");
     assert!(can_log_in(&server, "alice", "alice-secret"));
     let nobody = server.control().ask("user lock", json!({ "jid": "nobody@localhost" }));
     assert_eq!(nobody["exit"], 1, "{nobody}");

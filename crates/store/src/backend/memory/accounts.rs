@@ -69,8 +69,8 @@ impl Table {
             }),
             Change::SetRole { id, role } => self.with(*id, |known| known.account.role = *role),
             Change::SetState { id, state } => self.with(*id, |known| {
-                known.account.state = *state;
-                known.account.auth_epoch += u32::from(*state == AccountState::Disabled);
+                let before = std::mem::replace(&mut known.account.state, *state);
+                known.account.auth_epoch += u32::from(state.is_disabled() && !before.is_disabled());
             }),
         }
     }

@@ -64,6 +64,7 @@ fn state_number(state: AccountState) -> i64 {
         AccountState::Active => 0,
         AccountState::Disabled => 1,
         AccountState::Locked => 2,
+        AccountState::LockedAndDisabled => 3,
     }
 }
 
@@ -72,6 +73,7 @@ fn state_of(number: i64) -> AccountState {
     match number {
         0 => AccountState::Active,
         2 => AccountState::Locked,
+        3 => AccountState::LockedAndDisabled,
         _ => AccountState::Disabled,
     }
 }
@@ -181,8 +183,9 @@ impl AccountWrites for SqliteBackend {
     }
 
     fn set_state(&mut self, id: AccountId, state: AccountState) -> Result<(), StoreError> {
-        let sql = "UPDATE accounts SET state = ?2, auth_epoch = auth_epoch + (?2 = 1) WHERE id = ?1";
-        self.db()?.run(sql, (id.as_bytes(), state_number(state))).map(drop)
+        // What stands on the right is the row as it was; 0 and 2 are the states that are not disabled.
+        let sql = "UPDATE accounts SET state = ?2, auth_epoch = auth_epoch + (?3 AND state IN (0, 2)) WHERE id = ?1";
+        self.db()?.run(sql, (id.as_bytes(), state_number(state), state.is_disabled())).map(drop)
     }
 
     fn forget(&mut self, id: AccountId) -> Result<(), StoreError> {
