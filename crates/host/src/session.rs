@@ -416,6 +416,11 @@ impl Session {
         }
     }
 
+    /// Something about its contacts found no room: once there is, it is told of all of them anew.
+    pub fn missed(&self) {
+        self.change(State::missed);
+    }
+
     /// The contacts that it must still be shown, as soon as there is room for them.
     pub fn unshown(&self) -> Option<Unshown> {
         let state = self.state.lock();
@@ -639,11 +644,16 @@ impl State {
         if pushed == Pushed::Queued {
             return Shown::Queued;
         }
+        self.missed();
+        Shown::Dropped
+    }
+
+    fn missed(&mut self) {
         match &mut self.unshown {
             Some(unshown) => unshown.missed = Missed::Something,
-            None => self.unshown = Some(Box::new(Unshown::new(Unseen::Everyone))),
+            None if self.presence.is_some() => self.unshown = Some(Box::new(Unshown::new(Unseen::Everyone))),
+            None => {}
         }
-        Shown::Dropped
     }
 
     /// Leaves room for answers to the client's own requests while stored messages flow.

@@ -100,16 +100,7 @@ impl Sessions {
     }
 
     /// Binds `wanted.jid`, or what the conflict policy makes of it; `made` makes a fresh resource.
-    pub fn bind(&self, wanted: Bound, rules: BindRules, made: impl Fn() -> String) -> Result<Binding, Unbound> {
-        let binding = self.claim(wanted, rules, made)?;
-        self.addresses.insert(binding.session.clone());
-        if let Some(replaced) = &binding.replaced {
-            self.addresses.remove(replaced);
-        }
-        Ok(binding)
-    }
-
-    fn claim(&self, mut wanted: Bound, rules: BindRules, made: impl Fn() -> String) -> Result<Binding, Unbound> {
+    pub fn bind(&self, mut wanted: Bound, rules: BindRules, made: impl Fn() -> String) -> Result<Binding, Unbound> {
         let mut shard = self.shard(wanted.account).lock();
         let devices = &mut shard.entry(wanted.account).or_default().devices;
         let mut replaced = None;
@@ -126,6 +117,11 @@ impl Sessions {
         }
         let session = Arc::new(Session::new(wanted, self.serial.fetch_add(1, Ordering::Relaxed) + 1));
         devices.push(session.clone());
+        // Under the same lock, the one place that takes two: otherwise an overtaken bind would leave its session in the index.
+        self.addresses.insert(session.clone());
+        if let Some(replaced) = &replaced {
+            self.addresses.remove(replaced);
+        }
         if replaced.is_none() {
             self.count.fetch_add(1, Ordering::Relaxed);
         }
@@ -137,7 +133,6 @@ impl Sessions {
         let removed = self.release(session);
         if removed {
             self.count.fetch_sub(1, Ordering::Relaxed);
-            self.addresses.remove(session);
         }
         removed
     }
@@ -148,6 +143,9 @@ impl Sessions {
         let before = online.devices.len();
         online.devices.retain(|other| other.serial != session.serial);
         let removed = online.devices.len() < before;
+        if removed {
+            self.addresses.remove(session);
+        }
         if online.devices.is_empty() {
             shard.remove(&session.account);
         }

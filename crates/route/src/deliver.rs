@@ -117,6 +117,7 @@ fn to_sessions(server: &Server, account: AccountId, stanza: &Stanza, is_for: imp
     for session in server.sessions.of(account).iter().filter(|session| is_for(session)) {
         if session.offer_volatile(frame.clone()) != Offered::Queued {
             server.counters.dropped.add();
+            session.missed();
         }
     }
 }

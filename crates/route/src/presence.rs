@@ -85,15 +85,32 @@ pub fn go_on_showing(server: &Server, session: &Session) -> bool {
     broadcast::go_on_showing(server, session)
 }
 
-/// Locks or unlocks an account's sessions. A locked account is hidden from everybody else.
+/// A presence as it is shown. Goodbyes find room where nothing else does, so one with much to say is shown without its words.
+fn announcement(stanza: &Stanza) -> Announcement {
+    const GOODBYE_BYTES_MAX: usize = 1024;
+    let is_goodbye = stanza.kind == Kind::Presence(PresenceType::Unavailable);
+    match is_goodbye && stanza.content.len_bytes() > GOODBYE_BYTES_MAX {
+        true => Announcement::unavailable(&stanza.from),
+        false => Announcement::new(stanza),
+    }
+}
+
+/// Locks or unlocks an account's sessions. A locked account is hidden from everybody else, and they from it; an unlocked one is as if it
+/// had just come.
 pub(crate) fn lock(server: &Server, account: AccountId, lock: Lock) {
     let contacts = server.sessions.contacts(account);
     for session in server.sessions.of(account) {
-        if lock == Lock::Locked && session.is_available() && !session.is_locked() {
-            let unavailable = Announcement::unavailable(&session.jid);
-            broadcast::to_contacts(server, &session, contacts.as_deref(), &unavailable);
-        }
+        let was_locked = session.is_locked();
+        // Before the goodbye: what its own task shows from here on is shown to nobody.
         session.set_locked(lock);
+        if lock == Lock::Locked && !was_locked && session.is_available() {
+            let unavailable = Announcement::unavailable(&session.jid);
+            broadcast::to_all_contacts(server, &session, contacts.as_deref(), &unavailable);
+        }
+        if let (Lock::Open, true, (_, Some(announcement))) = (lock, was_locked, session.shown()) {
+            broadcast::to_contacts(server, &session, contacts.as_deref(), &announcement);
+            session.missed();
+        }
     }
 }
 
@@ -119,11 +136,7 @@ fn leave(server: &Server, session: &Session, said: &Stanza) {
     let mut told = Told::Nobody;
     let contacts = server.sessions.contacts(session.account);
     if session.set_presence(None).is_some() {
-        let announcement = match said.content.len_bytes() > PRESENCE_BYTES_MAX {
-            true => Announcement::unavailable(&session.jid),
-            false => Announcement::new(said),
-        };
-        broadcast::unavailable(server, session, contacts.as_deref(), &announcement);
+        broadcast::unavailable(server, session, contacts.as_deref(), &announcement(said));
         left(server, session, Some(said));
         told = Told::Contacts(contacts.as_deref());
     }

@@ -32,6 +32,7 @@ pub async fn run(running: Running) {
     // What others shared with guests ends with them. Where that takes too long, it does so when the next guest comes from there.
     let _ = tokio::time::timeout(STREAMS, guests::end_left(&server)).await;
     timers::flush_seen(&server);
+    metronome_features::last_activity::flush(&server);
     // Blocks until the last record is durable.
     let _ = tokio::task::spawn_blocking(move || server.writer.shutdown()).await;
     // Whoever asked for the stop hears that it was begun, also where nobody was there to be waited for; and the socket's file goes last.

@@ -54,6 +54,9 @@ fn of_racing_binds_of_one_resource_exactly_one_session_stays() {
         let replaced: HashSet<u64> = ends.iter().filter_map(|(_, replaced)| *replaced).collect();
         assert_eq!(replaced.len(), 2, "each of the others was replaced once: {ends:?}");
         assert!(!replaced.contains(&left[0].serial));
+        let named: Vec<_> = sessions.named("alice@localhost").iter().map(|session| session.serial).collect();
+        assert_eq!(named, [left[0].serial], "the index by address knows the same");
+        assert!(sessions.remove(&left[0]) && sessions.online("alice@localhost").is_none());
     });
 }
 

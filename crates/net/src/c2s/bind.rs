@@ -71,7 +71,11 @@ impl Authenticated {
     /// and the server may be stopping.
     async fn recheck(&self, session: &Session) -> Result<(), Fault> {
         let server = &self.context.server;
-        let fault = match server.store.account_by_id(session.account).await {
+        // What is known in memory is enough: whoever changes an account forgets it there first and then ends the sessions in the table,
+        // where this one stands. A login that is not the first asks the store no more than for its keys.
+        let facts = server.facts.of(&*server.store, &session.jid).await;
+        let account = facts.map(|facts| facts.map(|facts| facts.account.clone()).filter(|it| it.id == session.account));
+        let fault = match account {
             _ if server.control.is_stopping() => Condition::SystemShutdown,
             _ if server.hosts.load().get(session.jid.domain()).is_none() => Condition::HostGone,
             Ok(account) if self.authn.still_counts(account.as_ref()) => {

@@ -122,7 +122,7 @@ impl Received {
             Err(condition) => Err(Unreadable::Refused(Box::new(Refused {
                 name,
                 is_answer: is_answer(name, head.type_attr()),
-                id: head.id,
+                id: head.id.filter(|id| id.len() <= ATTRIBUTE_BYTES_MAX),
                 to: head.to.and_then(Result::ok),
                 from,
                 error: condition.into(),
@@ -136,6 +136,13 @@ impl Received {
     }
 }
 
+/// Longest `id` and `xml:lang`, in bytes: they are copied into every answer and for every recipient.
+const ATTRIBUTE_BYTES_MAX: usize = 1023;
+
+fn is_too_long(text: &Option<Box<str>>) -> bool {
+    text.as_ref().is_some_and(|text| text.len() > ATTRIBUTE_BYTES_MAX)
+}
+
 /// The rules for each stanza: RFC 6120 section 8.2, RFC 6121 sections 4.7.1 and 5.2.2.
 fn check(name: Name, head: &Head, content: &Content) -> Result<Kind, Condition> {
     let kind = match name {
@@ -143,6 +150,9 @@ fn check(name: Name, head: &Head, content: &Content) -> Result<Kind, Condition> 
         Name::Presence => Kind::Presence(PresenceType::of(head.type_attr()).ok_or(Condition::BadRequest)?),
         Name::Iq => Kind::Iq(IqType::of(head.type_attr()).ok_or(Condition::BadRequest)?),
     };
+    if is_too_long(&head.id) || is_too_long(&head.lang) {
+        return Err(Condition::PolicyViolation);
+    }
     if let Kind::Iq(kind) = kind {
         let children = content.count();
         let is_right = match kind {

@@ -51,6 +51,17 @@ fn the_claimed_sender_is_replaced() {
 }
 
 #[test]
+fn an_id_or_a_language_that_everybody_would_have_to_copy_is_refused() {
+    let long = "x".repeat(1024);
+    for xml in [format!("<presence id='{long}'/>"), format!("<message xml:lang='{long}' id='m'/>")] {
+        let refused = refused(&xml);
+        assert_eq!(refused.error.condition, Condition::PolicyViolation);
+        assert!(refused.id.is_none_or(|id| &*id == "m"), "nor is it copied into the error");
+    }
+    assert!(read(&format!("<presence id='{}'/>", &long[1..])).is_ok());
+}
+
+#[test]
 fn every_recipient_gets_a_head_before_one_body() {
     let message = stanza("<message to='bob@x' id='1&apos;' type='chat' xml:lang='de'><body>x</body></message>");
     let mut out = Vec::new();

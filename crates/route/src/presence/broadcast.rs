@@ -20,11 +20,18 @@ pub(super) fn available(server: &Server, env: &Envelope) {
     let announcement = Announcement::new(&env.stanza);
     let priority = priority(&env.stanza.content).unwrap_or_default();
     session.set_presence(Some(Presence { priority, announcement: announcement.clone() }));
+    if !session.is_available() {
+        return; // It has ended, and everybody has been told.
+    }
     to_own_sessions(server, session, &announcement);
     go_on_showing(server, session);
     let contacts = server.sessions.contacts(session.account).unwrap_or_default();
     to_contacts(server, session, Some(&contacts), &announcement);
     take_back_from_lost(server, session, &contacts);
+    // It has ended meanwhile, and those who were told of that before were shown it again behind it.
+    if !session.is_available() && server.sessions.at(&session.jid).is_none() {
+        unavailable(server, session, Some(&contacts), &Announcement::unavailable(&session.jid));
+    }
 }
 
 /// The session is not available any more.
@@ -53,7 +60,19 @@ pub(super) fn to_contacts(
     contacts: Option<&Contacts>,
     announcement: &Announcement,
 ) {
-    let Some(contacts) = contacts.filter(|_| !session.is_locked()) else { return };
+    if !session.is_locked() {
+        to_all_contacts(server, session, contacts, announcement);
+    }
+}
+
+/// The same whether or not it is locked.
+pub(super) fn to_all_contacts(
+    server: &Server,
+    session: &Session,
+    contacts: Option<&Contacts>,
+    announcement: &Announcement,
+) {
+    let Some(contacts) = contacts else { return };
     for contact in contacts.iter().filter(|contact| contact.is_shown()) {
         to_contact(server, &contact.jid, announcement);
     }
@@ -104,7 +123,7 @@ pub(super) fn go_on_showing(server: &Server, session: &Session) -> bool {
     }
     let contacts = server.sessions.contacts(session.account).filter(|_| !session.is_locked()).unwrap_or_default();
     for contact in contacts.behind(unshown.after.as_ref()) {
-        if let Some(request) = contact.request.as_ref().filter(|_| unshown.what == Unseen::Present) {
+        if let Some(request) = &contact.request {
             tell(server, session, request);
         }
         if contact.sees() {
@@ -122,6 +141,7 @@ pub(super) fn go_on_showing(server: &Server, session: &Session) -> bool {
 fn tell(server: &Server, session: &Session, request: &Stanza) {
     if session.offer_volatile(Frame::whole(request.to_vec())) != Offered::Queued {
         server.counters.dropped.add();
+        session.missed();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Presence that a session sends to somebody directly (RFC 6121 section 4.6), and takes back when it leaves.
 
-use metronome_host::announcement::Announcement;
+use metronome_host::announcement::{Announcement, Says};
 use metronome_host::contacts::{Contacts, Known};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::refuse::Refuse;
@@ -19,11 +19,10 @@ pub(super) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
         return Err(Condition::RemoteServerNotFound.into());
     }
     let Some(to) = env.stanza.to.clone() else { return Err(Refuse::Drop("presence without an address")) };
+    super::judge(&env.stanza)?;
     if env.stanza.kind == Kind::Presence(PresenceType::Unavailable) {
-        env.sender.forget_directed(&to);
         return Ok(());
     }
-    super::judge(&env.stanza)?;
     // Who sees every presence of this session anyway is told with everybody else when it leaves. One of their sessions that is not
     // available is not, so a full address is noted all the same.
     let is_told = to.is_bare() && env.sender.is_available() && sees_all(server, &env.sender, &to);
@@ -74,13 +73,16 @@ impl Told<'_> {
 /// Hands it to the sessions it is addressed to (sections 8.5.2.1.2 and 8.5.3).
 pub(super) fn deliver(server: &Server, env: &Envelope) {
     let Some(to) = &env.stanza.to else { return };
-    if to.is_full() {
-        if let Some(session) = server.sessions.at(to) {
-            count(server, session.show_directly(&Announcement::new(&env.stanza)));
-        }
-        return;
+    let mut announcement = super::announcement(&env.stanza);
+    // Only who was told that it is there is owed a goodbye: what anybody else says must not take the room of answers.
+    if announcement.says == Says::Gone && !env.sender.forget_directed(to) {
+        announcement.says = Says::Here;
     }
-    to_bare(server, &Announcement::new(&env.stanza), to);
+    if to.is_bare() {
+        to_bare(server, &announcement, to);
+    } else if let Some(session) = server.sessions.at(to) {
+        count(server, session.show_directly(&announcement));
+    }
 }
 
 /// Every address that was sent presence directly hears that it is over, unless it has been told with the contacts.
