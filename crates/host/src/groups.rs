@@ -157,11 +157,6 @@ impl Groups {
         hasher.finish()
     }
 
-    /// Whether an account sees anybody because of a group.
-    pub fn has_contacts(&self, bare: &str) -> bool {
-        !self.public.is_empty() || self.member_of.contains_key(bare)
-    }
-
     /// Whether `viewer` sees the presence of `owner`, an account of the host, because of a group.
     pub fn may_see(&self, owner: &str, viewer: &str) -> bool {
         let Some(places) = self.member_of.get(owner) else { return false };
@@ -336,8 +331,8 @@ mod tests {
         assert_eq!(of(&groups, "nobody@localhost"), nobody);
         assert_eq!(of(&groups, "dave@localhost"), ["carol@localhost Help! Help desk both"]);
         assert!(groups.is_seen_by_everybody("dave@localhost") && !groups.is_seen_by_everybody("alice@localhost"));
-        assert!(groups.has_contacts("nobody@localhost"));
-        assert!(!Groups::parse("[Team]\nalice@localhost").unwrap().has_contacts("nobody@localhost"));
+        assert!(!groups.contacts_of("nobody@localhost").is_empty());
+        assert!(Groups::parse("[Team]\nalice@localhost").unwrap().contacts_of("nobody@localhost").is_empty());
     }
 
     #[test]
