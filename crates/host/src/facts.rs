@@ -1,9 +1,9 @@
 //! What admission must know of an account, read once and kept for online and offline accounts alike.
 //! A cache bounded in bytes; whoever changes an account forgets its entry after the commit.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use hashlink::LinkedHashMap;
 use metronome_model::{Account, AccountState};
 use metronome_proto::jid::Jid;
 use metronome_store::{Reads, StoreError};
@@ -38,28 +38,17 @@ pub struct Facts {
 
 #[derive(Debug, Default)]
 struct State {
-    /// By bare JID; accounts that do not exist are remembered too.
-    known: HashMap<Box<str>, Entry>,
-    /// Names in the order of their entry, for eviction with a second chance.
-    order: VecDeque<Box<str>>,
+    /// By bare JID, the one asked for last behind the others; accounts that do not exist are remembered too.
+    known: LinkedHashMap<Box<str>, Known>,
     bytes: usize,
     /// Raised by every change; a read that began before is not kept.
     generation: u64,
 }
 
-#[derive(Debug)]
-struct Entry {
-    known: Known,
-    used: bool,
-}
-
 impl Facts {
     /// The facts of a bare JID of ours, if they are in memory.
     pub fn peek(&self, bare: &str) -> Option<Known> {
-        let mut state = self.state.lock();
-        let entry = state.known.get_mut(bare)?;
-        entry.used = true;
-        Some(entry.known.clone())
+        self.state.lock().known.to_back(bare).cloned()
     }
 
     /// The facts of the account that `jid` belongs to, from memory or from the store.
@@ -81,7 +70,6 @@ impl Facts {
         state.generation += 1;
         if state.known.remove(bare).is_some() {
             state.bytes -= cost(bare);
-            state.order.retain(|name| &**name != bare);
         }
     }
 
@@ -91,9 +79,9 @@ impl Facts {
     }
 }
 
-/// About what an entry takes: its name twice, its row and the tables' slots.
+/// About what an entry takes: its name here and in its row, the row and the table's links.
 fn cost(bare: &str) -> usize {
-    bare.len() * 3 + size_of::<Entry>() + size_of::<AccountFacts>() + 128
+    bare.len() * 3 + size_of::<AccountFacts>() + 128
 }
 
 impl State {
@@ -102,20 +90,11 @@ impl State {
             return;
         }
         self.bytes += cost(bare);
-        self.known.insert(bare.into(), Entry { known, used: false });
-        self.order.push_back(bare.into());
-        while self.bytes > BYTES_MAX {
-            let Some(name) = self.order.pop_front() else { break };
-            match self.known.get_mut(&name) {
-                Some(entry) if entry.used => {
-                    entry.used = false;
-                    self.order.push_back(name);
-                }
-                _ => {
-                    self.known.remove(&name);
-                    self.bytes -= cost(&name);
-                }
-            }
+        self.known.insert(bare.into(), known);
+        while self.bytes > BYTES_MAX
+            && let Some((name, _)) = self.known.pop_front()
+        {
+            self.bytes -= cost(&name);
         }
     }
 }
@@ -168,7 +147,5 @@ mod tests {
         }
         assert!(facts.memory_usage() <= BYTES_MAX);
         assert!(facts.peek("account-000001@localhost").is_none());
-        let state = facts.state.lock();
-        assert_eq!(state.known.len(), state.order.len());
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row};
 
 use crate::StoreError;
@@ -77,6 +78,8 @@ impl Db {
         conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         let db = Db { conn, file: Arc::clone(file) };
         db.with(|conn| {
+            // A plan must not depend on the values that are bound: otherwise most statements are compiled anew for every use.
+            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             conn.busy_timeout(LOCK_WAIT)?;
             conn.pragma_update(None, "temp_store", "MEMORY")?;
             conn.pragma_update(None, "trusted_schema", false)?;
@@ -146,5 +149,33 @@ fn meaning(file: &Path, error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::DiskFull) => StoreError::DiskFull { file, detail },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged { file, detail },
         _ => StoreError::Disk { file, detail },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_kept_statement_is_not_compiled_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let file: Arc<Path> = dir.path().join("test.db").into();
+        let writer = Db::open_writer(&file, None).unwrap();
+        writer
+            .run("CREATE TABLE numbers (slot INTEGER, at INTEGER, PRIMARY KEY (slot, at)) WITHOUT ROWID", ())
+            .unwrap();
+        for slot in 0..100 {
+            writer.run("INSERT INTO numbers VALUES (?1, ?2)", (slot, slot)).unwrap();
+        }
+        for db in [writer, Db::open_reader(&file).unwrap()] {
+            let sql = "SELECT at FROM numbers WHERE slot = ?1 ORDER BY at";
+            for slot in 0..10 {
+                assert_eq!(db.all(sql, (slot,), |row| row.get::<_, i64>(0)).unwrap(), [slot]);
+            }
+            let again = db.with(|conn| Ok(conn.prepare_cached(sql)?.get_status(StatementStatus::RePrepare)));
+            assert_eq!(again.unwrap(), 0);
+        }
     }
 }
