@@ -132,6 +132,8 @@ fn there_already(known: &Known) -> Failed {
             Failed::problem(format!("{name} is a domain of this server, and its certificate cannot be used"))
                 .with_hint("the log says why; it is served as soon as the files are right")
         }
+        Standing::Unfit => Failed::problem(format!("{name} is a domain of this server, and cannot be served as it is"))
+            .with_hint("the log says why; mend it, then metronomectl reload"),
     }
 }
 

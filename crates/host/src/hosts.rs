@@ -256,6 +256,8 @@ pub enum Standing {
     Disabled,
     /// Clients must encrypt and there is no certificate to do it with. It is served as soon as its files can be used.
     NoCertificate,
+    /// Something else that it needs cannot be used, such as a file with its groups. It is served after a reload that finds nothing wrong.
+    Unfit,
 }
 
 impl Standing {
@@ -265,6 +267,7 @@ impl Standing {
             Standing::Served => "enabled",
             Standing::Disabled => "disabled",
             Standing::NoCertificate => "no certificate",
+            Standing::Unfit => "unfit",
         }
     }
 }

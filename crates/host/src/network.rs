@@ -44,6 +44,17 @@ impl Network {
         u128::MAX.checked_shl(128 - u32::from(self.prefix_bits)).unwrap_or(0)
     }
 
+    /// IPv4 that is written as IPv6 is IPv4, as it is where it is asked for.
+    fn canonical(self) -> Network {
+        const MAPPED_BITS: u8 = 96;
+        match (self.first, self.first.to_canonical()) {
+            (IpAddr::V6(_), first @ IpAddr::V4(_)) if self.prefix_bits >= MAPPED_BITS => {
+                Network { first, prefix_bits: self.prefix_bits - MAPPED_BITS }
+            }
+            _ => self,
+        }
+    }
+
     fn at_its_first(self) -> Network {
         let first = match self.first {
             IpAddr::V4(address) => IpAddr::V4((address.to_bits() & self.mask_v4()).into()),
@@ -84,7 +95,7 @@ impl FromStr for Network {
         };
         let network = Network { first, prefix_bits };
         let meant = network.at_its_first();
-        if meant == network { Ok(network) } else { Err(NetworkError::Beyond(meant)) }
+        if meant == network { Ok(network.canonical()) } else { Err(NetworkError::Beyond(meant)) }
     }
 }
 
@@ -124,6 +135,9 @@ mod tests {
     #[test]
     fn ipv4_that_comes_as_ipv6_is_ipv4() {
         assert!(contains("192.0.2.0/24", "::ffff:192.0.2.1"));
+        for network in ["::ffff:192.0.2.0/120", "::ffff:192.0.2.1", "::ffff:0:0/96"] {
+            assert!(contains(network, "192.0.2.1") && contains(network, "::ffff:192.0.2.1"), "{network}");
+        }
     }
 
     #[test]

@@ -575,9 +575,11 @@ impl Session {
         self.state.lock().wants_proof()
     }
 
-    /// Whether so much waits to be written that the client's requests should not be read.
+    /// Whether so much waits to be written that the client's requests should be neither read nor answered. What is being closed waits
+    /// for nothing.
     pub fn is_behind(&self) -> bool {
-        self.state.lock().outbox.is_high()
+        let state = self.state.lock();
+        state.outbox.is_high() && !state.outbox.is_closing()
     }
 
     /// Whether a ping is due: something waits for proof, or `idle` asks for a sign of life. Queues it.

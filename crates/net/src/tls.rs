@@ -210,7 +210,7 @@ pub async fn swap(server: &Server) {
             let host = known.host.name.as_str();
             match known.standing {
                 Standing::Served => tracing::error!(host, %error, "the new certificate is not used; the old one stays"),
-                Standing::Disabled | Standing::NoCertificate => {
+                Standing::Disabled | Standing::NoCertificate | Standing::Unfit => {
                     tracing::warn!(host, %error, "a certificate cannot be used")
                 }
             }

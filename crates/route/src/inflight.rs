@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::server::{Load, Server};
 use metronome_host::tickets::Tickets;
-use metronome_proto::stanza::Kind;
+use metronome_proto::stanza::{IqType, Kind};
 use metronome_store::Permit;
 use smallvec::SmallVec;
 
@@ -21,6 +21,8 @@ use crate::{admit, deliver};
 pub const ENTRIES_MAX: usize = 64;
 /// Most bytes of them.
 pub const BYTES_MAX: usize = 512 * 1024;
+/// Most requests of one client that are being answered at a time: as many answers may wait beside its outbox, however large they are.
+const ANSWERS_MAX: usize = 8;
 
 /// What was read from one stream and is not settled.
 pub struct InFlight {
@@ -35,6 +37,7 @@ pub struct InFlight {
 
 struct Entry {
     order: Order,
+    kind: Kind,
     weight: usize,
     stage: Stage,
 }
@@ -67,11 +70,16 @@ struct Before {
     addresses: SmallVec<[u64; 8]>,
     /// Addresses with an entry that is not admitted, or that the recipient must get before what is stored behind it.
     held_up: SmallVec<[u64; 8]>,
+    /// How many requests are admitted and not answered.
+    requests: usize,
 }
 
 impl Before {
-    /// Whether an entry of this order may be admitted.
-    fn admits(&self, order: Order) -> bool {
+    /// Whether an entry may be admitted. A client that does not read its answers gets no more of them made.
+    fn admits(&self, order: Order, env: &Envelope) -> bool {
+        if is_request(env.stanza.kind) && (self.requests >= ANSWERS_MAX || env.sender.is_behind()) {
+            return false;
+        }
         match order {
             Order::Free => true,
             Order::All => !self.unsettled,
@@ -79,8 +87,11 @@ impl Before {
         }
     }
 
-    /// Whether an entry of this order with nothing to store may be delivered.
-    fn delivers(&self, order: Order) -> bool {
+    /// Whether an entry with nothing to store may be delivered. An answer waits for room, unless others wait for its lock.
+    fn delivers(&self, order: Order, env: &Envelope) -> bool {
+        if env.locked.is_none() && is_request(env.stanza.kind) && is_for_sender_only(env) && env.sender.is_behind() {
+            return false;
+        }
         match order {
             Order::Free => true,
             Order::All => !self.unsettled,
@@ -89,7 +100,13 @@ impl Before {
     }
 
     fn add(&mut self, entry: &Entry) {
-        if matches!(entry.stage, Stage::Settled) || entry.order == Order::Free {
+        if matches!(entry.stage, Stage::Settled) {
+            return;
+        }
+        if is_request(entry.kind) && !matches!(entry.stage, Stage::Waiting(_)) {
+            self.requests += 1;
+        }
+        if entry.order == Order::Free {
             return;
         }
         self.unsettled = true;
@@ -133,9 +150,9 @@ impl InFlight {
     /// Appends a stanza; the next poll moves it on.
     pub(crate) fn push(&mut self, order: Order, mut env: Box<Envelope>) {
         env.ticket = Some(self.tickets.ticket(self.first + self.entries.len() as u64));
-        let weight = env.weight();
+        let (kind, weight) = (env.stanza.kind, env.weight());
         self.bytes += weight;
-        self.entries.push_back(Entry { order, weight, stage: Stage::Waiting(env) });
+        self.entries.push_back(Entry { order, kind, weight, stage: Stage::Waiting(env) });
     }
 
     /// Moves every entry as far as it goes. Ready once the list has room and nothing in it waits for this task.
@@ -217,7 +234,7 @@ impl Entry {
     /// One stage further; `Break` where the entry has to wait or is out of this list's hands.
     fn step(&mut self, server: &Arc<Server>, cx: &mut Context<'_>, before: &Before) -> ControlFlow<()> {
         let (stage, flow) = match std::mem::replace(&mut self.stage, Stage::Moving) {
-            Stage::Waiting(env) if before.admits(self.order) => {
+            Stage::Waiting(env) if before.admits(self.order, &env) => {
                 (Stage::Admitting(Box::pin(admit::from_client(server.clone(), env))), ControlFlow::Continue(()))
             }
             Stage::Admitting(mut admission) => match admission.as_mut().poll(cx) {
@@ -232,7 +249,7 @@ impl Entry {
                 Poll::Ready((permit, env)) => (submit(server, permit, env), ControlFlow::Break(())),
                 Poll::Pending => (Stage::Permitting(permit), ControlFlow::Break(())),
             },
-            Stage::Held(mut env) if before.delivers(self.order) => {
+            Stage::Held(mut env) if before.delivers(self.order, &env) => {
                 if let Some(ticket) = env.ticket.take() {
                     ticket.redeem();
                 }
@@ -244,6 +261,10 @@ impl Entry {
         self.stage = stage;
         flow
     }
+}
+
+fn is_request(kind: Kind) -> bool {
+    matches!(kind, Kind::Iq(IqType::Get | IqType::Set))
 }
 
 /// Whether nobody but its sender hears of this stanza: a request that the server answers, or a refused one.

@@ -264,3 +264,47 @@ async fn what_waits_for_the_proof_of_a_named_session_is_given_to_others_only_whe
     assert_eq!(bodies(&tablet.so_far().await), ["for the phone", "for the car"]);
     assert_eq!(bodies(&desk.so_far().await), [""; 0]);
 }
+
+#[tokio::test]
+async fn answers_wait_for_a_client_that_does_not_read_them() {
+    let world = World::new().await;
+    let mut alice = world.connect("alice@localhost/a").await;
+    let card = format!("<vCard xmlns='vcard-temp'><NOTE>{}</NOTE></vCard>", "x".repeat(60_000));
+    alice.send(&format!("<iq type='set' id='set'>{card}</iq>"));
+    alice.settled().await;
+    alice.reads = false;
+    let asked = metronome_route::inflight::ENTRIES_MAX;
+    for number in 0..asked {
+        alice.send(&format!("<iq type='get' id='{number}'><vCard xmlns='vcard-temp'/></iq>"));
+    }
+    for _ in 0..1000 {
+        alice.turn().await;
+    }
+    assert!(alice.session.is_behind() && !alice.session.is_closing());
+    alice.reads = true;
+    let text = alice.settled().await;
+    assert_eq!(text.matches(&card).count(), asked);
+}
+
+#[tokio::test]
+async fn who_never_reads_its_answers_is_settled_all_the_same_when_it_is_gone() {
+    let world = World::new().await;
+    let (mut alice, mut bob) = (world.connect("alice@localhost/a").await, world.available("bob@localhost/b").await);
+    let card = format!("<vCard xmlns='vcard-temp'><NOTE>{}</NOTE></vCard>", "x".repeat(60_000));
+    alice.send(&format!("<iq type='set' id='set'>{card}</iq>"));
+    alice.settled().await;
+    alice.reads = false;
+    for number in 0..30 {
+        alice.send(&format!("<iq type='get' id='{number}'><vCard xmlns='vcard-temp'/></iq>"));
+    }
+    // It waits for the presence, which waits for all the answers.
+    alice.send("<presence/>");
+    alice.send(&chat("bob@localhost", "last"));
+    for _ in 0..1000 {
+        alice.turn().await;
+    }
+    assert_eq!(bob.so_far().await, "");
+    alice.session.close(metronome_proto::stream::error::Condition::Reset, None);
+    alice.settled().await;
+    bob.until("<body>last</body>").await;
+}

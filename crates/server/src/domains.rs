@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use metronome_host::groups;
-use metronome_host::hosts::{Host, Hosts, Known, Standing};
+use metronome_host::hosts::{Host, Hosts, Known, Standing, Tls};
 use metronome_host::options::{Setting, Unfit, Value, Values};
 use metronome_host::registry::Registry;
 use metronome_model::{HostOrigin, HostState, Op, StoredHost};
@@ -70,7 +70,11 @@ impl Domains<'_> {
             (Err(_), HostState::Disabled, ..) => (self.without_files(&name), Standing::Disabled),
             (Err(why), HostState::Enabled, HostOrigin::Command, When::Start) => {
                 tracing::error!(host = name.as_str(), why = why.message, "a domain is not served");
-                (self.without_files(&name), Standing::NoCertificate)
+                let values = self.configuration.for_host(name.as_str()).clone();
+                match self.fit(&name, values, None) {
+                    Ok(host) => (host, Standing::NoCertificate),
+                    Err(_) => (self.without_files(&name), Standing::Unfit),
+                }
             }
             (Err(why), ..) => return Err(why),
         };
@@ -96,6 +100,11 @@ impl Domains<'_> {
             let what = format!("{name} has {lacks}, and clients must encrypt");
             return Err(self.problem(name.as_str(), setting, what, &self.files_hint(name)));
         }
+        self.fit(name, values, tls)
+    }
+
+    /// The same with this certificate, and whatever else it needs.
+    fn fit(&self, name: &Jid, values: Values, tls: Option<Arc<Tls>>) -> Result<Host, Problem> {
         let unfit = |unfit: Unfit| self.problem(name.as_str(), unfit.setting, unfit.message, unfit.hint);
         for feature in self.registry.features() {
             (feature.check)(&values).map_err(unfit)?;

@@ -80,6 +80,7 @@ async fn attend(world: Arc<World>, person: usize, resource: usize, mut rng: Rng,
         if weather == Weather::Flood && flood == 1 {
             let body = "x".repeat(LARGE);
             let flood = format!("<message type='headline' to='{other}'><body>{body}</body></message>");
+            me.client.reads |= !me.client.list.has_room();
             me.client.send_waiting(&flood).await;
         }
         let xml = match rng.u32(0..40) {
@@ -103,6 +104,8 @@ async fn attend(world: Arc<World>, person: usize, resource: usize, mut rng: Rng,
                 continue;
             }
         };
+        // Requests wait for a client that does not read.
+        me.client.reads |= !me.client.list.has_room();
         me.client.send_waiting(&xml).await;
     }
     me.client.reads = true;

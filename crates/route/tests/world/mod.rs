@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -294,13 +294,13 @@ impl Client {
     /// Waits until everything sent is settled; answers all that was written so far.
     pub async fn settled(&mut self) -> String {
         let server = self.server.clone();
-        let settled = tokio::time::timeout(LIMIT, poll_fn(|cx| self.list.poll_empty(&server, cx)));
-        settled.await.expect("every stanza is settled");
-        poll_fn(|cx| {
+        let settled = poll_fn(|cx| {
+            while self.poll(cx) {}
+            ready!(self.list.poll_empty(&server, cx));
             while self.poll(cx) {}
             Poll::Ready(())
-        })
-        .await;
+        });
+        tokio::time::timeout(LIMIT, settled).await.expect("every stanza is settled");
         std::mem::take(&mut self.text)
     }
 

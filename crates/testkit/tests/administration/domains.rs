@@ -440,6 +440,45 @@ fn an_added_domain_whose_files_are_lost_keeps_no_other_from_starting_and_comes_b
     login(&server, THIRD, "erin").expect_nothing_before_ping();
 }
 
+#[test]
+fn a_domain_that_comes_back_has_its_groups_and_one_with_a_lost_group_file_waits_for_a_reload() {
+    let mut server = server();
+    done(&host(&server, "add", THIRD));
+    server.control().add_user("erin@third.example");
+    let (cert, key) = server.certificates().issue(THIRD);
+    let file = server.folder().join("team.txt");
+    std::fs::write(&file, "[Team]\nerin@third.example\nfred@third.example\n").unwrap();
+    server.write_options(&format!(
+        "[host.\"{THIRD}\"]\ntls.files = {{ cert = {cert:?}, key = {key:?} }}\ngroups.file = {file:?}\n"
+    ));
+    done(&server.control().ask("reload", json!({})));
+    let team = |server: &Server| {
+        let mut erin = login(server, THIRD, "erin");
+        assert_eq!(erin.roster().lines(), ["fred@third.example both [Team]"]);
+    };
+    team(&server);
+    server.stop();
+    let kept = std::fs::read(&cert).unwrap();
+    std::fs::remove_file(&cert).unwrap();
+    server.start_again();
+    assert!(list(&server).contains(&"third.example command no certificate".to_owned()), "{:?}", list(&server));
+    let from = server.log().len();
+    std::fs::write(&cert, &kept).unwrap();
+    assert!(server.log().wait_for(from, "certificates were read again", WAIT).is_some(), "{}", server.log().tail(10));
+    team(&server);
+    server.stop();
+    let groups = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    server.start_again();
+    assert!(list(&server).contains(&"third.example command unfit".to_owned()), "{:?}", list(&server));
+    refused(&host(&server, "add", THIRD), "cannot be served as it is");
+    hears(&server, THIRD, "host-gone");
+    assert_eq!(server.control().ask("reload", json!({}))["exit"], 1);
+    std::fs::write(&file, groups).unwrap();
+    done(&server.control().ask("reload", json!({})));
+    team(&server);
+}
+
 /// Alice of localhost and dave of `second.example` are available and see each other.
 fn friends(server: &Server) -> (Client, Client) {
     let (mut alice, mut dave) = (Client::login(server, "alice", "phone"), login(server, "second.example", "dave"));

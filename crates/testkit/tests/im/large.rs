@@ -194,3 +194,27 @@ fn a_flood_of_messages_does_not_hide_that_somebody_with_directed_presence_has_go
         goes_in_a_flood(server, &mut bob, carol);
     });
 }
+
+#[test]
+fn large_answers_wait_for_a_client_that_has_asked_for_all_of_them_at_once() {
+    const ASKED: usize = 300;
+    on_both_stores_with(FAST, |server| {
+        let mut bob = Client::login(server, "bob", "desk");
+        let mut alice = Client::login(server, "alice", "phone");
+        let card = format!("<vCard xmlns='vcard-temp'><NOTE>{}</NOTE></vCard>", "x".repeat(60_000));
+        alice.send(&format!("<iq type='set' id='set'>{card}</iq>"));
+        alice.expect("<iq type='result' id='set'");
+        for number in 0..ASKED {
+            alice.send(&format!("<iq type='get' id='{number}'><vCard xmlns='vcard-temp'/></iq>"));
+            alice.send(&format!("<message to='{}' type='headline' id='m{number}'/>", bob.jid()));
+        }
+        // Whatever waits for the answers to be read, they come in the order in which they were asked for.
+        for number in 0..ASKED {
+            let answer = alice.next_piece();
+            assert!(answer.fits(&format!("<iq type='result' id='{number}'")) && answer.contains(&card), "{number}");
+        }
+        for number in 0..ASKED {
+            bob.expect(&format!("<message id='m{number}'"));
+        }
+    });
+}
