@@ -1,4 +1,5 @@
-//! XML that is kept for an account as it was given: private data (XEP-0049) and the visiting card (XEP-0054).
+//! XML that is kept for an account: what its owner gave as it was given, such as private data (XEP-0049) and the visiting card
+//! (XEP-0054), and what the server must know of it at every message, such as whom it has blocked.
 
 /// Which drawer of an account's documents: what is in one is never found through another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -7,6 +8,32 @@ pub enum Drawer {
     Private,
     /// XEP-0054: everybody may read it.
     Card,
+    /// XEP-0016 and XEP-0191: whom the owner has blocked.
+    Blocking,
+    /// XEP-0313 and XEP-0441: what the owner wants archived.
+    Archiving,
+    /// XEP-0357: services that are told of messages.
+    Push,
+    /// XEP-0484: tokens to log in with.
+    Tokens,
+    /// XEP-0257: certificates to log in with.
+    Certificates,
+    /// What the owner has switched on or off by commands.
+    Switches,
+}
+
+impl Drawer {
+    /// All of them.
+    pub const ALL: [Drawer; 8] = [
+        Drawer::Private,
+        Drawer::Card,
+        Drawer::Blocking,
+        Drawer::Archiving,
+        Drawer::Push,
+        Drawer::Tokens,
+        Drawer::Certificates,
+        Drawer::Switches,
+    ];
 }
 
 /// One document. Within a drawer its namespace and name are its key.

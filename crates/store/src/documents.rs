@@ -9,6 +9,10 @@ pub trait Documents: Send + Sync {
     /// The XML of one document, `None` if there is none.
     fn document(&self, owner: AccountId, drawer: Drawer, ns: &str, name: &str) -> Reading<Option<Box<[u8]>>>;
 
+    /// All that lies in these drawers, drawer by drawer in the order of [`Drawer::ALL`], within each by namespace and name. For drawers
+    /// whose size is bounded; nothing for an owner that does not exist.
+    fn documents(&self, owner: AccountId, drawers: &'static [Drawer]) -> Reading<Vec<Document>>;
+
     /// How much lies in a drawer; zero for an owner that does not exist.
     fn drawer_size(&self, owner: AccountId, drawer: Drawer) -> Reading<DrawerSize>;
 

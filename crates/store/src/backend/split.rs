@@ -138,6 +138,10 @@ impl Documents for SplitStore {
         self.of(owner).document(owner, drawer, ns, name)
     }
 
+    fn documents(&self, owner: AccountId, drawers: &'static [Drawer]) -> Reading<Vec<Document>> {
+        self.of(owner).documents(owner, drawers)
+    }
+
     fn drawer_size(&self, owner: AccountId, drawer: Drawer) -> Reading<DrawerSize> {
         self.of(owner).drawer_size(owner, drawer)
     }

@@ -9,6 +9,7 @@ over_each_backend!(
     a_document_is_replaced_by_another_of_its_name,
     an_empty_document_removes_what_is_there,
     drawers_names_and_owners_do_not_mix,
+    all_of_some_drawers_come_in_their_order,
     a_drawer_counts_documents_and_bytes,
     a_large_document_is_kept,
     last_seen_is_replaced,
@@ -73,6 +74,27 @@ fn drawers_names_and_owners_do_not_mix(world: &mut World) {
             }
         }
     }
+}
+
+fn all_of_some_drawers_come_in_their_order(world: &mut World) {
+    let (alice, bob) = (world.add("alice", 1), world.add("bob", 2));
+    for owner in [alice, bob] {
+        for drawer in Drawer::ALL.into_iter().rev() {
+            for (ns, name) in [("urn:b", "x"), ("urn:a", "y"), ("urn:a", "x")] {
+                world.one(set_document(owner, document(drawer, ns, name, &format!("{owner} {drawer:?} {ns} {name}"))));
+            }
+        }
+    }
+    let wanted: &[Drawer] = &[Drawer::Push, Drawer::Blocking];
+    let found = read(world.store.documents(alice, wanted));
+    let expected: Vec<_> = [Drawer::Blocking, Drawer::Push]
+        .into_iter()
+        .flat_map(|drawer| [("urn:a", "x"), ("urn:a", "y"), ("urn:b", "x")].map(|(ns, name)| (drawer, ns, name)))
+        .map(|(drawer, ns, name)| document(drawer, ns, name, &format!("{alice} {drawer:?} {ns} {name}")))
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(read(world.store.documents(alice, &[])), []);
+    assert_eq!(read(world.store.documents(id(9), &Drawer::ALL)), []);
 }
 
 fn a_drawer_counts_documents_and_bytes(world: &mut World) {

@@ -157,7 +157,7 @@ fn contact(random: &mut Rng, shared: &Arc<Stanza>) -> Contact {
 }
 
 fn any_drawer(random: &mut Rng) -> Drawer {
-    if random.bool() { Drawer::Private } else { Drawer::Card }
+    Drawer::ALL[random.usize(..Drawer::ALL.len())]
 }
 
 fn any_document(random: &mut Rng) -> Document {
@@ -186,7 +186,7 @@ fn everything(world: &World, accounts: &Accounts) -> impl PartialEq + std::fmt::
         (counts, credentials, world.unseen(*owner), world.archive(*owner))
     };
     let kept = |owner: &AccountId| {
-        let drawers = [Drawer::Private, Drawer::Card].map(|drawer| {
+        let drawers = Drawer::ALL.map(|drawer| {
             let documents = ["0", "1", "2"].map(|name| world.document(*owner, drawer, "urn:x", name));
             (read(world.store.drawer_size(*owner, drawer)), documents)
         });

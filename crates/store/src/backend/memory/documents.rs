@@ -95,6 +95,13 @@ impl Documents for MemoryStore {
         self.read_documents(owner, |owner| Some(owner.documents.get(&key(drawer, ns, name))?.xml.clone()))
     }
 
+    fn documents(&self, owner: AccountId, drawers: &'static [Drawer]) -> Reading<Vec<Document>> {
+        self.read_documents(owner, |owner| {
+            let wanted = owner.documents.values().filter(|document| drawers.contains(&document.drawer));
+            wanted.map(|document| (**document).clone()).collect()
+        })
+    }
+
     fn drawer_size(&self, owner: AccountId, drawer: Drawer) -> Reading<DrawerSize> {
         self.read_documents(owner, |owner| {
             let mut size = DrawerSize::default();

@@ -11,7 +11,17 @@ fn drawer_number(drawer: Drawer) -> i64 {
     match drawer {
         Drawer::Private => 1,
         Drawer::Card => 2,
+        Drawer::Blocking => 3,
+        Drawer::Archiving => 4,
+        Drawer::Push => 5,
+        Drawer::Tokens => 6,
+        Drawer::Certificates => 7,
+        Drawer::Switches => 8,
     }
+}
+
+fn drawer_of(number: i64) -> Option<Drawer> {
+    Drawer::ALL.into_iter().find(|drawer| drawer_number(*drawer) == number)
 }
 
 impl Documents for SqliteStore {
@@ -21,6 +31,22 @@ impl Documents for SqliteStore {
             let sql = "SELECT xml FROM documents WHERE slot = (SELECT slot FROM accounts WHERE id = ?1)
                        AND drawer = ?2 AND ns = ?3 AND name = ?4";
             db.first(sql, (owner.as_bytes(), drawer_number(drawer), ns, name), |row| row.get(0))
+        })
+    }
+
+    fn documents(&self, owner: AccountId, drawers: &'static [Drawer]) -> Reading<Vec<Document>> {
+        self.read(move |db| {
+            let sql =
+                "SELECT drawer, ns, name, xml FROM documents WHERE slot = (SELECT slot FROM accounts WHERE id = ?1)
+                       AND drawer BETWEEN ?2 AND ?3 ORDER BY drawer, ns, name";
+            let numbers = || drawers.iter().map(|drawer| drawer_number(*drawer));
+            let all = db.all(sql, (owner.as_bytes(), numbers().min(), numbers().max()), |row| {
+                let Some(drawer) = drawer_of(row.get(0)?).filter(|drawer| drawers.contains(drawer)) else {
+                    return Ok(None);
+                };
+                Ok(Some(Document { drawer, ns: row.get(1)?, name: row.get(2)?, xml: row.get(3)? }))
+            })?;
+            Ok(all.into_iter().flatten().collect())
         })
     }
 

@@ -27,7 +27,7 @@ CREATE INDEX contacts_by_jid ON contacts (jid);
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY,
     slot INTEGER NOT NULL,
-    drawer INTEGER NOT NULL,                -- 1 private, 2 visiting card
+    drawer INTEGER NOT NULL,                -- 1 private, 2 visiting card, and so on (backend/sqlite/documents.rs)
     ns TEXT NOT NULL,
     name TEXT NOT NULL,
     bytes INTEGER NOT NULL,                 -- of namespace, name and XML
