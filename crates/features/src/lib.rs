@@ -2,6 +2,9 @@
 //! configured derives from this one list, so it cannot differ from what works.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(test)]
+mod decisions;
+pub mod push;
 mod stored_xml;
 pub mod strangers;
 
@@ -16,6 +19,6 @@ macro_rules! features {
 }
 
 features! {
-    accounts, archive, caps, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session, offline,
+    accounts, archive, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session, offline,
     operations, ping, private, register, roster, sic, stanza_id, time, vcard, version,
 }

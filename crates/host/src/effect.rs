@@ -8,7 +8,7 @@ use metronome_proto::stanza::Stanza;
 use metronome_proto::stream::error::Condition;
 
 use crate::outbox::Frame;
-use crate::session::{Lock, Session};
+use crate::session::{Carbons, Lock, Session};
 
 /// What happens, in order.
 pub type Effects = Vec<Effect>;
@@ -20,6 +20,8 @@ pub enum Effect {
     Reply(Stanza),
     /// Something written for one session.
     Write(Arc<Session>, Frame),
+    /// Whether the session that sent the stanza gets copies from now on (XEP-0280); not for commands.
+    Carbons(Carbons),
     /// A row of a roster has changed: what is in memory of it follows before any effect of the same record runs, and in its turn
     /// sessions that have asked for the roster are told if they can see it (RFC 6121 section 2.1.6).
     Contact {

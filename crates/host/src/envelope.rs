@@ -24,6 +24,8 @@ pub struct Envelope {
     pub destination: Destination,
     /// What must be durable before anyone sees it.
     pub record: Record,
+    /// Where in the record the sender's row stands; none if the message is not stored for them.
+    pub sent_row: Option<usize>,
     /// Where in the record the recipient's row stands; none if the message is not stored for them.
     pub received_row: Option<usize>,
     /// What happens besides delivery.
@@ -58,6 +60,7 @@ impl Envelope {
             stanza: Arc::new(stanza),
             destination: Destination::Nobody,
             record: Record::default(),
+            sent_row: None,
             received_row: None,
             effects: Effects::new(),
             locked: None,

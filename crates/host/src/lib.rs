@@ -15,6 +15,7 @@ pub mod clock;
 pub mod command;
 pub mod contacts;
 pub mod control;
+pub mod copied;
 pub mod counters;
 pub mod departures;
 pub mod derivations;

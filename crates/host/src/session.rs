@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use metronome_model::AccountId;
@@ -12,6 +12,7 @@ use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
 
 use crate::announcement::{Announcement, Says};
+use crate::copied::Copied;
 use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
 use crate::proof::Proof;
 use crate::sync::Mutex;
@@ -41,6 +42,10 @@ pub struct Session {
     interested: AtomicBool,
     /// Whether others on the way can read what it says.
     readable: AtomicBool,
+    /// Whether it gets copies of what the account's other sessions send and receive (XEP-0280).
+    carbons: AtomicBool,
+    /// How many of the account's sessions get copies; they share this number.
+    copying: Arc<AtomicUsize>,
     /// The mechanism it logged in with.
     pub mechanism: &'static str,
     /// How its stanzas are settled.
@@ -68,6 +73,15 @@ pub enum Lock {
     Open,
 }
 
+/// Whether a session gets copies of what its account's other sessions send and receive (XEP-0280).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carbons {
+    /// It has asked for them.
+    On,
+    /// It has not, or not any more.
+    Off,
+}
+
 /// What became of a presence for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a presence that was dropped is counted"]
@@ -80,7 +94,7 @@ pub enum Shown {
     NotAvailable,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     outbox: Outbox,
     presence: Option<Presence>,
@@ -95,6 +109,10 @@ struct State {
     handed: u64,
     /// While catching up: the highest id that was delivered meanwhile and is still to be read from the store.
     noted: u64,
+    /// While unseen rows are read: those beyond this id are read like all rows, for copies are among them.
+    unseen_to: u64,
+    /// What of its messages was copied to others; none most of the time.
+    copied: Option<Box<Copied>>,
     /// Since it became available, what was proved before has not been cleared yet.
     unsettled: bool,
     proof: Proof,
@@ -171,6 +189,8 @@ pub struct CatchUp {
     pub noted: u64,
     /// Which rows.
     pub from: From,
+    /// Up to which id unseen rows are read; without a bound, every one of them is.
+    pub unseen_to: Option<u64>,
     /// Whether what its account's clients have proved must be cleared before unseen rows are believed.
     pub unsettled: bool,
 }
@@ -221,11 +241,19 @@ impl Session {
             locked: AtomicBool::new(false),
             interested: AtomicBool::new(false),
             readable: AtomicBool::new(false),
+            carbons: AtomicBool::new(false),
+            copying: Arc::default(),
             mechanism: bound.mechanism,
             tickets: Arc::default(),
             heard_ms: AtomicU64::new(bound.heard_ms),
-            state: Mutex::default(),
+            state: Mutex::new(State::new()),
         }
+    }
+
+    /// Makes it share with another session of its account what all of them know.
+    pub(crate) fn beside(mut self, other: &Session) -> Session {
+        self.copying = other.copying.clone();
+        self
     }
 
     /// Changes the state, then wakes the session's task outside the lock if the outbox has something for it.
@@ -276,6 +304,36 @@ impl Session {
         self.readable.store(true, Ordering::Release);
     }
 
+    /// Whether it gets copies of what the account's other sessions send and receive (XEP-0280).
+    pub fn has_carbons(&self) -> bool {
+        self.carbons.load(Ordering::Acquire)
+    }
+
+    /// It wants copies from now on, or no more.
+    pub fn set_carbons(&self, carbons: Carbons) {
+        let (before, now) = (self.carbons.swap(carbons == Carbons::On, Ordering::AcqRel), carbons == Carbons::On);
+        match (before, now) {
+            (false, true) => self.copying.fetch_add(1, Ordering::AcqRel),
+            (true, false) => self.copying.fetch_sub(1, Ordering::AcqRel),
+            _ => return,
+        };
+    }
+
+    /// Whether another session of the account may get copies of what this one sends. Asks nobody else, so it is cheap.
+    pub fn is_copied(&self) -> bool {
+        self.copying.load(Ordering::Acquire) > usize::from(self.has_carbons())
+    }
+
+    /// Notes that a message of this session, known by this number, was copied to others.
+    pub fn note_copied(&self, message: u64) {
+        self.state.lock().copied.get_or_insert_default().note(message);
+    }
+
+    /// Whether the message known by this number was one of the last that were copied to others.
+    pub fn was_copied(&self, message: u64) -> bool {
+        self.state.lock().copied.as_ref().is_some_and(|copied| copied.holds(message))
+    }
+
     /// Notes that the client was heard at this steady time.
     pub fn heard(&self, now_ms: u64) {
         self.heard_ms.store(now_ms, Ordering::Relaxed);
@@ -298,7 +356,8 @@ impl Session {
         })
     }
 
-    /// Offers a stored message that is addressed to this session's full JID (RFC 6121 section 8.5.3.1).
+    /// Offers a stored message that is for this session whatever its presence: one that is addressed to its full JID (RFC 6121
+    /// section 8.5.3.1), or a copy that it has asked for.
     pub fn offer_direct(&self, id: u64, frame: Frame) -> Offered {
         self.change(|state| match state.phase {
             Phase::Ended => Offered::Gone,
@@ -322,7 +381,8 @@ impl Session {
         match state.phase {
             // A closing outbox takes nothing any more: reading on would never end.
             Phase::CatchingUp(from) if !state.outbox.is_closing() && (state.has_room() || state.wants_proof()) => {
-                Some(CatchUp { after: state.handed, noted: state.noted, from, unsettled: state.unsettled })
+                let unseen_to = Some(state.unseen_to).filter(|&id| id != u64::MAX);
+                Some(CatchUp { after: state.handed, noted: state.noted, from, unseen_to, unsettled: state.unsettled })
             }
             _ => None,
         }
@@ -331,7 +391,7 @@ impl Session {
     /// Hands over one row that was read while catching up; false means stop reading, there is no room.
     pub fn catch_up_with(&self, id: u64, frame: impl FnOnce() -> Frame) -> bool {
         self.change(|state| {
-            if !matches!(state.phase, Phase::CatchingUp(_)) || !state.has_room() {
+            if !state.reads(id) || !state.has_room() {
                 return false;
             }
             // What the full JID was given before it became available is not given twice.
@@ -349,9 +409,19 @@ impl Session {
     /// Passes over one row that was read while catching up and is not for this session; false means stop reading.
     pub fn pass_over(&self, id: u64) -> bool {
         self.change(|state| {
-            state.handed = state.handed.max(id);
-            matches!(state.phase, Phase::CatchingUp(_))
+            let reads = state.reads(id);
+            if reads {
+                state.handed = state.handed.max(id);
+            }
+            reads
         })
+    }
+
+    /// Of the rows beyond this one it gets all that are for it, and not only those that nobody has seen: what another session of the
+    /// account sends is never unseen.
+    pub fn reads_unseen_to(&self, id: u64) {
+        let mut state = self.state.lock();
+        state.unseen_to = state.unseen_to.min(id);
     }
 
     /// What clients of the account had proved before this session became available is cleared.
@@ -362,11 +432,14 @@ impl Session {
     /// Every row up to `looked_at` was read or does not exist: the session is live, unless more was delivered meanwhile.
     pub fn caught_up(&self, looked_at: u64) {
         self.change(|state| {
-            if matches!(state.phase, Phase::CatchingUp(_)) {
-                state.handed = state.handed.max(looked_at);
-                if state.noted <= state.handed {
-                    state.phase = Phase::Live;
-                }
+            if let Phase::CatchingUp(from) = state.phase {
+                let is_bounded = from == From::Unseen && state.unseen_to != u64::MAX;
+                state.handed = state.handed.max(if is_bounded { state.unseen_to } else { looked_at });
+                state.phase = match state.noted <= state.handed {
+                    true => Phase::Live,
+                    false if is_bounded => Phase::CatchingUp(From::Handed),
+                    false => state.phase,
+                };
             }
         });
     }
@@ -475,7 +548,7 @@ impl Session {
                 Phase::Quiet if takes => {
                     // Behind what it was handed when it was available before: ids only grow on a session.
                     state.phase = Phase::CatchingUp(From::Unseen);
-                    state.noted = 0;
+                    (state.noted, state.unseen_to) = (0, u64::MAX);
                     state.unsettled = true;
                 }
                 Phase::CatchingUp(_) | Phase::Live if !takes => state.phase = Phase::Quiet,
@@ -637,7 +710,42 @@ impl Session {
     }
 }
 
+/// Whatever ends it, it is not counted among those that get copies any more.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.set_carbons(Carbons::Off);
+    }
+}
+
 impl State {
+    fn new() -> State {
+        State {
+            outbox: Outbox::default(),
+            presence: None,
+            presence_serial: 0,
+            directed: None,
+            unshown: None,
+            phase: Phase::Quiet,
+            handed: 0,
+            noted: 0,
+            unseen_to: u64::MAX,
+            copied: None,
+            unsettled: false,
+            proof: Proof::default(),
+        }
+    }
+
+    /// Whether a row that was read is to be handed over or passed over now. One beyond the unseen rows is read again, with those
+    /// before it that somebody has seen.
+    fn reads(&mut self, id: u64) -> bool {
+        if self.phase == Phase::CatchingUp(From::Unseen) && id > self.unseen_to {
+            self.handed = self.handed.max(self.unseen_to);
+            self.phase = Phase::CatchingUp(From::Handed);
+            return false;
+        }
+        matches!(self.phase, Phase::CatchingUp(_))
+    }
+
     fn show(&mut self, announcement: &Announcement, frame: Frame) -> Shown {
         let pushed = match announcement.says {
             Says::Here => self.outbox.push_latest(frame, announcement.key),
@@ -670,6 +778,7 @@ impl State {
 
     fn note(&mut self, id: u64) -> Offered {
         self.noted = self.noted.max(id);
+        self.unseen_to = self.unseen_to.min(id - 1);
         Offered::Deferred
     }
 

@@ -115,7 +115,11 @@ impl Sessions {
         if replaced.is_none() && devices.len() >= rules.sessions_max {
             return Err(Unbound::TooMany);
         }
-        let session = Arc::new(Session::new(wanted, self.serial.fetch_add(1, Ordering::Relaxed) + 1));
+        let session = Session::new(wanted, self.serial.fetch_add(1, Ordering::Relaxed) + 1);
+        let session = Arc::new(match devices.first().or(replaced.as_ref()) {
+            Some(other) => session.beside(other),
+            None => session,
+        });
         devices.push(session.clone());
         // Under the same lock, the one place that takes two: otherwise an overtaken bind would leave its session in the index.
         self.addresses.insert(session.clone());

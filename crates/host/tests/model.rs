@@ -8,6 +8,8 @@ mod addresses;
 mod announcement;
 #[path = "../src/contacts.rs"]
 mod contacts;
+#[path = "../src/copied.rs"]
+mod copied;
 #[path = "../src/outbox.rs"]
 mod outbox;
 #[path = "../src/proof.rs"]

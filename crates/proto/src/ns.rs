@@ -85,6 +85,8 @@ pub const DIALBACK: &str = "jabber:server:dialback";
 pub const SIC: &str = "urn:xmpp:sic:1";
 /// XEP-0280: Message Carbons.
 pub const CARBONS: &str = "urn:xmpp:carbons:2";
+/// XEP-0280: Message Carbons, as the feature that promises the rules of its section 6.1.
+pub const CARBONS_RULES: &str = "urn:xmpp:carbons:rules:0";
 /// XEP-0297: Stanza Forwarding.
 pub const FORWARD: &str = "urn:xmpp:forward:0";
 /// XEP-0313: Message Archive Management.
@@ -97,6 +99,12 @@ pub const JID_PREP_BASE64: &str = "urn:xmpp:jidprep:base64:1";
 pub const CHAT_MARKERS: &str = "urn:xmpp:chat-markers:0";
 /// XEP-0334: Message Processing Hints.
 pub const HINTS: &str = "urn:xmpp:hints";
+/// XEP-0352: Client State Indication.
+pub const CSI: &str = "urn:xmpp:csi:0";
+/// XEP-0357: Push Notifications.
+pub const PUSH: &str = "urn:xmpp:push:0";
+/// XEP-0357: Push Notifications, as the type of the form that tells what there is.
+pub const PUSH_SUMMARY: &str = "urn:xmpp:push:summary";
 /// XEP-0359: Unique and Stable Stanza IDs.
 pub const STANZA_ID: &str = "urn:xmpp:sid:0";
 /// XEP-0440: SASL Channel-Binding Type Capability.
@@ -107,6 +115,8 @@ pub const CONFERENCE: &str = "jabber:x:conference";
 pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
 /// XEP-0373: OpenPGP for XMPP.
 pub const OPENPGP: &str = "urn:xmpp:openpgp:0";
+/// XEP-0380: Explicit Message Encryption.
+pub const ENCRYPTION: &str = "urn:xmpp:eme:0";
 /// XEP-0384: OMEMO Encryption.
 pub const OMEMO: &str = "urn:xmpp:omemo:2";
 /// XEP-0384: OMEMO Encryption, in the version that most clients still use.
@@ -115,3 +125,5 @@ pub const OMEMO_LEGACY: &str = "eu.siacs.conversations.axolotl";
 pub const RETRACT: &str = "urn:xmpp:message-retract:1";
 /// XEP-0444: Message Reactions.
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
+/// XEP-0447: Stateless file sharing.
+pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";

@@ -1,6 +1,7 @@
 //! Which sessions of an account get a message now (RFC 6121 section 8.5), with the reason for the log.
 
 use metronome_host::server::Server;
+use metronome_host::session::Session;
 use metronome_host::sessions::Devices;
 use metronome_model::AccountId;
 use metronome_proto::stanza::message::MessageType;
@@ -11,6 +12,8 @@ use metronome_proto::stanza::{Kind, Stanza};
 pub(crate) struct Audience {
     /// The sessions; empty for nobody.
     pub(crate) sessions: Devices,
+    /// Those of the other sessions that have asked for copies (XEP-0280); not the one that sent the message.
+    pub(crate) others: Devices,
     /// Whether it goes to the one session that its full JID names.
     pub(crate) direct: bool,
     /// The rule that decided.
@@ -19,7 +22,20 @@ pub(crate) struct Audience {
 
 impl Audience {
     fn nobody(why: &'static str) -> Audience {
-        Audience { sessions: Devices::new(), direct: false, why }
+        Audience { sessions: Devices::new(), others: Devices::new(), direct: false, why }
+    }
+
+    /// Of these sessions those that `gets` names, and of the rest those that get copies.
+    fn of(mut all: Devices, stanza: &Stanza, why: &'static str, gets: impl Fn(&Session) -> bool) -> Audience {
+        let mut others = Devices::new();
+        all.retain(|session| {
+            let is_chosen = gets(session);
+            if !is_chosen && session.has_carbons() && session.jid != stanza.from {
+                others.push(session.clone());
+            }
+            is_chosen
+        });
+        Audience { sessions: all, others, direct: false, why }
     }
 }
 
@@ -30,9 +46,9 @@ pub(crate) fn choose(server: &Server, account: AccountId, stanza: &Stanza) -> Au
     // One that is being closed takes nothing any more, and must not stand in another's way.
     sessions.retain(|session| !session.is_closing());
     if let Some(to) = stanza.to.as_ref().filter(|to| to.is_full()) {
-        if let Some(at) = sessions.iter().position(|session| session.jid == *to) {
-            let named = sessions.swap_remove(at);
-            return Audience { sessions: Devices::from_iter([named]), direct: true, why: "its full JID is connected" };
+        if sessions.iter().any(|session| session.jid == *to) {
+            let named = Audience::of(sessions, stanza, "its full JID is connected", |session| session.jid == *to);
+            return Audience { direct: true, ..named };
         }
         if !matches!(kind, MessageType::Chat | MessageType::Normal) {
             return Audience::nobody("its full JID is not connected");
@@ -42,12 +58,13 @@ pub(crate) fn choose(server: &Server, account: AccountId, stanza: &Stanza) -> Au
         MessageType::Chat | MessageType::Normal => {
             let highest =
                 sessions.iter().filter_map(|session| session.priority()).max().filter(|&highest| highest >= 0);
-            sessions.retain(|session| highest.is_some() && session.priority() == highest);
-            Audience { sessions, direct: false, why: "the available sessions of the highest priority" }
+            Audience::of(sessions, stanza, "the available sessions of the highest priority", |session| {
+                highest.is_some() && session.priority() == highest
+            })
         }
         MessageType::Headline => {
-            sessions.retain(|session| session.priority().is_some_and(|priority| priority >= 0));
-            Audience { sessions, direct: false, why: "all available sessions" }
+            let takes = |session: &Session| session.priority().is_some_and(|priority| priority >= 0);
+            Audience::of(sessions, stanza, "all available sessions", takes)
         }
         MessageType::Groupchat | MessageType::Error => Audience::nobody("only a connected full JID gets these"),
     }

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
+use metronome_features::carbons::{self, Copies};
 use metronome_features::{offline, ping};
 use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::{CatchUp, From, Session};
 use metronome_model::{ArchivedRow, Direction};
+use metronome_proto::jid::Jid;
 use metronome_store::StoreError;
 
-use crate::deliver;
+use crate::{copies, deliver};
 
 /// Rows read at once; a page also ends after a mebibyte.
 const PAGE_ROWS: usize = 64;
@@ -23,6 +25,10 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
             .ping(server.clock.steady_ms(), false, |number| ping::ask(&session.jid.domain_jid(), &session.jid, number));
         return Ok(());
     }
+    // What the account's other sessions send from now on is copied and never unseen.
+    if at.from == From::Unseen && at.unseen_to.is_none() && session.has_carbons() {
+        session.reads_unseen_to(server.store.last_id(session.account).await?);
+    }
     let rows = match at.from {
         From::Unseen => unseen(&server, &session, at).await?,
         From::Handed => server.store.rows(session.account, vec![(at.after + 1, u64::MAX)], PAGE_ROWS).await?,
@@ -33,15 +39,15 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
     }
     for row in rows {
         let id = row.id;
-        let wanted = is_for(&server, &row, &session);
-        let went = match wanted {
-            true => session.catch_up_with(id, || frame_of(&server, &row, &session)),
-            false => session.pass_over(id),
+        let form = form_for(&server, &row, &session);
+        let went = match form {
+            Some(form) => session.catch_up_with(id, || frame_of(&server, &row, &session, form)),
+            None => session.pass_over(id),
         };
         if !went {
             return Ok(());
         }
-        if wanted {
+        if form.is_some() {
             server.counters.messages_delivered.add();
         }
     }
@@ -60,25 +66,43 @@ async fn unseen(server: &Server, session: &Session, at: CatchUp) -> Result<Vec<A
     server.store.unseen(session.account, at.after, PAGE_ROWS).await
 }
 
-/// Rows that the account received, unless another of its sessions is named and there to take it.
-fn is_for(server: &Server, row: &ArchivedRow, session: &Session) -> bool {
-    row.direction == Direction::Received
-        && match &row.stanza.to {
-            Some(to) if to.is_full() && *to != session.jid => {
-                row.unseen && server.sessions.of(session.account).iter().all(|other| other.jid != *to)
-            }
-            _ => true,
-        }
+/// How a row comes to a session.
+#[derive(Clone, Copy)]
+enum Form {
+    /// As the message that it is.
+    Itself,
+    /// As a copy of what another session of the account sent or received (XEP-0280).
+    Copy,
+}
+
+/// Rows that the account received, unless another of its sessions is named and there to take it; of that one and of what others sent a
+/// copy, if the session has asked for copies.
+fn form_for(server: &Server, row: &ArchivedRow, session: &Session) -> Option<Form> {
+    let stanza = &row.stanza;
+    let named = stanza.to.as_ref().filter(|to| to.is_full() && **to != session.jid);
+    let is_there = |to: &Jid| server.sessions.of(session.account).iter().any(|other| other.jid == *to);
+    match (row.direction, named) {
+        (Direction::Received, None) => return Some(Form::Itself),
+        (Direction::Received, Some(to)) if row.unseen && !is_there(to) => return Some(Form::Itself),
+        _ => {}
+    }
+    let is_copied = session.has_carbons()
+        && session.jid != stanza.from
+        && carbons::decide(stanza, row.direction).copies == Copies::Made;
+    is_copied.then_some(Form::Copy)
 }
 
 /// The row as the client gets it, with the time it was stored if it has waited (XEP-0203): one that came while this session was
 /// there already, a moment ago, has not.
-fn frame_of(server: &Server, row: &ArchivedRow, session: &Session) -> Frame {
+fn frame_of(server: &Server, row: &ArchivedRow, session: &Session, form: Form) -> Frame {
     const MOMENT_MS: u64 = 1000;
     let has_waited = row.at_ms < session.since_ms || server.clock.unix_ms().saturating_sub(row.at_ms) >= MOMENT_MS;
-    deliver::stored_frame(&row.stanza, row.id, |out| {
-        if has_waited {
-            offline::write_stamp(out, &session.jid.domain_jid(), row.at_ms);
-        }
-    })
+    match form {
+        Form::Copy => copies::of_row(row, session, has_waited),
+        Form::Itself => deliver::stored_frame(&row.stanza, row.id, |out| {
+            if has_waited {
+                offline::write_stamp(out, &session.jid.domain_jid(), row.at_ms);
+            }
+        }),
+    }
 }

@@ -1,4 +1,4 @@
-//! Deliver: the only file that runs effects and hands messages to sessions. It cannot fail as a whole.
+//! Deliver: the only file that runs effects, and with `copies` the only one that hands messages to sessions. It cannot fail as a whole.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
-use crate::{audience, finish, iq, presence};
+use crate::{audience, copies, finish, iq, presence};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
 pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
@@ -23,6 +23,10 @@ pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
         Kind::Message(_) => {
             if let Some(owner) = owner_of(env) {
                 volatile_message(server, env, owner);
+            }
+            // Not of one that has come back to its sender, nor of one to the own account, which is received.
+            if matches!(env.destination, Destination::Account(_)) && env.sender.is_copied() {
+                copies::of_sent(server, &env.sender, &env.stanza, None);
             }
         }
         Kind::Presence(_) => presence::deliver(server, env),
@@ -87,6 +91,11 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
                 }
             }
             Effect::Write(session, frame) => session.answer(frame),
+            Effect::Carbons(carbons) => {
+                if let Some(sender) = sender {
+                    sender.set_carbons(carbons);
+                }
+            }
             Effect::Contact { owner, contact, push } => {
                 roster::push::tell(server, owner, &contact, push);
             }
@@ -141,19 +150,19 @@ fn relayed_iq(server: &Server, env: &mut Envelope) {
 fn stored_message(server: &Server, env: &Envelope, owner: AccountId, id: u64) {
     let audience = audience::choose(server, owner, &env.stanza);
     tracing::trace!(why = audience.why, id, sessions = audience.sessions.len(), "a stored message is delivered");
-    if audience.sessions.is_empty() {
-        return;
-    }
-    let frame = stored_frame(&env.stanza, id, |_| {});
-    for session in &audience.sessions {
-        let offered = match audience.direct {
-            true => session.offer_direct(id, frame.clone()),
-            false => session.offer(id, frame.clone()),
-        };
-        if offered == Offered::Queued {
-            server.counters.messages_delivered.add();
+    if !audience.sessions.is_empty() {
+        let frame = stored_frame(&env.stanza, id, |_| {});
+        for session in &audience.sessions {
+            let offered = match audience.direct {
+                true => session.offer_direct(id, frame.clone()),
+                false => session.offer(id, frame.clone()),
+            };
+            if offered == Offered::Queued {
+                server.counters.messages_delivered.add();
+            }
         }
     }
+    copies::of_received(server, &env.stanza, &audience, Some(id));
 }
 
 /// A message that nobody stores: for those who are there.
@@ -172,6 +181,7 @@ fn volatile_message(server: &Server, env: &mut Envelope, owner: AccountId) {
             Offered::Full | Offered::Gone => server.counters.dropped.add(),
         }
     }
+    copies::of_received(server, &env.stanza, &audience, None);
     if taken == 0 && tells_sender(&env.stanza) {
         finish::refuse(server, env, StanzaError::new(Condition::ServiceUnavailable).into());
     }

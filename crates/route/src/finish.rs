@@ -12,7 +12,7 @@ pub(crate) fn refuse(server: &Server, env: &mut Envelope, refuse: Refuse) {
     env.record.ops.clear();
     env.effects.clear();
     env.locked = None;
-    env.received_row = None;
+    (env.sent_row, env.received_row) = (None, None);
     env.destination = Destination::Nobody;
     match refuse {
         Refuse::Drop(why) => {

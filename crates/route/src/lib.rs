@@ -5,6 +5,7 @@
 mod admit;
 mod audience;
 pub mod catch_up;
+mod copies;
 mod deliver;
 mod destination;
 mod finish;

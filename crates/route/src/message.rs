@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use metronome_features::{archive, stanza_id};
+use metronome_features::{archive, carbons, stanza_id};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::hosts::{Host, Keeps};
 use metronome_host::refuse::Refuse;
@@ -15,6 +15,7 @@ use metronome_proto::stanza::message::MessageType;
 /// Decides both sides of a message from one of our clients: one record, all or nothing.
 pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     stanza_id::drop_claims(server, env); // XEP-0359 section 3: nobody may speak for us
+    carbons::drop_claims(env); // XEP-0280 section 11: copies are made by the server
     crate::destination::resolve(server, env); // own account, another of ours, this host, remote
     let decision = archive::decide(&env.stanza);
     let at_ms = server.clock.unix_ms();

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use metronome_host::effect::Effects;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::server::{Load, Server};
+use metronome_host::tickets::Ticket;
 use metronome_model::{AccountId, Outcome};
 use metronome_store::{Committed, Permit};
 use tokio::sync::oneshot;
 
+use crate::copies::Sent;
 use crate::deliver;
 use crate::queue::Queue;
 
@@ -23,17 +25,26 @@ pub struct Workers {
     queues: Arc<[Queue<Work>]>,
 }
 
-/// One record to deliver. Dropping it returns its permit and settles its stanza.
+/// One owner's part of a record to deliver. Dropping the last part returns the record's permit and settles its stanza.
 struct Work {
     load: What,
-    outcome: Outcome,
-    _permit: Permit,
+    _held: Held,
 }
 
 /// What is delivered.
 enum What {
-    Stanza(Box<Envelope>),
-    Command(Effects, oneshot::Sender<Outcome>),
+    Stanza(Box<Envelope>, Outcome),
+    Sent(Sent),
+    Command(Effects, oneshot::Sender<Outcome>, Outcome),
+}
+
+/// What is given back once a record has been delivered. Dropping it is its use.
+#[allow(dead_code)]
+enum Held {
+    /// By its only part; the ticket is the envelope's.
+    Alone(Permit),
+    /// By the last of its parts.
+    Shared(Arc<(Option<Ticket>, Permit)>),
 }
 
 impl Workers {
@@ -50,17 +61,28 @@ impl Workers {
     /// Takes a batch from the writer, in commit order; called on the writer's thread.
     pub fn committed(&self, batch: Vec<Committed<Load>>) {
         let mut shares: Vec<Vec<Work>> = self.queues.iter().map(|_| Vec::new()).collect();
+        let worker_of = |owner: AccountId| owner.as_bytes()[14] as usize % self.queues.len();
         for Committed { load, outcome, permit } in batch {
             match load {
-                Load::Stanza(env) => {
-                    let worker = owner_of(&env).as_bytes()[14] as usize % shares.len();
-                    shares[worker].push(Work { load: What::Stanza(env), outcome, _permit: permit });
+                Load::Stanza(mut env) => {
+                    let held = match Sent::of(&env, &outcome) {
+                        None => Held::Alone(permit),
+                        Some(sent) => {
+                            let held = Arc::new((env.ticket.take(), permit));
+                            let worker = worker_of(sent.sender().account);
+                            shares[worker].push(Work { load: What::Sent(sent), _held: Held::Shared(held.clone()) });
+                            Held::Shared(held)
+                        }
+                    };
+                    let worker = worker_of(owner_of(&env));
+                    shares[worker].push(Work { load: What::Stanza(env, outcome), _held: held });
                 }
                 // Whoever asked may have given up; the change is made all the same.
                 Load::Asked(effects, sender) if effects.is_empty() => drop(sender.send(outcome)),
                 // What it changes is under its owners' locks, so any worker will do.
                 Load::Asked(effects, sender) => {
-                    shares[0].push(Work { load: What::Command(effects, sender), outcome, _permit: permit });
+                    let load = What::Command(effects, sender, outcome);
+                    shares[0].push(Work { load, _held: Held::Alone(permit) });
                 }
                 Load::Quiet => {}
             }
@@ -93,15 +115,22 @@ fn owner_of(env: &Envelope) -> AccountId {
 
 /// Runs one record. A panic ends this delivery only: the row is still in the store.
 fn run(server: &Arc<Server>, work: Work) {
-    let Work { load, outcome, _permit } = work;
+    let Work { load, _held } = work;
     match load {
-        What::Stanza(mut env) => {
+        What::Stanza(mut env, outcome) => {
             if catch_unwind(AssertUnwindSafe(|| deliver::committed(server, &mut env, &outcome))).is_err() {
                 server.counters.panics.add();
                 tracing::error!(jid = env.sender.jid.as_str(), "a delivery panicked; the message is stored");
             }
         }
-        What::Command(effects, sender) => {
+        What::Sent(sent) => {
+            let jid = sent.sender().jid.clone();
+            if catch_unwind(AssertUnwindSafe(|| sent.run(server))).is_err() {
+                server.counters.panics.add();
+                tracing::error!(jid = jid.as_str(), "copies of a sent message panicked; the message is stored");
+            }
+        }
+        What::Command(effects, sender, outcome) => {
             let run = || match outcome.is_done() {
                 true => deliver::changed(server, effects),
                 false => deliver::rosters_in_doubt(server, &effects, &outcome),

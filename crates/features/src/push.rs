@@ -1,0 +1,3 @@
+//! XEP-0357: Push Notifications. Which messages are pushed is decided here.
+
+pub mod decide;
