@@ -4,23 +4,42 @@
 use std::sync::Arc;
 
 use hashlink::LinkedHashMap;
-use metronome_model::{Account, AccountState};
+use metronome_model::{Account, AccountState, Document, Drawer};
 use metronome_proto::jid::Jid;
 use metronome_store::{Reads, StoreError};
 
+use crate::blocking::Blocking;
 use crate::sync::Mutex;
 
 /// Most bytes that the cache holds.
 pub const BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// The drawers whose documents are read with every account: what must be known of it at every stanza.
+const DRAWERS: &[Drawer] = &[Drawer::Blocking, Drawer::Archiving, Drawer::Push];
+
 /// One account as admission sees it.
+///
+/// What comes from documents is read by a `from_documents(&[Document])` of its own, which passes over those of other drawers, and is
+/// a shared value for accounts that have none.
 #[derive(Debug, Clone)]
 pub struct AccountFacts {
     /// The account's row.
     pub account: Account,
+    /// Whom its owner lets write to it and see it (XEP-0016 and XEP-0191).
+    pub blocking: Arc<Blocking>,
 }
 
 impl AccountFacts {
+    /// An account with what its documents say; those of other drawers are passed over.
+    pub fn new(account: Account, documents: &[Document]) -> AccountFacts {
+        AccountFacts { account, blocking: Blocking::from_documents(documents) }
+    }
+
+    /// Bytes on the heap that are not shared with other accounts, the row's own texts aside.
+    fn memory_usage(&self) -> usize {
+        self.blocking.memory_usage()
+    }
+
     /// Whether the account may log in and be written to.
     pub fn is_active(&self) -> bool {
         self.account.state == AccountState::Active
@@ -39,16 +58,23 @@ pub struct Facts {
 #[derive(Debug, Default)]
 struct State {
     /// By bare JID, the one asked for last behind the others; accounts that do not exist are remembered too.
-    known: LinkedHashMap<Box<str>, Known>,
+    known: LinkedHashMap<Box<str>, Entry>,
     bytes: usize,
     /// Raised by every change; a read that began before is not kept.
     generation: u64,
 }
 
+/// An answer and what it costs.
+#[derive(Debug)]
+struct Entry {
+    known: Known,
+    bytes: usize,
+}
+
 impl Facts {
     /// The facts of a bare JID of ours, if they are in memory.
     pub fn peek(&self, bare: &str) -> Option<Known> {
-        self.state.lock().known.to_back(bare).cloned()
+        self.state.lock().known.to_back(bare).map(|entry| entry.known.clone())
     }
 
     /// The facts of the account that `jid` belongs to, from memory or from the store.
@@ -58,18 +84,23 @@ impl Facts {
         }
         let Some(name) = jid.local() else { return Ok(None) };
         let generation = self.state.lock().generation;
-        let account = store.account(jid.domain(), name).await?;
-        let known = account.map(|account| Arc::new(AccountFacts { account }));
+        let known = match store.account(jid.domain(), name).await? {
+            Some(account) => {
+                let documents = store.documents(account.id, DRAWERS).await?;
+                Some(Arc::new(AccountFacts::new(account, &documents)))
+            }
+            None => None,
+        };
         self.state.lock().keep(jid.bare_str(), known.clone(), generation);
         Ok(known)
     }
 
-    /// Forgets an account after it was added, changed or deleted.
+    /// Forgets an account after it or a document of [`AccountFacts`] was added, changed or deleted.
     pub fn forget(&self, bare: &str) {
         let mut state = self.state.lock();
         state.generation += 1;
-        if state.known.remove(bare).is_some() {
-            state.bytes -= cost(bare);
+        if let Some(entry) = state.known.remove(bare) {
+            state.bytes -= entry.bytes;
         }
     }
 
@@ -79,9 +110,10 @@ impl Facts {
     }
 }
 
-/// About what an entry takes: its name here and in its row, the row and the table's links.
-fn cost(bare: &str) -> usize {
-    bare.len() * 3 + size_of::<AccountFacts>() + 128
+/// About what an entry takes: its name here and in its row, the row and the table's links, and what its documents say.
+fn cost(bare: &str, known: &Known) -> usize {
+    let documents = known.as_ref().map_or(0, |facts| facts.memory_usage());
+    bare.len() * 3 + size_of::<AccountFacts>() + 128 + documents
 }
 
 impl State {
@@ -89,12 +121,13 @@ impl State {
         if self.generation != generation || self.known.contains_key(bare) {
             return;
         }
-        self.bytes += cost(bare);
-        self.known.insert(bare.into(), known);
+        let bytes = cost(bare, &known);
+        self.bytes += bytes;
+        self.known.insert(bare.into(), Entry { known, bytes });
         while self.bytes > BYTES_MAX
-            && let Some((name, _)) = self.known.pop_front()
+            && let Some((_, entry)) = self.known.pop_front()
         {
-            self.bytes -= cost(&name);
+            self.bytes -= entry.bytes;
         }
     }
 }
@@ -103,6 +136,7 @@ impl State {
 mod tests {
     use std::task::{Context, Poll, Waker};
 
+    use metronome_model::{AccountId, Role};
     use metronome_store::backend::memory;
 
     use super::*;
@@ -129,6 +163,38 @@ mod tests {
     }
 
     #[test]
+    fn what_documents_say_counts_and_is_given_back() {
+        let name = "alice@localhost";
+        let account = Account {
+            id: AccountId::from_bytes([1; 16]),
+            host: "localhost".into(),
+            name: "alice".into(),
+            role: Role::User,
+            state: AccountState::Active,
+            auth_epoch: 0,
+            created_ms: 0,
+        };
+        let xml = b"<list xmlns='jabber:iq:privacy' name='x'><item action='deny' order='1'/></list>";
+        let list = Document {
+            drawer: Drawer::Blocking,
+            ns: "jabber:iq:privacy".into(),
+            name: "x".into(),
+            xml: xml[..].into(),
+        };
+        let cost_of = |documents: &[Document]| {
+            let facts = Facts::default();
+            let known = Some(Arc::new(AccountFacts::new(account.clone(), documents)));
+            facts.state.lock().keep(name, known, 0);
+            let bytes = facts.memory_usage();
+            facts.forget(name);
+            assert_eq!(facts.memory_usage(), 0);
+            bytes
+        };
+        assert_eq!(cost_of(&[]), cost(name, &None), "an account without documents costs no more");
+        assert!(cost_of(&[list]) > cost_of(&[]));
+    }
+
+    #[test]
     fn what_was_read_before_a_change_is_not_kept() {
         let facts = Facts::default();
         let generation = facts.state.lock().generation;
@@ -140,7 +206,7 @@ mod tests {
     #[test]
     fn it_stays_within_its_bytes_and_keeps_what_is_used() {
         let facts = Facts::default();
-        let kept = BYTES_MAX / cost("account-000000@localhost");
+        let kept = BYTES_MAX / cost("account-000000@localhost", &None);
         for number in 0..kept * 2 {
             facts.state.lock().keep(&format!("account-{number:06}@localhost"), None, 0);
             assert!(facts.peek("account-000000@localhost").is_some(), "it is asked for all the time");

@@ -11,6 +11,7 @@ pub mod addresses;
 pub mod announced;
 pub mod announcement;
 pub mod authn;
+pub mod blocking;
 pub mod clock;
 pub mod command;
 pub mod contacts;

@@ -37,6 +37,8 @@ pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
 pub const DATA_FORMS: &str = "jabber:x:data";
 /// XEP-0012: Last Activity.
 pub const LAST: &str = "jabber:iq:last";
+/// XEP-0016: Privacy Lists.
+pub const PRIVACY: &str = "jabber:iq:privacy";
 /// XEP-0030: Service Discovery, identities and features.
 pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 /// XEP-0030: Service Discovery, associated items.
@@ -71,6 +73,10 @@ pub const OFFLINE: &str = "msgoffline";
 pub const NICK: &str = "http://jabber.org/protocol/nick";
 /// XEP-0184: Message Delivery Receipts.
 pub const RECEIPTS: &str = "urn:xmpp:receipts";
+/// XEP-0191: Blocking Command.
+pub const BLOCKING: &str = "urn:xmpp:blocking";
+/// XEP-0191: Blocking Command, why a stanza to a blocked address was not sent.
+pub const BLOCKING_ERRORS: &str = "urn:xmpp:blocking:errors";
 /// XEP-0198: Stream Management.
 pub const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
 /// XEP-0199: XMPP Ping.
@@ -115,6 +121,8 @@ pub const CONFERENCE: &str = "jabber:x:conference";
 pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
 /// XEP-0373: OpenPGP for XMPP.
 pub const OPENPGP: &str = "urn:xmpp:openpgp:0";
+/// XEP-0377: Blocking Command Reports.
+pub const REPORTING: &str = "urn:xmpp:reporting:1";
 /// XEP-0380: Explicit Message Encryption.
 pub const ENCRYPTION: &str = "urn:xmpp:eme:0";
 /// XEP-0384: OMEMO Encryption.

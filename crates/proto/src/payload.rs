@@ -2,6 +2,7 @@
 //! plain value with `read` and `tree`; unknown attributes and children are ignored, as the documents ask.
 
 pub mod bind;
+pub mod blocking;
 pub mod caps;
 pub mod data_form;
 pub mod delay;
@@ -10,8 +11,10 @@ pub mod hints;
 pub mod jid_prep;
 pub mod last;
 pub mod ping;
+pub mod privacy;
 pub mod private;
 pub mod register;
+pub mod reporting;
 pub mod roster;
 pub mod sasl;
 pub mod session;
