@@ -2,6 +2,7 @@
 //! offline messages (XEP-0160): there is no second table for them.
 
 use crate::AccountId;
+use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 
 /// Whether the owner of a row wrote the message or got it.
@@ -11,6 +12,16 @@ pub enum Direction {
     Sent,
     /// The owner received it.
     Received,
+}
+
+impl Direction {
+    /// With whom the owner exchanged this message. What has no recipient is for its sender.
+    pub fn peer(self, stanza: &Stanza) -> &Jid {
+        match self {
+            Direction::Sent => stanza.to.as_ref().unwrap_or(&stanza.from),
+            Direction::Received => &stanza.from,
+        }
+    }
 }
 
 /// How long a row stays.

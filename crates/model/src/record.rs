@@ -105,6 +105,23 @@ pub enum Op {
         /// Ranges of ids, both ends included.
         ids: Vec<(u64, u64)>,
     },
+    /// Puts another stanza into a row of an archive, which keeps its id, its time and its place; nothing if there is no such row.
+    Replace {
+        /// Whose archive.
+        owner: AccountId,
+        /// Which row.
+        id: u64,
+        /// What stands there from now on.
+        stanza: Arc<Stanza>,
+    },
+    /// Removes rows of an archive for good, but for those that are unseen; their ids are not used again. The caller keeps the number of
+    /// rows in one record small.
+    Remove {
+        /// Whose archive.
+        owner: AccountId,
+        /// Ranges of ids, both ends included.
+        ids: Vec<(u64, u64)>,
+    },
     /// Sets a row of a roster, or removes it if nothing is left of the contact ([`Contact::is_nothing`]). Its version becomes the
     /// roster's; whoever submits it holds the owner's lock, so that versions only grow.
     SetContact {

@@ -65,6 +65,8 @@ pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 pub const VERSION: &str = "jabber:iq:version";
 /// XEP-0115: Entity Capabilities.
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
+/// XEP-0122: Data Forms Validation.
+pub const DATA_VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
 /// XEP-0157: Contact Addresses for XMPP Services, as the type of a form.
 pub const SERVER_INFO: &str = "http://jabber.org/network/serverinfo";
 /// XEP-0160: Best Practices for Handling Offline Messages, as a feature of a host.
@@ -95,8 +97,16 @@ pub const CARBONS: &str = "urn:xmpp:carbons:2";
 pub const CARBONS_RULES: &str = "urn:xmpp:carbons:rules:0";
 /// XEP-0297: Stanza Forwarding.
 pub const FORWARD: &str = "urn:xmpp:forward:0";
+/// XEP-0308: Last Message Correction.
+pub const CORRECTION: &str = "urn:xmpp:message-correct:0";
 /// XEP-0313: Message Archive Management.
 pub const MAM: &str = "urn:xmpp:mam:2";
+/// XEP-0313: Message Archive Management, with ranges of ids, single messages, flipped pages and metadata.
+pub const MAM_EXTENDED: &str = "urn:xmpp:mam:2#extended";
+/// XEP-0313: Message Archive Management, the field `include-groupchat` is understood.
+pub const MAM_GROUPCHAT_FIELD: &str = "urn:xmpp:mam:2#groupchat-field";
+/// Metronome's own: an account removes messages from its archive.
+pub const MAM_PURGE: &str = "http://metronome.im/protocol/mam-purge";
 /// XEP-0328: JID Preparation and Validation Service.
 pub const JID_PREP: &str = "urn:xmpp:jidprep:1";
 /// XEP-0328: JID Preparation and Validation Service, for text that XML cannot carry.
@@ -131,6 +141,8 @@ pub const OMEMO: &str = "urn:xmpp:omemo:2";
 pub const OMEMO_LEGACY: &str = "eu.siacs.conversations.axolotl";
 /// XEP-0424: Message Retraction.
 pub const RETRACT: &str = "urn:xmpp:message-retract:1";
+/// XEP-0424: Message Retraction, an archive has tombstones in the place of what was retracted.
+pub const RETRACT_TOMBSTONE: &str = "urn:xmpp:message-retract:1#tombstone";
 /// XEP-0444: Message Reactions.
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
 /// XEP-0447: Stateless file sharing.

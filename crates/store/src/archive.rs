@@ -8,6 +8,11 @@ use metronome_proto::stanza::Stanza;
 
 use crate::{Reading, StoreError};
 
+mod search;
+
+pub(crate) use search::names;
+pub use search::{Count, Filter, Found, From, Page, Place, Rest, Search};
+
 /// A page of rows ends after this many bytes of stanzas, however many rows were asked for; it has at least one row.
 pub const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -33,6 +38,16 @@ pub trait Archive: Send + Sync {
 
     /// The id given last in this archive; zero before the first.
     fn last_id(&self, owner: AccountId) -> Reading<u64>;
+
+    /// A page of messages in the archive, as of XEP-0313; nothing is found for an owner that does not exist.
+    fn search(&self, owner: AccountId, search: Search) -> Reading<Found>;
+
+    /// Up to `limit` places of messages that a filter lets through, the lowest ids first; looks at no more than a bounded number of
+    /// them, so only an empty answer is the end.
+    fn places(&self, owner: AccountId, filter: Filter, limit: usize) -> Reading<Vec<Place>>;
+
+    /// The first and the last message in the archive; none if there is none.
+    fn ends(&self, owner: AccountId) -> Reading<Option<(Place, Place)>>;
 
     /// The numbers of this archive. Counts its rows: for administration, not for every message.
     fn counts(&self, owner: AccountId) -> Reading<Counts>;
@@ -81,6 +96,12 @@ pub trait ArchiveWrites {
     /// Makes the rows from `first` to `last` seen, removes those kept only until then, and brings `head` up to date.
     /// The caller has cut the range to ids above `head.seen_to` and up to `head.last_id`.
     fn mark_seen(&mut self, owner: AccountId, head: &mut Head, first: u64, last: u64) -> Result<(), StoreError>;
+
+    /// Puts another stanza into a row; nothing happens if there is none with this id.
+    fn replace(&mut self, owner: AccountId, head: &Head, id: u64, stanza: &Arc<Stanza>) -> Result<(), StoreError>;
+
+    /// Removes the rows from `first` to `last` but for those that are unseen.
+    fn remove(&mut self, owner: AccountId, head: &Head, first: u64, last: u64) -> Result<(), StoreError>;
 
     /// The highest id an archive can have; the writer answers `Full` beyond it.
     fn id_max(&self) -> u64;

@@ -227,6 +227,14 @@ impl ArchiveWrites for FaultyBackend {
         self.inner.mark_seen(owner, head, first, last)
     }
 
+    fn replace(&mut self, owner: AccountId, head: &Head, id: u64, stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        self.inner.replace(owner, head, id, stanza)
+    }
+
+    fn remove(&mut self, owner: AccountId, head: &Head, first: u64, last: u64) -> Result<(), StoreError> {
+        self.inner.remove(owner, head, first, last)
+    }
+
     fn id_max(&self) -> u64 {
         self.inner.id_max()
     }

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use super::memory::{self, MemoryBackend, MemoryStore};
 use super::{Backend, LastCommit, Purge, Upkeep, Wrote};
 use crate::accounts::{AccountWrites, Accounts, Credentials};
-use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow};
+use crate::archive::{Archive, ArchiveWrites, Counts, Filter, Found, Head, NewRow, Place, Search};
 use crate::documents::{DocumentWrites, Documents};
 use crate::hosts::{HostWrites, StoredHosts};
 use crate::meta::{Meta, MetaWrites};
@@ -97,6 +97,18 @@ impl Archive for SplitStore {
 
     fn last_id(&self, owner: AccountId) -> Reading<u64> {
         self.of(owner).last_id(owner)
+    }
+
+    fn search(&self, owner: AccountId, search: Search) -> Reading<Found> {
+        self.of(owner).search(owner, search)
+    }
+
+    fn places(&self, owner: AccountId, filter: Filter, limit: usize) -> Reading<Vec<Place>> {
+        self.of(owner).places(owner, filter, limit)
+    }
+
+    fn ends(&self, owner: AccountId) -> Reading<Option<(Place, Place)>> {
+        self.of(owner).ends(owner)
     }
 
     fn counts(&self, owner: AccountId) -> Reading<Counts> {
@@ -280,6 +292,14 @@ impl ArchiveWrites for SplitBackend {
 
     fn mark_seen(&mut self, owner: AccountId, head: &mut Head, first: u64, last: u64) -> Result<(), StoreError> {
         self.of(owner).mark_seen(owner, head, first, last)
+    }
+
+    fn replace(&mut self, owner: AccountId, head: &Head, id: u64, stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        self.of(owner).replace(owner, head, id, stanza)
+    }
+
+    fn remove(&mut self, owner: AccountId, head: &Head, first: u64, last: u64) -> Result<(), StoreError> {
+        self.of(owner).remove(owner, head, first, last)
     }
 
     fn id_max(&self) -> u64 {

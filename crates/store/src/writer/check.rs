@@ -128,6 +128,8 @@ impl Run<'_> {
                 }
                 Op::Append { owner, unseen, .. } => ids.push(self.next_id(*owner, *unseen)?),
                 Op::Seen { owner, .. }
+                | Op::Replace { owner, .. }
+                | Op::Remove { owner, .. }
                 | Op::SetContact { owner, .. }
                 | Op::SetDocument { owner, .. }
                 | Op::SetLastSeen { owner, .. } => {
@@ -177,17 +179,25 @@ impl Run<'_> {
         Ok(next)
     }
 
-    /// The changes: all but the archive first, then what clients have seen of the rows before this record, then its new rows.
+    /// The changes: all but the archive first, then what clients have seen of the rows before this record, then what becomes of these
+    /// rows, then its new rows.
     fn apply(&mut self, record: &Record, ids: &[u64]) -> Result<(), StoreError> {
         for op in &record.ops {
             match op {
-                Op::Append { .. } | Op::Seen { .. } => {}
+                Op::Append { .. } | Op::Seen { .. } | Op::Replace { .. } | Op::Remove { .. } => {}
                 op => self.apply_row(op)?,
             }
         }
         for op in &record.ops {
             if let Op::Seen { owner, ids } = op {
                 self.apply_seen(*owner, ids)?;
+            }
+        }
+        for op in &record.ops {
+            match op {
+                Op::Replace { owner, id, stanza } => self.apply_replace(*owner, *id, stanza)?,
+                Op::Remove { owner, ids } => self.apply_remove(*owner, ids)?,
+                _ => {}
             }
         }
         if !ids.is_empty() {
@@ -216,7 +226,7 @@ impl Run<'_> {
             Op::SetHost { host } => self.backend.set_host(host),
             Op::ForgetHost { name } => self.backend.forget_host(name),
             Op::SetMeta { key, value } => self.backend.set_meta(key, value),
-            Op::Append { .. } | Op::Seen { .. } => Ok(()),
+            Op::Append { .. } | Op::Seen { .. } | Op::Replace { .. } | Op::Remove { .. } => Ok(()),
         }
     }
 
@@ -234,6 +244,27 @@ impl Run<'_> {
         after.seen_to = head.seen_to;
         after.unseen -= before.unseen - head.unseen;
         self.touched.set(owner, Owner::Known { before: head, after });
+        Ok(())
+    }
+
+    /// A row that this record appends is not there yet.
+    fn apply_replace(&mut self, owner: AccountId, id: u64, stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        match self.touched.get(owner) {
+            Some(Owner::Known { before, .. }) if (1..=before.last_id).contains(&id) => {
+                self.backend.replace(owner, &before, id, stanza)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn apply_remove(&mut self, owner: AccountId, ids: &[(u64, u64)]) -> Result<(), StoreError> {
+        let Some(Owner::Known { before, .. }) = self.touched.get(owner) else { return Ok(()) };
+        for &(first, last) in ids {
+            let (first, last) = (first.max(1), last.min(before.last_id));
+            if first <= last {
+                self.backend.remove(owner, &before, first, last)?;
+            }
+        }
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! What can happen to a file: a crash, a full disk, damage, another program, another version, another server.
 
 use metronome_model::{AccountState, KeyHash, Op, Outcome, Record, Role, Unavailable};
+use metronome_proto::jid::Jid;
 use metronome_store::StoreError;
+use metronome_store::archive::Filter;
 use metronome_store::backend::sqlite;
 
 use crate::world::{
@@ -157,6 +159,10 @@ fn a_database_of_the_first_version_is_brought_forward_with_its_data() {
         assert_eq!(read(world.store.keys(id(1), KeyHash::Sha256)), Some(keys(KeyHash::Sha256, 7)));
         assert_eq!(world.archive(id(1)).len(), 1);
         assert_eq!(world.unseen(id(2)), [1]);
+        for (owner, with) in [(1, "bob@example.org"), (2, "alice@example.org")] {
+            let filter = Filter { with: Some(Jid::parse(with).unwrap()), ..Filter::default() };
+            assert_eq!(read(world.store.places(id(owner), filter, 9)).len(), 1, "the address was noted");
+        }
         assert_eq!(read(world.store.meta("salt")).as_deref(), Some(&[1, 2][..]));
         assert_eq!(world.roster(id(1)), Default::default());
         world.reopen();

@@ -28,6 +28,7 @@ mod forget;
 mod hosts;
 mod random;
 mod rosters;
+mod search;
 mod seen;
 mod split;
 mod world;

@@ -11,8 +11,9 @@ use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 use metronome_proto::subscription::Subscription;
 use metronome_store::Counts;
+use metronome_store::archive::{Found, Search};
 
-use crate::world::{HOST, World, add, document, id, keys, last_seen, message, read, set_contact, set_document};
+use crate::world::{HOST, World, add, document, id, ids, keys, last_seen, message, read, set_contact, set_document};
 
 const NAMES: u32 = 8;
 const SEEDS: u64 = 10;
@@ -127,6 +128,8 @@ fn record(random: &mut Rng, accounts: &Accounts) -> Record {
             47 => last_seen(owner, random.u64(..9), "away"),
             48 => Op::SetHost { host: Box::new(host(random)) },
             49 => Op::ForgetHost { name: host(random).name },
+            38 => Op::Replace { owner, id: random.u64(..60), stanza: Arc::clone(&shared) },
+            39 => Op::Remove { owner, ids: vec![range(random)] },
             _ => append(random, owner, &shared),
         });
     }
@@ -183,7 +186,10 @@ fn everything(world: &World, accounts: &Accounts) -> impl PartialEq + std::fmt::
     let archive = |owner: &AccountId| {
         let counts: Counts = read(world.store.counts(*owner));
         let credentials = read(world.store.account_by_id(*owner));
-        (counts, credentials, world.unseen(*owner), world.archive(*owner))
+        let found = read(world.store.search(*owner, Search { counted_max: 999, ..Search::default() }));
+        let Found::Page(page) = found else { panic!("no id was named") };
+        let page = (ids(&page.rows), page.rest, page.count, read(world.store.ends(*owner)));
+        (counts, credentials, world.unseen(*owner), world.archive(*owner), page)
     };
     let kept = |owner: &AccountId| {
         let drawers = Drawer::ALL.map(|drawer| {

@@ -9,7 +9,9 @@ use metronome_proto::stanza::Stanza;
 
 use super::usage::{self, Usage};
 use super::{MemoryBackend, MemoryStore};
-use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX};
+use crate::archive::{
+    Archive, ArchiveWrites, Count, Counts, Filter, Found, From, Head, NewRow, PAGE_BYTES_MAX, Page, Place, Rest, Search,
+};
 use crate::{Reading, StoreError};
 
 /// Every owner's archive.
@@ -38,6 +40,8 @@ struct Row {
 pub(super) enum Change {
     Append { row: NewRow, stanza: Arc<Stanza>, bytes: usize },
     Seen { owner: AccountId, first: u64, last: u64 },
+    Replace { owner: AccountId, id: u64, stanza: Arc<Stanza>, bytes: usize },
+    Remove { owner: AccountId, first: u64, last: u64 },
     Purge { owner: AccountId, rows_max: usize },
 }
 
@@ -58,6 +62,19 @@ impl Table {
                     usage.sub(*owner, rows.mark_seen(*first, *last));
                 }
             }
+            Change::Replace { owner, id, stanza, bytes } => {
+                let row = self.owners.get_mut(owner).and_then(|rows| rows.rows.get_mut(id));
+                if let Some(row) = row {
+                    usage.sub(*owner, usage::stanza(&row.stanza));
+                    usage.add(*owner, usage::stanza(stanza));
+                    (row.stanza, row.bytes) = (Arc::clone(stanza), *bytes);
+                }
+            }
+            Change::Remove { owner, first, last } => {
+                if let Some(rows) = self.owners.get_mut(owner) {
+                    usage.sub(*owner, rows.remove(*first, *last));
+                }
+            }
             Change::Purge { owner, rows_max } => {
                 let Some(rows) = self.owners.get_mut(owner) else { return };
                 for _ in 0..*rows_max {
@@ -69,6 +86,10 @@ impl Table {
                 }
             }
         }
+    }
+
+    fn has(&self, owner: AccountId, first: u64, last: u64) -> bool {
+        self.owners.get(&owner).is_some_and(|rows| rows.rows.range(first..=last).next().is_some())
     }
 
     fn has_unseen(&self, owner: AccountId, first: u64, last: u64) -> bool {
@@ -109,6 +130,67 @@ impl Rows {
     }
 }
 
+impl Rows {
+    /// Gives the bytes of the rows it removes.
+    fn remove(&mut self, first: u64, last: u64) -> usize {
+        let seen = self.rows.range(first..=last).filter(|(_, row)| !row.row.unseen).map(|(id, _)| *id);
+        let gone: Vec<u64> = seen.collect();
+        gone.iter().filter_map(|id| self.rows.remove(id)).map(|row| usage::stanza(&row.stanza)).sum()
+    }
+
+    /// The rows that are in the archive, and not only kept until somebody sees them.
+    fn archived(&self) -> impl DoubleEndedIterator<Item = &Row> {
+        self.rows.values().filter(|row| row.row.keep == Keep::Archive)
+    }
+
+    fn matching(&self, filter: &Filter) -> impl DoubleEndedIterator<Item = &Row> {
+        let (first, last) = (filter.above.saturating_add(1), filter.below.saturating_sub(1));
+        let range = (first <= last).then(|| self.rows.range(first..=last));
+        range.into_iter().flatten().map(|(_, row)| row).filter(move |row| {
+            let NewRow { id, at_ms, direction, keep, .. } = row.row;
+            keep == Keep::Archive && filter.fits(id, at_ms) && filter.fits_peer(direction, &row.stanza)
+        })
+    }
+
+    fn search(&self, search: &Search) -> Found {
+        let is_archived = |id: &u64| self.rows.get(id).is_some_and(|row| row.row.keep == Keep::Archive);
+        if !search.known.iter().all(is_archived) {
+            return Found::Unknown;
+        }
+        let in_page = |row: &&Row| row.row.id > search.after && row.row.id < search.before;
+        let wanted = self.matching(&search.filter).filter(in_page);
+        let (rows, rest) = match search.from {
+            From::First => cut(wanted, search),
+            From::Last => {
+                let (mut rows, rest) = cut(wanted.rev(), search);
+                rows.reverse();
+                (rows, rest)
+            }
+        };
+        let count = self.count(search, rows.first().map(|row| row.id));
+        Found::Page(Page { rows, rest, count })
+    }
+
+    fn count(&self, search: &Search, first: Option<u64>) -> Option<Count> {
+        let all = self.matching(&search.filter).count() as u64;
+        let index = self.matching(&search.filter).take_while(|row| Some(row.row.id) != first).count() as u64;
+        (search.counted_max > 0).then_some(Count { all, index: if first.is_some() { index } else { 0 } })
+    }
+}
+
+/// Copies what a page holds of `wanted`.
+fn cut<'a>(wanted: impl Iterator<Item = &'a Row>, search: &Search) -> (Vec<ArchivedRow>, Rest) {
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    for row in wanted.skip(usize::try_from(search.skip).unwrap_or(usize::MAX)) {
+        bytes += row.bytes;
+        if rows.len() >= search.rows_max || (!rows.is_empty() && bytes > search.bytes_max) {
+            return (rows, Rest::More);
+        }
+        rows.push(row.to_archived());
+    }
+    (rows, Rest::Nothing)
+}
+
 /// Copies rows up to the bounds of a page.
 fn page<'a>(rows: impl Iterator<Item = &'a Row>, limit: usize) -> Vec<ArchivedRow> {
     let mut bytes = 0;
@@ -121,6 +203,10 @@ fn page<'a>(rows: impl Iterator<Item = &'a Row>, limit: usize) -> Vec<ArchivedRo
 }
 
 impl Row {
+    fn place(&self) -> Place {
+        Place { id: self.row.id, at_ms: self.row.at_ms }
+    }
+
     fn to_archived(&self) -> ArchivedRow {
         let NewRow { owner, id, at_ms, direction, keep, unseen, .. } = self.row;
         ArchivedRow { owner, id, at_ms, direction, unseen, keep, stanza: Stanza::clone(&self.stanza) }
@@ -156,6 +242,21 @@ impl Archive for MemoryStore {
         self.read_rows(owner, |rows| rows.last_id)
     }
 
+    fn search(&self, owner: AccountId, search: Search) -> Reading<Found> {
+        self.read(move |tables| match tables.archive.owners.get(&owner) {
+            Some(rows) if tables.accounts.contains(owner) => rows.search(&search),
+            _ => Rows::default().search(&search),
+        })
+    }
+
+    fn places(&self, owner: AccountId, filter: Filter, limit: usize) -> Reading<Vec<Place>> {
+        self.read_rows(owner, |rows| rows.matching(&filter).take(limit).map(Row::place).collect())
+    }
+
+    fn ends(&self, owner: AccountId) -> Reading<Option<(Place, Place)>> {
+        self.read_rows(owner, |rows| Some((rows.archived().next()?.place(), rows.archived().next_back()?.place())))
+    }
+
     fn counts(&self, owner: AccountId) -> Reading<Counts> {
         self.read_rows(owner, |rows| Counts {
             last_id: rows.last_id,
@@ -186,6 +287,21 @@ impl ArchiveWrites for MemoryBackend {
             *head = self.working.archive.head(owner);
         }
         Ok(())
+    }
+
+    fn replace(&mut self, owner: AccountId, _: &Head, id: u64, stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        if !self.working.archive.has(owner, id, id) {
+            return Ok(());
+        }
+        let (stanza, bytes) = (Arc::clone(stanza), stanza.to_vec().len());
+        self.change(super::Change::Archive(Change::Replace { owner, id, stanza, bytes }))
+    }
+
+    fn remove(&mut self, owner: AccountId, _: &Head, first: u64, last: u64) -> Result<(), StoreError> {
+        if !self.working.archive.has(owner, first, last) {
+            return Ok(());
+        }
+        self.change(super::Change::Archive(Change::Remove { owner, first, last }))
     }
 
     fn id_max(&self) -> u64 {

@@ -47,7 +47,7 @@ impl Usage {
 pub(super) fn of(op: &Op) -> Option<(AccountId, usize)> {
     match op {
         Op::AddAccount { account: new, .. } => Some((new.id, account(new))),
-        Op::Append { owner, stanza: new, .. } => Some((*owner, stanza(new))),
+        Op::Append { owner, stanza: new, .. } | Op::Replace { owner, stanza: new, .. } => Some((*owner, stanza(new))),
         Op::SetContact { owner, contact: new } => Some((*owner, contact(new))),
         Op::SetDocument { owner, document: new } => Some((*owner, document(new))),
         Op::SetLastSeen { owner, last } => Some((*owner, last_seen(last))),

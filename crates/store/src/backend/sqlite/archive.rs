@@ -15,8 +15,13 @@ use rusqlite::Row;
 use super::accounts::slot;
 use super::db::Db;
 use super::{SqliteBackend, SqliteStore};
-use crate::archive::{Archive, ArchiveWrites, Counts, Head, NewRow, PAGE_BYTES_MAX};
+use crate::archive::{
+    Archive, ArchiveWrites, Counts, Filter, Found, Head, NewRow, PAGE_BYTES_MAX, Page as FoundPage, Place, Search,
+};
 use crate::{Reading, StoreError, stored};
+
+pub(super) mod peers;
+mod search;
 
 /// The low bits of a key are the id (34 thousand million rows per owner), the others the slot.
 const ID_BITS: u32 = 35;
@@ -30,6 +35,9 @@ pub(super) const SLOT_MAX: i64 = (1 << (63 - ID_BITS)) - 1;
 /// When reading a head has counted this many rows above it, it is written anew.
 const COUNTED_MAX: i64 = 1024;
 
+/// The low bits of a key within a run of ids whose times are noted together.
+const BLOCK_BITS: u32 = 10;
+
 const RECEIVED: i64 = 1;
 const UNSEEN: i64 = 2;
 const UNTIL_SEEN: i64 = 4;
@@ -40,6 +48,14 @@ fn key(slot: i64, id: u64) -> i64 {
 
 fn id_of(key: i64) -> u64 {
     key as u64 & ID_MAX
+}
+
+fn slot_of(key: i64) -> i64 {
+    key >> ID_BITS
+}
+
+fn direction(flags: i64) -> Direction {
+    if flags & RECEIVED != 0 { Direction::Received } else { Direction::Sent }
 }
 
 fn flags(row: &NewRow) -> i64 {
@@ -120,24 +136,29 @@ impl Page {
     }
 
     fn add(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        let (id, flags, xml) = (id_of(row.get(0)?), row.get::<_, i64>(2)?, row.get_ref(3)?.as_blob()?);
+        let xml = row.get_ref(3)?.as_blob()?;
         self.bytes += xml.len();
-        let Some(stanza) = stored::read(xml) else {
-            // It must not keep its owner from the rows behind it.
-            tracing::error!(owner = %self.owner, id, "a stored stanza cannot be read and is passed over");
-            return Ok(());
-        };
-        self.rows.push(ArchivedRow {
-            owner: self.owner,
-            id,
-            at_ms: row.get::<_, i64>(1)? as u64,
-            direction: if flags & RECEIVED != 0 { Direction::Received } else { Direction::Sent },
-            unseen: flags & UNSEEN != 0 && id > self.seen_to,
-            keep: if flags & UNTIL_SEEN != 0 { Keep::UntilSeen } else { Keep::Archive },
-            stanza,
-        });
+        self.rows.extend(archived(self.owner, self.seen_to, row.get(0)?, row.get(1)?, row.get(2)?, xml));
         Ok(())
     }
+}
+
+/// A row as it was stored. One whose stanza is damaged must not keep its owner from the rows behind it.
+fn archived(owner: AccountId, seen_to: u64, key: i64, at_ms: i64, flags: i64, xml: &[u8]) -> Option<ArchivedRow> {
+    let id = id_of(key);
+    let Some(stanza) = stored::read(xml) else {
+        tracing::error!(%owner, id, "a stored stanza cannot be read and is passed over");
+        return None;
+    };
+    Some(ArchivedRow {
+        owner,
+        id,
+        at_ms: at_ms as u64,
+        direction: direction(flags),
+        unseen: flags & UNSEEN != 0 && id > seen_to,
+        keep: if flags & UNTIL_SEEN != 0 { Keep::UntilSeen } else { Keep::Archive },
+        stanza,
+    })
 }
 
 impl Archive for SqliteStore {
@@ -172,6 +193,24 @@ impl Archive for SqliteStore {
         self.read(move |db| read_owner(db, owner, |db, slot| Ok(read_head(db, slot)?.0.last_id)))
     }
 
+    fn search(&self, owner: AccountId, search: Search) -> Reading<Found> {
+        self.read(move |db| {
+            db.at_once(|db| match slot(db, owner)? {
+                Some(slot) => search::page(db, owner, slot, &search),
+                None if search.known.is_empty() => Ok(Found::Page(FoundPage::empty(&search))),
+                None => Ok(Found::Unknown),
+            })
+        })
+    }
+
+    fn places(&self, owner: AccountId, filter: Filter, limit: usize) -> Reading<Vec<Place>> {
+        self.read(move |db| read_owner(db, owner, |db, slot| search::places(db, owner, slot, &filter, limit)))
+    }
+
+    fn ends(&self, owner: AccountId) -> Reading<Option<(Place, Place)>> {
+        self.read(move |db| read_owner(db, owner, search::ends))
+    }
+
     fn counts(&self, owner: AccountId) -> Reading<Counts> {
         self.read(move |db| {
             read_owner(db, owner, |db, slot| {
@@ -200,12 +239,16 @@ impl ArchiveWrites for SqliteBackend {
         let mut xml = std::mem::take(&mut self.xml);
         xml.clear();
         stanza.write(&mut xml);
-        let db = self.db()?;
-        db.run("INSERT INTO stanzas VALUES (NULL, ?1, ?2)", (rows.len() as i64, &xml[..]))?;
-        let number = db.with(|conn| Ok(conn.last_insert_rowid()))?;
-        let kept = rows.iter().map(|row| (key(row.slot as i64, row.id), row.at_ms as i64, flags(row), number));
-        self.rows.extend(kept);
+        let number = add_stanza(self.db()?, rows.len(), &xml)?;
         self.xml = xml;
+        for row in rows {
+            let (slot, flags) = (row.slot as i64, flags(row));
+            let peer = match row.keep {
+                Keep::Archive => self.number_of(slot, row.direction.peer(stanza).bare_str())?,
+                Keep::UntilSeen => 0,
+            };
+            self.rows.push((key(slot, row.id), row.at_ms as i64, flags, number, peer));
+        }
         Ok(())
     }
 
@@ -234,9 +277,61 @@ impl ArchiveWrites for SqliteBackend {
         write_head(db, head)
     }
 
+    fn replace(&mut self, _owner: AccountId, head: &Head, id: u64, stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        self.write_rows()?;
+        let db = self.db()?;
+        let key = key(head.slot as i64, id);
+        let Some(former) = db.first("SELECT stanza FROM archive WHERE key = ?1", (key,), |row| row.get(0))? else {
+            return Ok(());
+        };
+        let number = add_stanza(db, 1, &stanza.to_vec())?;
+        db.run("UPDATE archive SET stanza = ?2 WHERE key = ?1", (key, number))?;
+        release(db, former)
+    }
+
+    fn remove(&mut self, _owner: AccountId, head: &Head, first: u64, last: u64) -> Result<(), StoreError> {
+        self.write_rows()?;
+        let db = self.db()?;
+        let slot = head.slot as i64;
+        let range = (key(slot, first), key(slot, last), key(slot, head.seen_to));
+        let sql = "SELECT key, stanza, peer FROM archive WHERE key BETWEEN ?1 AND ?2 AND (key <= ?3 OR flags & 2 = 0)";
+        let rows = db.all(sql, range, |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?)))?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut peers: Vec<i64> = rows.iter().map(|(.., peer)| *peer).collect();
+        rows.into_iter().try_for_each(|(key, stanza, _)| remove(db, key, stanza))?;
+        peers.sort_unstable();
+        peers.dedup();
+        let mut unused = 0;
+        for peer in peers {
+            unused += usize::from(peers::forget_unused(db, peer)?);
+        }
+        forget_times(db, range.0, range.1)?;
+        // The highest key may be among them, and its id must not be used again.
+        write_head(db, head)?;
+        if unused > 0 {
+            self.peers.clear();
+        }
+        Ok(())
+    }
+
     fn id_max(&self) -> u64 {
         ID_MAX
     }
+}
+
+/// Stores a stanza to which so many rows will point, and gives its number.
+fn add_stanza(db: &Db, refs: usize, xml: &[u8]) -> Result<i64, StoreError> {
+    db.run("INSERT INTO stanzas VALUES (NULL, ?1, ?2)", (refs as i64, xml))?;
+    db.with(|conn| Ok(conn.last_insert_rowid()))
+}
+
+/// Forgets the times of runs in which nothing is left.
+fn forget_times(db: &Db, first: i64, last: i64) -> Result<(), StoreError> {
+    let sql = "DELETE FROM archive_times WHERE block BETWEEN ?1 AND ?2
+               AND NOT EXISTS (SELECT 1 FROM archive WHERE key BETWEEN block << 10 AND (block << 10) + 1023)";
+    db.run(sql, (first >> BLOCK_BITS, last >> BLOCK_BITS)).map(drop)
 }
 
 impl SqliteBackend {
@@ -251,21 +346,39 @@ impl SqliteBackend {
         let db = self.db()?;
         let (together, alone) = rows.as_chunks::<TOGETHER>();
         for rows in together {
-            let values = rows.iter().flat_map(|&(key, at_ms, flags, stanza)| [key, at_ms, flags, stanza]);
+            let values = rows.iter().flat_map(|&(key, at_ms, flags, stanza, peer)| [key, at_ms, flags, stanza, peer]);
             db.run(INSERT_TOGETHER, rusqlite::params_from_iter(values))?;
         }
         for &row in alone {
-            db.run("INSERT INTO archive VALUES (?1, ?2, ?3, ?4)", row)?;
+            db.run("INSERT INTO archive VALUES (?1, ?2, ?3, ?4, ?5)", row)?;
+        }
+        for &(key, ..) in rows.iter().filter(|(key, ..)| is_last_of_block(*key)) {
+            db.run(
+                "INSERT OR REPLACE INTO archive_times SELECT ?2 >> 10, min(at_ms), max(at_ms) FROM archive WHERE key BETWEEN ?1 AND ?2",
+                (key >> BLOCK_BITS << BLOCK_BITS, key),
+            )?;
         }
         rows.clear();
         self.rows = rows;
         Ok(())
     }
+
+    fn number_of(&mut self, slot: i64, jid: &str) -> Result<i64, StoreError> {
+        let mut peers = std::mem::take(&mut self.peers);
+        let number = self.db().and_then(|db| peers.number(db, slot, jid));
+        self.peers = peers;
+        number
+    }
 }
 
-/// Sixteen rows of four columns.
-const INSERT_TOGETHER: &str = "INSERT INTO archive VALUES (?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?),\
-                               (?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?),(?,?,?,?)";
+/// Whether a run of ids is full with this row.
+fn is_last_of_block(key: i64) -> bool {
+    key & ((1 << BLOCK_BITS) - 1) == (1 << BLOCK_BITS) - 1
+}
+
+/// Sixteen rows of five columns.
+const INSERT_TOGETHER: &str = "INSERT INTO archive VALUES (?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),\
+     (?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?),(?,?,?,?,?)";
 
 /// Removes the unseen rows of a range that were kept only until now, and says how many were unseen.
 fn clear(db: &Db, slot: i64, first: u64, last: u64) -> Result<u64, StoreError> {
@@ -308,7 +421,9 @@ pub(super) fn purge(db: &Db, slot: i64, rows_max: usize) -> Result<usize, StoreE
     let removed = rows.len();
     rows.into_iter().try_for_each(|(key, stanza)| remove(db, key, stanza))?;
     if removed < rows_max {
+        forget_times(db, key(slot, 0), key(slot, ID_MAX))?;
         db.run("DELETE FROM archive_heads WHERE slot = ?1", (slot,))?;
+        return Ok(removed + peers::purge(db, slot, rows_max - removed)?);
     }
     Ok(removed)
 }
@@ -316,6 +431,11 @@ pub(super) fn purge(db: &Db, slot: i64, rows_max: usize) -> Result<usize, StoreE
 /// Removes a row, and its stanza with the last row that points there.
 fn remove(db: &Db, key: i64, stanza: i64) -> Result<(), StoreError> {
     db.run("DELETE FROM archive WHERE key = ?1", (key,))?;
+    release(db, stanza)
+}
+
+/// One row less points to this stanza.
+fn release(db: &Db, stanza: i64) -> Result<(), StoreError> {
     if db.run("DELETE FROM stanzas WHERE number = ?1 AND refs <= 1", (stanza,))? == 0 {
         db.run("UPDATE stanzas SET refs = refs - 1 WHERE number = ?1", (stanza,))?;
     }

@@ -20,6 +20,7 @@ use metronome_model::Unavailable;
 
 use super::{Backend, LastCommit, Purge, Upkeep, Wrote};
 use crate::{Opened, Reading, StoreError};
+use archive::peers::Peers;
 use db::Db;
 use readers::Readers;
 
@@ -74,6 +75,7 @@ fn start(file: &Path, options: Options) -> Result<(SqliteStore, SqliteBackend), 
         changes: 0,
         sync_failed: Doubt::None,
         rows: Vec::new(),
+        peers: Peers::default(),
         xml: Vec::new(),
         _lock: lock,
     };
@@ -143,9 +145,10 @@ struct SqliteBackend {
     /// The connection's count of changed rows when the transaction began.
     changes: u64,
     sync_failed: Doubt,
-    /// Rows of `archive` that the open transaction has not written yet: (key, at_ms, flags, stanza). Written together and in the
+    /// Rows of `archive` that the open transaction has not written yet: (key, at_ms, flags, stanza, peer). Written together and in the
     /// order of the tree, they cost much less than one by one.
-    rows: Vec<(i64, i64, i64, i64)>,
+    rows: Vec<(i64, i64, i64, i64, i64)>,
+    peers: Peers,
     /// Where stanzas are written out before they are stored; kept for its capacity.
     xml: Vec<u8>,
     _lock: File,
@@ -228,6 +231,7 @@ impl Backend for SqliteBackend {
 
     fn rollback(&mut self) -> Result<(), StoreError> {
         self.rows.clear();
+        self.peers.clear();
         // Some errors have undone the transaction already.
         if self.db()?.with(|conn| Ok(!conn.is_autocommit()))? {
             self.db()?.run("ROLLBACK", ())?;
@@ -237,6 +241,7 @@ impl Backend for SqliteBackend {
 
     fn recover(&mut self) -> Result<LastCommit, StoreError> {
         self.rows.clear();
+        self.peers.clear();
         self.db = None;
         let db = Db::open_writer(&self.file, self.options.pages_max)?;
         if self.sync_failed == Doubt::AfterSync {

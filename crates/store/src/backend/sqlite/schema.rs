@@ -7,7 +7,11 @@ use super::db::Db;
 use crate::StoreError;
 
 /// All versions, oldest first. A released one is never edited.
-const VERSIONS: [&str; 2] = [include_str!("schema/001.sql"), include_str!("schema/002.sql")];
+const VERSIONS: [&str; 3] =
+    [include_str!("schema/001.sql"), include_str!("schema/002.sql"), include_str!("schema/003.sql")];
+
+/// The version that gave archived messages the number of their address.
+const PEERS: usize = 3;
 
 /// Marks a database file as one of ours ("Metr").
 const APPLICATION_ID: i64 = 0x4d65_7472;
@@ -37,10 +41,19 @@ pub(super) fn migrate(db: &Db) -> Result<(), StoreError> {
 
 fn forward(conn: &Connection, found: usize) -> rusqlite::Result<()> {
     let transaction = conn.unchecked_transaction()?;
-    for version in &VERSIONS[found..] {
+    for (at, version) in VERSIONS.iter().enumerate().skip(found) {
         transaction.execute_batch(version)?;
+        if at + 1 == PEERS {
+            super::archive::peers::fill(&transaction)?;
+        }
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSIONS.len() as i64)?;
     transaction.commit()
+}
+
+/// All tables of the newest version, for tests that look at plans.
+#[cfg(test)]
+pub(super) fn make(conn: &Connection) -> rusqlite::Result<()> {
+    VERSIONS.iter().try_for_each(|version| conn.execute_batch(version))
 }

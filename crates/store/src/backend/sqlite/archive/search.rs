@@ -1,0 +1,323 @@
+//! Pages of archives: which keys may hold what is asked for, and a walk through them from either end that ends at every bound.
+
+use std::ops::ControlFlow;
+
+use metronome_model::{AccountId, ArchivedRow};
+use metronome_proto::jid::Jid;
+
+use super::{ID_MAX, UNTIL_SEEN, archived, id_of, key, peers, seen_to};
+use crate::StoreError;
+use crate::archive::{Count, Filter, Found, From, Page, Place, Rest, Search, names};
+use crate::backend::sqlite::db::Db;
+
+/// Rows that one read looks at; then others have their turn, and the search goes on with the next read.
+const LOOKED_AT_MAX: usize = 8192;
+
+/// Rows that are looked at besides those that are counted.
+const COUNTED_IN_VAIN_MAX: u64 = 4096;
+
+const FORWARDS: &str = "SELECT key, at_ms, flags, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const BACKWARDS: &str = "SELECT key, at_ms, flags, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC";
+const PEER_FORWARDS: &str = "SELECT key, at_ms, flags, stanza FROM archive INDEXED BY archive_by_peer
+                             WHERE peer = ?3 AND key BETWEEN ?1 AND ?2 ORDER BY key";
+const PEER_BACKWARDS: &str = "SELECT key, at_ms, flags, stanza FROM archive INDEXED BY archive_by_peer
+                              WHERE peer = ?3 AND key BETWEEN ?1 AND ?2 ORDER BY key DESC";
+
+/// A row of the table as the walk sees it.
+#[derive(Clone, Copy)]
+struct Row {
+    key: i64,
+    at_ms: i64,
+    flags: i64,
+    stanza: i64,
+}
+
+/// Where to look for what a filter lets through.
+struct Scope<'a> {
+    db: &'a Db,
+    owner: AccountId,
+    slot: i64,
+    filter: &'a Filter,
+    peer: Option<i64>,
+}
+
+/// A page of an archive.
+pub(super) fn page(db: &Db, owner: AccountId, slot: i64, search: &Search) -> Result<Found, StoreError> {
+    for id in &search.known {
+        let sql = "SELECT 1 FROM archive WHERE key = ?1 AND flags & 4 = 0";
+        if *id > ID_MAX || db.first(sql, (key(slot, *id),), |_| Ok(()))?.is_none() {
+            return Ok(Found::Unknown);
+        }
+    }
+    let Some(scope) = Scope::of(db, owner, slot, &search.filter)? else {
+        return Ok(Found::Page(Page::empty(search)));
+    };
+    let (rows, rest) = scope.cut(search)?;
+    let count = scope.count(search, &rows, rest)?;
+    Ok(Found::Page(Page { rows, rest, count }))
+}
+
+/// The places of what a filter lets through, the lowest ids first.
+pub(super) fn places(
+    db: &Db,
+    owner: AccountId,
+    slot: i64,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<Place>, StoreError> {
+    let mut places = Vec::new();
+    let Some(scope) = Scope::of(db, owner, slot, filter)? else { return Ok(places) };
+    scope.walk(&scope.ranges(0, u64::MAX)?, From::First, |row| {
+        if places.len() >= limit {
+            return Ok(ControlFlow::Break(()));
+        }
+        if scope.fits(&row) && scope.full().is_none_or(|full| scope.names(&row, full)) {
+            places.push(Place { id: id_of(row.key), at_ms: row.at_ms as u64 });
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(places)
+}
+
+/// The first and the last message.
+pub(super) fn ends(db: &Db, slot: i64) -> Result<Option<(Place, Place)>, StoreError> {
+    const FIRST: &str =
+        "SELECT key, at_ms FROM archive WHERE key BETWEEN ?1 AND ?2 AND flags & 4 = 0 ORDER BY key LIMIT 1";
+    const LAST: &str =
+        "SELECT key, at_ms FROM archive WHERE key BETWEEN ?1 AND ?2 AND flags & 4 = 0 ORDER BY key DESC LIMIT 1";
+    let end = |sql| {
+        db.first(sql, (key(slot, 0), key(slot, ID_MAX)), |row| {
+            Ok(Place { id: id_of(row.get(0)?), at_ms: row.get::<_, i64>(1)? as u64 })
+        })
+    };
+    Ok(end(FIRST)?.zip(end(LAST)?))
+}
+
+impl<'a> Scope<'a> {
+    /// `None` if there is nothing with the address that is asked for.
+    fn of(db: &'a Db, owner: AccountId, slot: i64, filter: &'a Filter) -> Result<Option<Scope<'a>>, StoreError> {
+        let peer = match &filter.with {
+            None => None,
+            Some(with) => match peers::find(db, slot, with.bare_str())? {
+                None => return Ok(None),
+                found => found,
+            },
+        };
+        Ok(Some(Scope { db, owner, slot, filter, peer }))
+    }
+
+    /// The full address that is asked for, which only the messages themselves tell.
+    fn full(&self) -> Option<&'a Jid> {
+        self.filter.with.as_ref().filter(|with| with.is_full())
+    }
+
+    /// Whether a row is asked for, as far as it tells itself.
+    fn fits(&self, row: &Row) -> bool {
+        row.flags & UNTIL_SEEN == 0 && (self.filter.from_ms..=self.filter.to_ms).contains(&(row.at_ms as u64))
+    }
+
+    /// The ranges of keys that may hold something, in their order: within the bounds, and without runs of other times.
+    fn ranges(&self, after: u64, before: u64) -> Result<Vec<(i64, i64)>, StoreError> {
+        let first = self.filter.above.max(after).saturating_add(1);
+        let last = self.filter.below.min(before).saturating_sub(1).min(ID_MAX);
+        if first > last {
+            return Ok(Vec::new());
+        }
+        if let Some(only) = &self.filter.only {
+            let mut only: Vec<u64> = only.iter().copied().filter(|id| (first..=last).contains(id)).collect();
+            only.sort_unstable();
+            only.dedup();
+            return Ok(only.into_iter().map(|id| (key(self.slot, id), key(self.slot, id))).collect());
+        }
+        self.without_other_times(key(self.slot, first), key(self.slot, last))
+    }
+
+    fn without_other_times(&self, first: i64, last: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+        let (from_ms, to_ms) = (self.filter.from_ms, self.filter.to_ms);
+        if (from_ms, to_ms) == (0, u64::MAX) {
+            return Ok(vec![(first, last)]);
+        }
+        let bound = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let sql = "SELECT block FROM archive_times WHERE block BETWEEN ?1 AND ?2 AND (max_ms < ?3 OR min_ms > ?4)
+                   ORDER BY block";
+        let params = (first >> super::BLOCK_BITS, last >> super::BLOCK_BITS, bound(from_ms), bound(to_ms));
+        let blocks = self.db.all(sql, params, |row| row.get::<_, i64>(0))?;
+        let (mut ranges, mut next) = (Vec::new(), first);
+        for block in blocks {
+            let (begins, ends) = (block << super::BLOCK_BITS, (block + 1) << super::BLOCK_BITS);
+            if next < begins {
+                ranges.push((next, begins - 1));
+            }
+            next = next.max(ends);
+        }
+        if next <= last {
+            ranges.push((next, last));
+        }
+        Ok(ranges)
+    }
+
+    /// Gives the rows of these ranges to `take`, from either end, until it has enough.
+    fn walk(
+        &self,
+        ranges: &[(i64, i64)],
+        from: From,
+        mut take: impl FnMut(Row) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        match from {
+            From::First => self.walk_each(ranges.iter(), [FORWARDS, PEER_FORWARDS], &mut take),
+            From::Last => self.walk_each(ranges.iter().rev(), [BACKWARDS, PEER_BACKWARDS], &mut take),
+        }
+    }
+
+    fn walk_each<'r>(
+        &self,
+        ranges: impl Iterator<Item = &'r (i64, i64)>,
+        [all, of_peer]: [&str; 2],
+        take: &mut dyn FnMut(Row) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        for &(first, last) in ranges {
+            let mut failed = Ok(());
+            let flow = self.db.with(|conn| {
+                let mut statement = conn.prepare_cached(if self.peer.is_some() { of_peer } else { all })?;
+                let mut rows = match self.peer {
+                    Some(peer) => statement.query((first, last, peer))?,
+                    None => statement.query((first, last))?,
+                };
+                while let Some(row) = rows.next()? {
+                    let row = Row { key: row.get(0)?, at_ms: row.get(1)?, flags: row.get(2)?, stanza: row.get(3)? };
+                    match take(row) {
+                        Ok(ControlFlow::Continue(())) => {}
+                        Ok(ControlFlow::Break(())) => return Ok(ControlFlow::Break(())),
+                        Err(error) => {
+                            failed = Err(error);
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+            failed?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a page, and what lies beyond it.
+    fn cut(&self, search: &Search) -> Result<(Vec<ArchivedRow>, Rest), StoreError> {
+        let seen_to = seen_to(self.db, self.slot)?;
+        let (mut rows, mut rest) = (Vec::new(), Rest::Nothing);
+        let (mut bytes, mut looked_at, mut skip) = (0, 0, search.skip);
+        self.walk(&self.ranges(search.after, search.before)?, search.from, |row| {
+            if looked_at >= LOOKED_AT_MAX {
+                return Ok(ControlFlow::Break(()));
+            }
+            looked_at += 1;
+            rest = Rest::Unsearched { at: id_of(row.key), skip };
+            if !self.fits(&row) || self.full().is_some_and(|full| !self.names(&row, full)) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            if skip > 0 {
+                skip -= 1;
+                rest = Rest::Unsearched { at: id_of(row.key), skip };
+                return Ok(ControlFlow::Continue(()));
+            }
+            if rows.len() >= search.rows_max {
+                rest = Rest::More;
+                return Ok(ControlFlow::Break(()));
+            }
+            let Some((archived, size)) = self.read(&row, seen_to)? else { return Ok(ControlFlow::Continue(())) };
+            if !rows.is_empty() && bytes + size > search.bytes_max {
+                rest = Rest::More;
+                return Ok(ControlFlow::Break(()));
+            }
+            bytes += size;
+            rows.push(archived);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if looked_at < LOOKED_AT_MAX && rest != Rest::More {
+            rest = Rest::Nothing;
+        }
+        if search.from == From::Last {
+            rows.reverse();
+        }
+        Ok((rows, rest))
+    }
+
+    /// Counts what the filter lets through, whatever page of it was asked for.
+    fn count(&self, search: &Search, rows: &[ArchivedRow], rest: Rest) -> Result<Option<Count>, StoreError> {
+        if search.counted_max == 0 {
+            return Ok(None);
+        }
+        let is_all = (search.after, search.before, search.skip, rest) == (0, u64::MAX, 0, Rest::Nothing);
+        if is_all {
+            return Ok(Some(Count { all: rows.len() as u64, index: 0 }));
+        }
+        if self.full().is_some() {
+            // Only the messages themselves would tell.
+            return Ok(None);
+        }
+        let first = rows.first().map(|row| row.id);
+        let ranges = self.ranges(0, u64::MAX)?;
+        let (mut count, mut in_vain) = (Count { all: 0, index: 0 }, 0);
+        self.walk(&ranges, From::First, |row| {
+            match self.fits(&row) {
+                true => count.all += 1,
+                false => in_vain += 1,
+            }
+            count.index += u64::from(self.fits(&row) && first.is_some_and(|first| id_of(row.key) < first));
+            let goes_on = count.all <= search.counted_max && in_vain <= COUNTED_IN_VAIN_MAX;
+            Ok(if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        if count.all <= search.counted_max && in_vain <= COUNTED_IN_VAIN_MAX {
+            return Ok(Some(count));
+        }
+        self.estimate(&ranges, first)
+    }
+
+    /// Without an address and times nearly every id between the first and the last is there.
+    fn estimate(&self, ranges: &[(i64, i64)], first: Option<u64>) -> Result<Option<Count>, StoreError> {
+        let (None, [(low, high)]) = (self.peer, ranges) else { return Ok(None) };
+        if (self.filter.from_ms, self.filter.to_ms) != (0, u64::MAX) {
+            return Ok(None);
+        }
+        let sql = "SELECT min(key), max(key) FROM archive WHERE key BETWEEN ?1 AND ?2";
+        let ends = self.db.first(sql, (low, high), |row| Ok((row.get::<_, Option<i64>>(0)?, row.get(1)?)))?;
+        let Some((Some(low), Some(high))) = ends else { return Ok(None) };
+        let (low, high) = (id_of(low), id_of(high));
+        let index = first.map_or(0, |first| first.saturating_sub(low));
+        Ok(Some(Count { all: high - low + 1, index }))
+    }
+
+    /// Reads a message, with its bytes; none if it is damaged.
+    fn read(&self, row: &Row, seen_to: u64) -> Result<Option<(ArchivedRow, usize)>, StoreError> {
+        let sql = "SELECT xml FROM stanzas WHERE number = ?1";
+        let read = self.db.first(sql, (row.stanza,), |found| {
+            let xml = found.get_ref(0)?.as_blob()?;
+            Ok((archived(self.owner, seen_to, row.key, row.at_ms, row.flags, xml), xml.len()))
+        })?;
+        Ok(read.and_then(|(archived, size)| Some((archived?, size))))
+    }
+
+    fn names(&self, row: &Row, full: &Jid) -> bool {
+        matches!(self.read(row, 0), Ok(Some((archived, _))) if names(&archived.stanza, full))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_with_an_address_are_found_without_a_scan() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        crate::backend::sqlite::schema::make(&db).unwrap();
+        for sql in [PEER_FORWARDS, PEER_BACKWARDS] {
+            let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = statement.query_map((1, 2, 3), |row| row.get::<_, String>(3)).unwrap();
+            let steps: Vec<_> = steps.map(Result::unwrap).collect();
+            assert_eq!(steps, ["SEARCH archive USING INDEX archive_by_peer (peer=? AND rowid>? AND rowid<?)"]);
+        }
+    }
+}
