@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use metronome_proto::payload::data_form::DataForm;
 use metronome_proto::stanza::iq::IqType;
-use metronome_proto::xml::Tree;
+use metronome_proto::xml::{Child, Tree};
 
 use crate::command::Command;
 use crate::envelope::Envelope;
@@ -14,6 +14,7 @@ use crate::hosts::Host;
 use crate::options::{Setting, Unfit, Values};
 use crate::refuse::Refuse;
 use crate::server::Server;
+use crate::session::Session;
 
 /// One XEP or duty of the server.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Feature {
     pub disco_forms: &'static [DiscoForm],
     /// What it announces on a stream.
     pub stream: &'static [StreamFeature],
+    /// What a client may ask for while it binds (XEP-0386).
+    pub bind2: &'static [Inline],
     /// Requests it answers.
     pub iq: &'static [IqHandler],
     /// Options it reads.
@@ -53,6 +56,7 @@ impl Feature {
         disco_account: &[],
         disco_forms: &[],
         stream: &[],
+        bind2: &[],
         iq: &[],
         settings: &[],
         check: |_| Ok(()),
@@ -88,6 +92,17 @@ pub struct StreamFeature {
     pub when: StreamState,
     /// The element; none where the host does not offer it.
     pub announce: fn(&Server, &Host) -> Option<Tree>,
+}
+
+/// Something that a client may ask for inside of its request to bind a resource (XEP-0386 section 3.2).
+#[derive(Debug)]
+pub struct Inline {
+    /// The namespace of the element, which is also what is announced.
+    pub ns: &'static str,
+    /// The name of the element.
+    pub name: &'static str,
+    /// Gives the new session what was asked for; nobody but its client has heard of it yet. What it returns stands in the answer.
+    pub ask: fn(&Arc<Server>, &Arc<Session>, &Child<'_>) -> Option<Tree>,
 }
 
 /// How far a stream has come.

@@ -93,6 +93,17 @@ pub const PLAIN_WITHOUT_TLS: Setting = Setting::new(
 .for_new_streams()
 .per_host();
 
+/// Whether clients get tokens.
+pub const FAST: Setting = Setting::new(
+    "auth.fast",
+    Kind::Flag,
+    "true",
+    "Whether a client that has logged in may ask for a token and log in with that the next time, in one round trip and without a \
+     password (XEP-0484). Tokens end with a change of the password.",
+)
+.for_new_streams()
+.per_host();
+
 /// Rounds of key derivation.
 pub const ITERATIONS: Setting = Setting::new(
     "auth.iterations",
@@ -103,7 +114,7 @@ pub const ITERATIONS: Setting = Setting::new(
 
 /// The settings that a host's snapshot is made of.
 pub const SETTINGS: &[Setting] =
-    &[MECHANISMS, PLAIN_WITHOUT_TLS, ITERATIONS, SESSIONS, CONFLICT, STANZA, ARCHIVE, UNSEEN, MESSAGES];
+    &[MECHANISMS, PLAIN_WITHOUT_TLS, FAST, ITERATIONS, SESSIONS, CONFLICT, STANZA, ARCHIVE, UNSEEN, MESSAGES];
 
 /// One served domain at one moment.
 #[derive(Debug, Clone)]
@@ -224,6 +235,7 @@ fn rules(values: &Values) -> Rules {
         plain,
         external: listed("EXTERNAL"),
         anonymous: listed("ANONYMOUS"),
+        tokens: values.flag(&FAST),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use metronome_proto::stanza::iq::IqType;
 
-use crate::feature::{At, Feature, IqHandler, StreamFeature, StreamState};
+use crate::feature::{At, Feature, Inline, IqHandler, StreamFeature, StreamState};
 
 /// What all features together answer and announce.
 #[derive(Debug)]
@@ -52,6 +52,11 @@ impl Registry {
     /// What is announced on streams in this state, in the order of the features.
     pub fn stream(&self, when: StreamState) -> impl Iterator<Item = &'static StreamFeature> + use<> {
         self.features.iter().flat_map(|feature| feature.stream).filter(move |announced| announced.when == when)
+    }
+
+    /// What a client may ask for while it binds, in the order of the features.
+    pub fn bind2(&self) -> impl Iterator<Item = &'static Inline> + use<> {
+        self.features.iter().flat_map(|feature| feature.bind2)
     }
 
     /// What service discovery announces at this address, sorted.

@@ -139,6 +139,10 @@ pub const ENCRYPTION: &str = "urn:xmpp:eme:0";
 pub const OMEMO: &str = "urn:xmpp:omemo:2";
 /// XEP-0384: OMEMO Encryption, in the version that most clients still use.
 pub const OMEMO_LEGACY: &str = "eu.siacs.conversations.axolotl";
+/// XEP-0386: Bind 2.
+pub const BIND2: &str = "urn:xmpp:bind:0";
+/// XEP-0388: Extensible SASL Profile.
+pub const SASL2: &str = "urn:xmpp:sasl:2";
 /// XEP-0424: Message Retraction.
 pub const RETRACT: &str = "urn:xmpp:message-retract:1";
 /// XEP-0424: Message Retraction, an archive has tombstones in the place of what was retracted.
@@ -147,3 +151,11 @@ pub const RETRACT_TOMBSTONE: &str = "urn:xmpp:message-retract:1#tombstone";
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
 /// XEP-0447: Stateless file sharing.
 pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
+/// XEP-0478: Stream Limits Advertisement.
+pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+/// XEP-0480: SASL Upgrade Tasks.
+pub const SASL_UPGRADE: &str = "urn:xmpp:sasl:upgrade:0";
+/// XEP-0480: SASL Upgrade Tasks, those of SCRAM.
+pub const SCRAM_UPGRADE: &str = "urn:xmpp:scram-upgrade:0";
+/// XEP-0484: Fast Authentication Streamlining Tokens.
+pub const FAST: &str = "urn:xmpp:fast:0";

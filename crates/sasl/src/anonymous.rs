@@ -30,7 +30,7 @@ impl Mechanism for Anonymous {
             }
             Input::AnonymousName(name) if self.asked => {
                 let claim = self.context.claim(self.context.username(&name)?, "")?;
-                Ok(Step::Done(Success { identity: claim.proved(None), data: None }))
+                Ok(Step::Done(Success { identity: claim.proved(None), data: None, token: None }))
             }
             _ => Err(Failure::MalformedRequest),
         }

@@ -1,10 +1,11 @@
-//! The client's half of SCRAM and PLAIN, for tests and the load generator. Typed by its steps:
+//! The client's half of SCRAM, PLAIN and tokens, for tests and the load generator. Typed by its steps:
 //! [`Scram::first`], then [`Waiting::challenge`], then [`Challenged::answer`], then [`Answered::verify`].
 
 use subtle::ConstantTimeEq;
 
 use crate::channel_binding::ChannelBinding;
 use crate::hash::Hash;
+use crate::hashed_token::proof_of;
 use crate::keys::client_and_server_key;
 use crate::password::Password;
 use crate::scram::escape_name;
@@ -31,6 +32,18 @@ pub enum ClientError {
 /// PLAIN's only message.
 pub fn plain(authzid: &str, username: &str, password: &str) -> Vec<u8> {
     format!("{authzid}\0{username}\0{password}").into_bytes()
+}
+
+/// The only message of a mechanism of tokens; `channel` is empty without a binding.
+pub fn hashed_token(username: &str, token: &str, channel: &[u8]) -> Vec<u8> {
+    let mut message = format!("{username}\0").into_bytes();
+    message.extend_from_slice(&proof_of(token.as_bytes(), b"Initiator", channel));
+    message
+}
+
+/// Whether the data of a success prove that the server has the same token.
+pub fn is_same_token(token: &str, channel: &[u8], data: &[u8]) -> bool {
+    proof_of(token.as_bytes(), b"Responder", channel).ct_eq(data).into()
 }
 
 /// What SCRAM's slow part yields; good for as long as salt and iterations stay the same.

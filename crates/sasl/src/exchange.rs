@@ -6,6 +6,7 @@ use crate::hash::Hash;
 use crate::identity::Identity;
 use crate::keys::Keys;
 use crate::password::Password;
+use crate::token::Token;
 
 /// The longest message of a client, in bytes after decoding. Longer ones end the exchange with `malformed-request`.
 pub const MESSAGE_BYTES_MAX: usize = 4096;
@@ -32,6 +33,8 @@ pub enum Input<'a> {
     Certificate(Vec<String>),
     /// Answers [`Need::AnonymousName`]: a user name that nobody has.
     AnonymousName(String),
+    /// Answers [`Need::Tokens`]: those that may be used, or others that nobody has ([`Token::of_nobody`]): as many for everybody.
+    Tokens(Vec<Token>),
     /// Answers any need that could not be met, such as an unreachable store: `temporary-auth-failure`.
     Unavailable,
 }
@@ -77,6 +80,11 @@ pub enum Need {
     },
     /// The addresses in the client's certificate. Answer with [`Input::Certificate`].
     Certificate,
+    /// The tokens that the client may prove. Answer with [`Input::Tokens`].
+    Tokens {
+        /// The prepared user name.
+        username: String,
+    },
     /// A fresh user name. Answer with [`Input::AnonymousName`].
     AnonymousName,
 }
@@ -88,6 +96,8 @@ pub struct Success {
     pub identity: Identity,
     /// Additional data for `<success/>`: the server's own proof.
     pub data: Option<Vec<u8>>,
+    /// Which of the tokens that were given was proved; none where a mechanism needs no token.
+    pub token: Option<usize>,
 }
 
 /// A mechanism's own steps, behind the guard.

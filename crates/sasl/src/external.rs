@@ -51,7 +51,7 @@ impl Mechanism for External {
         match (self.authzid.take(), input) {
             (None, Input::Client(message)) => self.ask(message),
             (Some(authzid), Input::Certificate(addresses)) => {
-                Ok(Step::Done(Success { identity: self.choose(&authzid, &addresses)?, data: None }))
+                Ok(Step::Done(Success { identity: self.choose(&authzid, &addresses)?, data: None, token: None }))
             }
             _ => Err(Failure::MalformedRequest),
         }

@@ -12,6 +12,7 @@ pub struct Identity {
     host: String,
     mechanism: MechanismName,
     binding: Option<ChannelBinding>,
+    named: bool,
 }
 
 impl Identity {
@@ -40,6 +41,11 @@ impl Identity {
         self.binding
     }
 
+    /// Whether the client named whom it acts as: its authorization identity was not empty.
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+
     /// Whether nothing was proved: a guest under a fresh name.
     pub fn anonymous(&self) -> bool {
         self.mechanism == MechanismName::Anonymous
@@ -61,6 +67,7 @@ pub(crate) struct Claim {
     authcid: String,
     host: String,
     mechanism: MechanismName,
+    named: bool,
 }
 
 /// What a claim is judged by: the same for every message of an exchange.
@@ -84,7 +91,7 @@ impl Context {
                 return Err(Failure::InvalidAuthzid);
             }
         }
-        Ok(Claim { authcid, host: self.host.clone(), mechanism: self.mechanism })
+        Ok(Claim { authcid, host: self.host.clone(), mechanism: self.mechanism, named: !authzid.is_empty() })
     }
 }
 
@@ -95,6 +102,6 @@ impl Claim {
 
     /// Called where a mechanism has checked the proof, and nowhere else.
     pub(crate) fn proved(self, binding: Option<ChannelBinding>) -> Identity {
-        Identity { authcid: self.authcid, host: self.host, mechanism: self.mechanism, binding }
+        Identity { authcid: self.authcid, host: self.host, mechanism: self.mechanism, binding, named: self.named }
     }
 }

@@ -34,6 +34,31 @@ pub fn derive(hash: Hash, password: &Password, salt: &[u8], iterations: u32) -> 
     Keys { hash, salt: salt.into(), iterations, stored_key: hash.digest(client_key.bytes()), server_key }
 }
 
+/// What is left of a password once it is salted (`SaltedPassword` of RFC 5802 section 3): a client that has the password computes it for a
+/// hash that the account has no keys for (XEP-0480). As good as the password for this salt, so it is never stored.
+#[derive(Debug)]
+pub struct SaltedPassword(Secret<Vec<u8>>);
+
+impl SaltedPassword {
+    /// Takes what a client sent; none if it is not as long as the hash makes it.
+    pub fn new(hash: Hash, bytes: Vec<u8>) -> Option<SaltedPassword> {
+        let bytes = Secret::new(bytes);
+        (bytes.expose().len() == hash.output_bytes()).then_some(SaltedPassword(bytes))
+    }
+
+    /// The keys to be stored, for the salt and the iterations that the client was told.
+    pub fn keys(&self, hash: Hash, salt: &[u8], iterations: u32) -> Keys {
+        let client_key = hash.hmac(self.0.bytes(), &[b"Client Key"]);
+        Keys {
+            hash,
+            salt: salt.into(),
+            iterations,
+            stored_key: hash.digest(client_key.bytes()),
+            server_key: hash.hmac(self.0.bytes(), &[b"Server Key"]),
+        }
+    }
+}
+
 /// Whether this is the password that the keys were made of. As slow as [`derive()`]; the comparison takes constant time.
 ///
 /// For an unknown user call it with [`fake_keys`], so that the answer takes as long.
@@ -85,6 +110,18 @@ mod tests {
             assert!(!verify_password(&keys, &password("Pencil")));
             assert_eq!(keys.stored_key.expose().len(), hash.output_bytes());
             assert_eq!(keys.server_key.expose().len(), hash.output_bytes());
+        }
+    }
+
+    #[test]
+    fn a_salted_password_makes_the_keys_that_the_password_makes() {
+        for hash in Hash::ALL {
+            let salted = hash.pbkdf2(b"pencil", b"0123456789abcdef", 10);
+            let keys = SaltedPassword::new(hash, salted.bytes().to_vec()).unwrap().keys(hash, b"0123456789abcdef", 10);
+            assert!(verify_password(&keys, &password("pencil")) && !verify_password(&keys, &password("Pencil")));
+            let derived = derive(hash, &password("pencil"), b"0123456789abcdef", 10);
+            assert!(keys.server_key.ct_eq(derived.server_key.bytes()));
+            assert!(SaltedPassword::new(hash, vec![0; hash.output_bytes() - 1]).is_none());
         }
     }
 

@@ -5,6 +5,7 @@
 //! ```text
 //! Offer::new(rules, facts of the stream)  -> names for <mechanisms/>, names for XEP-0440
 //! offer.begin(name, opening)              -> Box<dyn Exchange>, only for a name in this very offer
+//! offer.begin_token(name, opening)        -> the same for a token instead of a password (XEP-0484)
 //! exchange.step(Input::Client(bytes))     -> Challenge | Need | Done | Fail
 //! exchange.step(Input::Keys(keys))        -> the answer to Need::Keys, and so on until Done or Fail
 //! ```
@@ -20,6 +21,7 @@ mod external;
 mod failure;
 mod guest;
 mod hash;
+mod hashed_token;
 mod identity;
 mod keys;
 mod mechanism;
@@ -29,6 +31,7 @@ mod plain;
 mod scram;
 mod secret;
 mod self_test;
+mod token;
 mod wire;
 
 pub use channel_binding::{ChannelBinding, ChannelBindings};
@@ -37,10 +40,11 @@ pub use failure::Failure;
 pub use guest::{guest_name, is_guest_name, random_guest_name};
 pub use hash::Hash;
 pub use identity::{Identity, Names};
-pub use keys::{ITERATIONS_DEFAULT, Keys, SALT_BYTES, derive, fake_keys, verify_password};
+pub use keys::{ITERATIONS_DEFAULT, Keys, SALT_BYTES, SaltedPassword, derive, fake_keys, verify_password};
 pub use mechanism::MechanismName;
 pub use offer::{ClientCertificate, Offer, Opening, PlainRule, Rules, StreamFacts};
 pub use password::{PASSWORD_BYTES_MAX, Password, PasswordError};
 pub use secret::{Secret, random_bytes, token, token_text};
 pub use self_test::{SelfTestError, self_test};
-pub use wire::{decode, encode};
+pub use token::{TOKEN_SALT_BYTES, Token, TokenUse, resource_name};
+pub use wire::{decode, decode_plain, encode, encode_plain};

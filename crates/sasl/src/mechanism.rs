@@ -1,5 +1,6 @@
 //! The names of the mechanisms, strongest first. What each one does is in the file of its name.
 
+use crate::channel_binding::ChannelBinding;
 use crate::hash::Hash;
 
 /// A mechanism that this crate can speak. `-PLUS` binds the exchange to the TLS connection.
@@ -17,12 +18,15 @@ pub enum MechanismName {
     ScramSha1,
     Plain,
     Anonymous,
+    HtSha256Expr,
+    HtSha256Endp,
+    HtSha256None,
 }
 
 use MechanismName::*;
 
 impl MechanismName {
-    /// Every mechanism, in the order of offering.
+    /// Every mechanism but those of tokens, in the order of offering.
     pub const ALL: [MechanismName; 11] = [
         External,
         ScramSha512Plus,
@@ -36,6 +40,9 @@ impl MechanismName {
         Plain,
         Anonymous,
     ];
+
+    /// The mechanisms of tokens (XEP-0484), in the order of offering. There is none for `tls-unique`, which TLS 1.3 does not have.
+    pub const TOKENS: [MechanismName; 3] = [HtSha256Expr, HtSha256Endp, HtSha256None];
 
     /// The registered name.
     pub fn as_str(self) -> &'static str {
@@ -51,12 +58,16 @@ impl MechanismName {
             ScramSha1 => "SCRAM-SHA-1",
             Plain => "PLAIN",
             Anonymous => "ANONYMOUS",
+            HtSha256Expr => "HT-SHA-256-EXPR",
+            HtSha256Endp => "HT-SHA-256-ENDP",
+            HtSha256None => "HT-SHA-256-NONE",
         }
     }
 
     /// Reads a registered name; they are upper case (RFC 4422 section 3.1).
     pub fn parse(name: &str) -> Option<MechanismName> {
-        MechanismName::ALL.into_iter().find(|mechanism| mechanism.as_str() == name)
+        let mut all = MechanismName::ALL.into_iter().chain(MechanismName::TOKENS);
+        all.find(|mechanism| mechanism.as_str() == name)
     }
 
     /// The hash, for the SCRAM family.
@@ -66,7 +77,21 @@ impl MechanismName {
             ScramSha384Plus | ScramSha384 => Some(Hash::Sha384),
             ScramSha256Plus | ScramSha256 => Some(Hash::Sha256),
             ScramSha1Plus | ScramSha1 => Some(Hash::Sha1),
-            External | Plain | Anonymous => None,
+            External | Plain | Anonymous | HtSha256Expr | HtSha256Endp | HtSha256None => None,
+        }
+    }
+
+    /// Whether it proves a token.
+    pub fn is_token(self) -> bool {
+        MechanismName::TOKENS.contains(&self)
+    }
+
+    /// What the proof of a token must be bound to, where it is bound.
+    pub(crate) fn token_binding(self) -> Option<ChannelBinding> {
+        match self {
+            HtSha256Expr => Some(ChannelBinding::TlsExporter),
+            HtSha256Endp => Some(ChannelBinding::TlsServerEndPoint),
+            _ => None,
         }
     }
 
@@ -82,7 +107,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for mechanism in MechanismName::ALL {
+        for mechanism in MechanismName::ALL.into_iter().chain(MechanismName::TOKENS) {
             assert_eq!(MechanismName::parse(mechanism.as_str()), Some(mechanism));
         }
         assert_eq!(MechanismName::parse("plain"), None);

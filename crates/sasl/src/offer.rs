@@ -7,10 +7,11 @@ use crate::exchange::{Exchange, Guarded};
 use crate::external::External;
 use crate::failure::Failure;
 use crate::hash::Hash;
+use crate::hashed_token::HashedToken;
 use crate::identity::{Context, Names};
 use crate::mechanism::MechanismName;
 use crate::plain::Plain;
-use crate::scram::{Binding, Scram};
+use crate::scram::{Binding, Scram, downgrade_hash};
 use crate::wire::base64;
 
 /// What a host's configuration allows.
@@ -24,6 +25,8 @@ pub struct Rules {
     pub external: bool,
     /// Whether guests are let in.
     pub anonymous: bool,
+    /// Whether tokens may be proved instead of passwords (XEP-0484); inside of TLS only.
+    pub tokens: bool,
 }
 
 /// When PLAIN is offered.
@@ -44,6 +47,7 @@ impl Default for Rules {
             plain: PlainRule::Encrypted,
             external: true,
             anonymous: false,
+            tokens: false,
         }
     }
 }
@@ -73,6 +77,8 @@ pub enum ClientCertificate {
 #[derive(Clone, Debug)]
 pub struct Offer {
     mechanisms: Vec<MechanismName>,
+    /// Those of tokens, announced elsewhere.
+    tokens: Vec<MechanismName>,
     bindings: ChannelBindings,
 }
 
@@ -101,12 +107,23 @@ impl Offer {
             scram => scram.hash().is_some_and(|hash| rules.scram.contains(&hash)) && (bound || !scram.is_plus()),
         };
         let mechanisms = MechanismName::ALL.into_iter().filter(offered).collect();
-        Offer { mechanisms, bindings: if bound { facts.bindings } else { ChannelBindings::default() } }
+        let bindings = if bound { facts.bindings } else { ChannelBindings::default() };
+        let provable = |mechanism: &MechanismName| {
+            let has = mechanism.token_binding().is_none_or(|binding| bindings.get(binding).is_some());
+            rules.tokens && facts.encrypted && has
+        };
+        let tokens = MechanismName::TOKENS.into_iter().filter(provable).collect();
+        Offer { mechanisms, tokens, bindings }
     }
 
     /// The names to announce, strongest first, each `-PLUS` before its plain variant.
     pub fn names(&self) -> impl Iterator<Item = MechanismName> + '_ {
         self.mechanisms.iter().copied()
+    }
+
+    /// The names of the mechanisms of tokens to announce.
+    pub fn token_names(&self) -> impl Iterator<Item = MechanismName> + '_ {
+        self.tokens.iter().copied()
     }
 
     /// The channel binding types to announce (XEP-0440); empty if no `-PLUS` mechanism is offered.
@@ -128,10 +145,20 @@ impl Offer {
             (MechanismName::External, _) => Box::new(Guarded::new(External::new(context))),
             (_, Some(hash)) => {
                 let nonce = base64(&opening.nonce);
-                Box::new(Guarded::new(Scram::new(context, hash, self.binding_for(mechanism), nonce)))
+                let announced = downgrade_hash(hash, self);
+                Box::new(Guarded::new(Scram::new(context, hash, self.binding_for(mechanism), nonce, announced)))
             }
             (_, None) => Box::new(Guarded::new(Anonymous::new(context))),
         })
+    }
+
+    /// Begins an exchange for a token. Fails with `invalid-mechanism` for every name that is not one of this offer's for tokens.
+    pub fn begin_token(&self, mechanism: &str, opening: Opening<'_>) -> Result<Box<dyn Exchange>, Failure> {
+        let mechanism = self.token_names().find(|name| name.as_str() == mechanism).ok_or(Failure::InvalidMechanism)?;
+        let context = Context { host: opening.host.to_owned(), names: opening.names, mechanism };
+        let binding = mechanism.token_binding();
+        let bytes = binding.and_then(|binding| self.bindings.get(binding)).unwrap_or_default();
+        Ok(Box::new(Guarded::new(HashedToken::new(context, binding, bytes.to_vec()))))
     }
 
     fn binding_for(&self, mechanism: MechanismName) -> Binding {

@@ -35,7 +35,7 @@ impl Mechanism for Plain {
         match (self.claim.take(), input) {
             (None, Input::Client(message)) => self.check(message),
             (Some(claim), Input::Verdict(Verdict::Right)) => {
-                Ok(Step::Done(Success { identity: claim.proved(None), data: None }))
+                Ok(Step::Done(Success { identity: claim.proved(None), data: None, token: None }))
             }
             (Some(_), Input::Verdict(Verdict::Wrong)) => Err(Failure::NotAuthorized),
             _ => Err(Failure::MalformedRequest),

@@ -1,6 +1,7 @@
 //! SCRAM, the server's half (RFC 5802, RFC 7677), with and without channel binding. The password never comes here:
 //! the client proves that it could compute the key whose hash is stored, and the server proves that it has the account.
 
+mod downgrade;
 mod message;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use crate::identity::{Claim, Context};
 use crate::keys::Keys;
 use crate::wire::{base64, unbase64};
 
+pub(crate) use downgrade::downgrade_hash;
 pub(crate) use message::{ClientFinal, ClientFirst, Gs2Flag, escape_name};
 
 /// What this stream's offer said about channel binding.
@@ -32,6 +34,8 @@ pub(crate) struct Scram {
     hash: Hash,
     binding: Binding,
     server_nonce: String,
+    /// What was announced, hashed (XEP-0474).
+    announced: String,
     state: State,
 }
 
@@ -53,8 +57,14 @@ struct Started {
 }
 
 impl Scram {
-    pub(crate) fn new(context: Context, hash: Hash, binding: Binding, server_nonce: String) -> Scram {
-        Scram { context, hash, binding, server_nonce, state: State::AwaitFirst }
+    pub(crate) fn new(
+        context: Context,
+        hash: Hash,
+        binding: Binding,
+        server_nonce: String,
+        announced: String,
+    ) -> Scram {
+        Scram { context, hash, binding, server_nonce, announced, state: State::AwaitFirst }
     }
 
     fn first(&mut self, message: &[u8]) -> Result<Step, Failure> {
@@ -93,7 +103,10 @@ impl Scram {
         if keys.hash != self.hash {
             return Err(Failure::TemporaryAuthFailure);
         }
-        let challenge = format!("r={},s={},i={}", started.nonce, base64(&keys.salt), keys.iterations);
+        let challenge = match &*self.announced {
+            "" => format!("r={},s={},i={}", started.nonce, base64(&keys.salt), keys.iterations),
+            hash => format!("r={},s={},i={},h={hash}", started.nonce, base64(&keys.salt), keys.iterations),
+        };
         self.state = State::AwaitFinal(started, keys, challenge.clone());
         Ok(Step::Challenge(challenge.into_bytes()))
     }
@@ -109,7 +122,7 @@ impl Scram {
         }
         let signature = self.hash.hmac(keys.server_key.bytes(), &auth_message);
         let data = format!("v={}", base64(signature.bytes())).into_bytes();
-        Ok(Step::Done(Success { identity: started.claim.proved(started.binding), data: Some(data) }))
+        Ok(Step::Done(Success { identity: started.claim.proved(started.binding), data: Some(data), token: None }))
     }
 
     /// Whether the proof, without the signature, is the key whose hash is stored.

@@ -1,7 +1,8 @@
-//! Base64 as XMPP writes SASL messages (RFC 6120 section 6.4.2): strict, without whitespace, `=` for "present but empty".
+//! Base64 as XMPP writes SASL messages: strict, without whitespace inside; in RFC 6120 section 6.4.2 with `=` for "present but empty",
+//! in XEP-0388 without.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use crate::exchange::MESSAGE_BYTES_MAX;
 use crate::failure::Failure;
@@ -24,8 +25,26 @@ pub fn encode(data: &[u8]) -> String {
     if data.is_empty() { String::from("=") } else { STANDARD.encode(data) }
 }
 
+/// Decodes the text of an element of XEP-0388, where an element that is there and empty is zero bytes and `=` means nothing. White space
+/// around the data is passed over, as in the examples of the specification.
+pub fn decode_plain(text: &str) -> Result<Vec<u8>, Failure> {
+    if text.len() > MESSAGE_BYTES_MAX.div_ceil(3) * 4 {
+        return Err(Failure::MalformedRequest);
+    }
+    STANDARD.decode(text.trim_matches([' ', '\n', '\r', '\t'])).map_err(|_| Failure::IncorrectEncoding)
+}
+
+/// Encodes data for an element of XEP-0388.
+pub fn encode_plain(data: &[u8]) -> String {
+    base64(data)
+}
+
 pub(crate) fn base64(data: &[u8]) -> String {
     STANDARD.encode(data)
+}
+
+pub(crate) fn url_base64(data: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(data)
 }
 
 pub(crate) fn unbase64(text: &str) -> Result<Vec<u8>, Failure> {
@@ -45,6 +64,12 @@ mod tests {
             assert_eq!(decode(bad), Err(Failure::IncorrectEncoding), "{bad:?}");
         }
         assert_eq!(decode(&"A".repeat(8000)), Err(Failure::MalformedRequest));
+        assert_eq!(decode_plain(""), Ok(Vec::new()));
+        assert_eq!(decode_plain("\n  AGE=\n"), Ok(vec![0, b'a']));
+        for bad in ["=", "AG\nE=", "AGE"] {
+            assert_eq!(decode_plain(bad), Err(Failure::IncorrectEncoding), "{bad:?}");
+        }
+        assert_eq!((encode_plain(b"").as_str(), encode_plain(b"\0a").as_str()), ("", "AGE="));
         assert_eq!((encode(b"").as_str(), encode(b"\0a").as_str()), ("=", "AGE="));
     }
 }

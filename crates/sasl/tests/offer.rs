@@ -57,9 +57,9 @@ fn what_is_not_offered_is_an_invalid_mechanism() {
     let rules = [
         Rules::default(),
         everything(),
-        Rules { scram: vec![Hash::Sha256], plain: PlainRule::Never, external: false, anonymous: false },
-        Rules { scram: vec![], plain: PlainRule::Never, external: false, anonymous: true },
-        Rules { scram: vec![], plain: PlainRule::Never, external: false, anonymous: false },
+        Rules { scram: vec![Hash::Sha256], plain: PlainRule::Never, external: false, anonymous: false, tokens: true },
+        Rules { scram: vec![], plain: PlainRule::Never, external: false, anonymous: true, tokens: true },
+        Rules { scram: vec![], plain: PlainRule::Never, external: false, anonymous: false, tokens: true },
     ];
     let streams = [tls(), tls_without_bindings(), StreamFacts::default()];
     for (rules, facts) in rules.iter().flat_map(|rules| streams.iter().map(move |facts| (rules, facts))) {

@@ -306,6 +306,7 @@ impl Attempt {
                 Ok(Input::Verdict(check(secured, keys, password).await))
             }
             Need::Certificate => Ok(Input::Certificate(secured.certified.clone())),
+            Need::Tokens { .. } => Err(Failure::InvalidMechanism),
             Need::AnonymousName => {
                 let guest = guest::from_address(&secured.context.server, &self.host, secured.context.address);
                 Ok(Input::AnonymousName(guest))

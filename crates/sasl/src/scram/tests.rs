@@ -54,7 +54,8 @@ fn keys(vector: &Vector) -> Keys {
 fn server(vector: &Vector) -> Guarded<Scram> {
     let names = Names { username: |name| Some(name.to_owned()), bare_jid: |jid| Some(jid.to_owned()) };
     let context = Context { host: String::from("localhost"), names, mechanism: vector.mechanism };
-    Guarded::new(Scram::new(context, vector.hash, Binding::Impossible, vector.server_nonce.to_owned()))
+    let nonce = vector.server_nonce.to_owned();
+    Guarded::new(Scram::new(context, vector.hash, Binding::Impossible, nonce, String::new()))
 }
 
 #[test]

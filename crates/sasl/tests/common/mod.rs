@@ -26,7 +26,7 @@ pub(crate) fn names() -> Names {
 }
 
 pub(crate) fn everything() -> Rules {
-    Rules { scram: Hash::ALL.to_vec(), anonymous: true, ..Rules::default() }
+    Rules { scram: Hash::ALL.to_vec(), anonymous: true, tokens: true, ..Rules::default() }
 }
 
 pub(crate) fn tls() -> StreamFacts {
@@ -71,6 +71,7 @@ pub(crate) fn send(exchange: &mut dyn Exchange, message: &[u8], certificate: &[S
                 Input::Verdict(if right { Verdict::Right } else { Verdict::Wrong })
             }
             Need::Certificate => Input::Certificate(certificate.to_vec()),
+            Need::Tokens { .. } => Input::Tokens(Vec::new()),
             Need::AnonymousName => Input::AnonymousName(String::from("guest-1")),
         };
         step = exchange.step(answer);
