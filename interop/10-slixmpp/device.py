@@ -39,7 +39,7 @@ async def new_account(name):
 
 PLUGINS = (
     "xep_0012", "xep_0030", "xep_0048", "xep_0054", "xep_0077", "xep_0092", "xep_0115", "xep_0199", "xep_0202",
-    "xep_0203",
+    "xep_0203", "xep_0280", "xep_0352",
 )
 
 
@@ -60,6 +60,9 @@ class Device(slixmpp.ClientXMPP):
         self.auto_authorize, self.auto_subscribe = None, False
         self.presences, self.pushes, self.contacts = asyncio.Queue(), asyncio.Queue(), {}
         self.add_event_handler("message", self.inbox.put_nowait)
+        self.copies = asyncio.Queue()
+        self.add_event_handler("carbon_received", lambda copy: self.copies.put_nowait(("received", copy["carbon_received"])))
+        self.add_event_handler("carbon_sent", lambda copy: self.copies.put_nowait(("sent", copy["carbon_sent"])))
         self.add_event_handler("presence", self.presences.put_nowait)
         self.add_event_handler("roster_update", self._note_roster)
         # A test that loses its connection is to fail, not to try again.
@@ -110,6 +113,10 @@ class Device(slixmpp.ClientXMPP):
             message = await asyncio.wait_for(self.inbox.get(), PATIENCE)
             if message["body"]:
                 return message
+
+    async def copy(self):
+        """The next copy of what another device of this person sent or received: which of the two, and the message."""
+        return await asyncio.wait_for(self.copies.get(), PATIENCE)
 
     def ask(self, other):
         """Asks to see somebody's presence."""

@@ -7,10 +7,11 @@ import traceback
 import accounts
 import chat
 import contacts
+import devices
 import queries
 from device import DIRECT_TLS, STARTTLS
 
-TESTS = chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS
+TESTS = chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS
 
 
 def keep_quiet_about_abandoned_tasks(loop, context):

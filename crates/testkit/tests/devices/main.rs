@@ -1,0 +1,34 @@
+//! People with several devices: what one device does and gets is known to the others, across bad connections and restarts.
+#![allow(clippy::unwrap_used)]
+
+mod carbons;
+
+use metronome_testkit::{Client, Server};
+
+/// Logs in, asks for copies, and becomes available.
+fn copied(server: &Server, name: &str, resource: &str) -> Client {
+    let mut client = Client::login(server, name, resource);
+    enable(&mut client);
+    client.available();
+    client
+}
+
+/// Asks for copies (XEP-0280 section 4).
+fn enable(client: &mut Client) {
+    client.send("<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
+    client.expect("<iq type='result' id='carbons'");
+}
+
+/// Passes over all that has come for these clients.
+fn pass(clients: &mut [&mut Client]) {
+    for client in clients {
+        client.so_far();
+    }
+}
+
+/// Demands that nothing has come for any of these clients.
+fn quiet(clients: &mut [&mut Client]) {
+    for client in clients {
+        client.expect_nothing_before_ping();
+    }
+}
