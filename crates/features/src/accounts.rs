@@ -8,7 +8,7 @@ pub mod removal;
 
 use std::sync::Arc;
 
-use metronome_host::command::{Answer, Arguments, Cell, Command, Failed, Field, FieldKind, Role};
+use metronome_host::command::{Answer, Arguments, Cell, Command, Does, Failed, Field, FieldKind, Role};
 use metronome_host::derivations::Patience;
 use metronome_host::feature::Feature;
 use metronome_host::hosts::Host;
@@ -27,6 +27,7 @@ pub static FEATURE: Feature = Feature {
             name: "user add",
             about: "Adds an account.",
             role: Role::Admin,
+            does: Does::Changes,
             fields: &[WHO, PASSWORD, Field::optional("admin", FieldKind::Flag, "May administer its host.")],
             run: |server, given| Box::pin(add(server, given)),
         },
@@ -34,13 +35,15 @@ pub static FEATURE: Feature = Feature {
             name: "user list",
             about: "Lists the accounts of a host, or of all hosts.",
             role: Role::Admin,
-            fields: &[Field::optional("host", FieldKind::Text, "The host; all of them if it is left out.").positional()],
+            does: Does::Tells,
+            fields: &[Field::optional("host", FieldKind::Domain, "The host; all of them if it is left out.").positional()],
             run: |server, given| Box::pin(list(server, given)),
         },
         Command {
             name: "user passwd",
             about: "Gives an account another password and disconnects it.",
             role: Role::Admin,
+            does: Does::Changes,
             fields: &[WHO, PASSWORD],
             run: |server, given| Box::pin(passwd(server, given)),
         },
@@ -48,6 +51,7 @@ pub static FEATURE: Feature = Feature {
             name: "user delete",
             about: "Deletes an account and everything that is stored for it.",
             role: Role::Admin,
+            does: Does::Ends,
             fields: &[WHO],
             run: |server, given| Box::pin(delete(server, given)),
         },
@@ -55,6 +59,7 @@ pub static FEATURE: Feature = Feature {
             name: "user disable",
             about: "Keeps an account from logging in and from being written to, and disconnects it.",
             role: Role::Admin,
+            does: Does::Changes,
             fields: &[WHO],
             run: |server, given| Box::pin(set_state(server, given, Switch::Disable)),
         },
@@ -62,6 +67,7 @@ pub static FEATURE: Feature = Feature {
             name: "user enable",
             about: "Lets a disabled account log in again.",
             role: Role::Admin,
+            does: Does::Changes,
             fields: &[WHO],
             run: |server, given| Box::pin(set_state(server, given, Switch::Enable)),
         },
@@ -69,6 +75,7 @@ pub static FEATURE: Feature = Feature {
             name: "user lock",
             about: "Lets an account log in and speak to its host only, until it is unlocked.",
             role: Role::Admin,
+            does: Does::Changes,
             fields: &[WHO],
             run: |server, given| Box::pin(set_state(server, given, Switch::Lock)),
         },
@@ -76,6 +83,7 @@ pub static FEATURE: Feature = Feature {
             name: "user unlock",
             about: "Lets a locked account speak to everybody.",
             role: Role::Admin,
+            does: Does::Changes,
             fields: &[WHO],
             run: |server, given| Box::pin(set_state(server, given, Switch::Unlock)),
         },
@@ -83,6 +91,7 @@ pub static FEATURE: Feature = Feature {
             name: "user role",
             about: "Makes an account an administrator of its host, or a user again.",
             role: Role::Admin,
+            does: Does::Changes,
             fields: &[
                 WHO,
                 Field::required("role", FieldKind::Choice(&["user", "admin"]), "The new role.").positional(),
@@ -121,7 +130,8 @@ pub async fn create(
 async fn list(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     const PAGE: usize = 500;
     let hosts = server.hosts.load_full();
-    let wanted = given.text_if_given("host");
+    let wanted = given.domain_if_given("host");
+    let wanted = wanted.as_ref().map(Jid::as_str);
     if let Some(name) = wanted.filter(|name| hosts.get(name).is_none()) {
         return Err(Failed::problem(format!("{name} is not a domain of this server")));
     }

@@ -18,7 +18,7 @@ use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::{Content, Tree};
 
-use crate::{caps, roster, strangers};
+use crate::{adhoc, caps, roster, strangers};
 
 /// What the host is called.
 pub const NAME: Setting =
@@ -70,7 +70,7 @@ const fn handler(at: At, ns: &'static str) -> IqHandler {
             At::OwnAccount | At::Account => Asks::Read,
         },
         handle: match at {
-            At::Host => |server, env| Box::pin(std::future::ready(answer_for_host(server, env))),
+            At::Host => |server, env| Box::pin(answer_for_host(server, env)),
             At::OwnAccount => |server, env| Box::pin(answer_for_own_account(server, env)),
             At::Account => |server, env| Box::pin(answer_for_account(server, env)),
         },
@@ -91,14 +91,16 @@ impl Query {
     }
 }
 
-fn answer_for_host(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+async fn answer_for_host(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
     let host = asked_host(server, env);
     let announced = caps::announced(server, &host);
     let answer = match Query::of(env)? {
+        Query::Items(Some(node)) if node == ns::COMMANDS => adhoc::items(server, env, At::Host).await?.tree(),
         Query::Info(None) => announced.info.tree(),
         Query::Info(Some(node)) if node == announced.caps.disco_node() => announced.info.tree().attr("node", node),
         Query::Items(None) => items_of_host(&host).tree(),
-        Query::Info(Some(_)) | Query::Items(Some(_)) => return Err(Condition::ItemNotFound.into()),
+        Query::Info(Some(node)) => adhoc::info(server, env, At::Host, &node).await?.tree(),
+        Query::Items(Some(_)) => return Err(Condition::ItemNotFound.into()),
     };
     reply(env, &answer);
     Ok(())
@@ -106,7 +108,11 @@ fn answer_for_host(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
 
 async fn answer_for_own_account(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
     let (account, jid) = (env.sender.account, env.sender.jid.bare());
-    let answer = of_account(server, account, &jid, Query::of(env)?).await?;
+    let answer = match Query::of(env)? {
+        Query::Items(Some(node)) if node == ns::COMMANDS => adhoc::items(server, env, At::OwnAccount).await?.tree(),
+        Query::Info(Some(node)) => adhoc::info(server, env, At::OwnAccount, &node).await?.tree(),
+        query => of_account(server, account, &jid, query).await?,
+    };
     reply(env, &answer);
     Ok(())
 }

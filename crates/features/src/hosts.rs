@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metronome_host::command::{Answer, Arguments, Cell, Command, Failed, Field, FieldKind, Role};
+use metronome_host::command::{Answer, Arguments, Cell, Command, Does, Failed, Field, FieldKind, Role};
 use metronome_host::control::Turn;
 use metronome_host::feature::Feature;
 use metronome_host::hosts::{Known, Standing};
@@ -27,6 +27,7 @@ pub static FEATURE: Feature = Feature {
             name: "host list",
             about: "Lists the domains of this server.",
             role: Role::Operator,
+            does: Does::Tells,
             fields: &[],
             run: |server, _| Box::pin(std::future::ready(Ok(list(server)))),
         },
@@ -34,6 +35,7 @@ pub static FEATURE: Feature = Feature {
             name: "host add",
             about: "Serves one more domain, from now on.",
             role: Role::Operator,
+            does: Does::Changes,
             fields: &[NAME],
             run: |server, given| Box::pin(add(server, given)),
         },
@@ -41,6 +43,7 @@ pub static FEATURE: Feature = Feature {
             name: "host remove",
             about: "Serves a domain that was added no more, and disconnects everybody there.",
             role: Role::Operator,
+            does: Does::Ends,
             fields: &[
                 NAME,
                 Field::optional(
@@ -55,6 +58,7 @@ pub static FEATURE: Feature = Feature {
             name: "host enable",
             about: "Serves a domain again that was switched off.",
             role: Role::Operator,
+            does: Does::Changes,
             fields: &[NAME],
             run: |server, given| Box::pin(enable(server, given)),
         },
@@ -62,6 +66,7 @@ pub static FEATURE: Feature = Feature {
             name: "host disable",
             about: "Switches a domain off and disconnects everybody there; everything is kept.",
             role: Role::Operator,
+            does: Does::Ends,
             fields: &[NAME],
             run: |server, given| Box::pin(disable(server, given)),
         },

@@ -19,6 +19,6 @@ macro_rules! features {
 }
 
 features! {
-    accounts, archive, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session, offline,
-    operations, ping, private, register, roster, sic, stanza_id, time, vcard, version,
+    accounts, adhoc, archive, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session,
+    offline, operations, ping, private, register, roster, sic, stanza_id, time, vcard, version,
 }

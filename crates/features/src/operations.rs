@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metronome_host::command::{Answer, Arguments, Cell, Command, Failed, Field, FieldKind, Role};
+use metronome_host::command::{Answer, Arguments, Cell, Command, Does, Failed, Field, FieldKind, Role};
 use metronome_host::feature::Feature;
 use metronome_host::hosts::Standing;
 use metronome_host::server::Server;
@@ -17,7 +17,8 @@ pub static FEATURE: Feature = Feature {
         Command {
             name: "status",
             about: "Tells how the server is.",
-            role: Role::Admin,
+            role: Role::Operator,
+            does: Does::Tells,
             fields: &[],
             run: |server, _| Box::pin(std::future::ready(Ok(status(server)))),
         },
@@ -25,6 +26,7 @@ pub static FEATURE: Feature = Feature {
             name: "session list",
             about: "Lists who is connected.",
             role: Role::Admin,
+            does: Does::Tells,
             fields: &[
                 Field::optional("jid", FieldKind::Jid, "Only the sessions of this account.").positional(),
                 Field::optional("host", FieldKind::Domain, "Only the sessions of this domain."),
@@ -35,6 +37,7 @@ pub static FEATURE: Feature = Feature {
             name: "session kill",
             about: "Disconnects a session, or all sessions of an account.",
             role: Role::Admin,
+            does: Does::Changes,
             fields: &[
                 Field::required("jid", FieldKind::Session, "A session's full address, or an account's.").positional()
             ],
@@ -44,6 +47,7 @@ pub static FEATURE: Feature = Feature {
             name: "reload",
             about: "Reads the configuration again; a file with a mistake changes nothing.",
             role: Role::Operator,
+            does: Does::Changes,
             fields: &[],
             run: |server, _| Box::pin(reload(server)),
         },
@@ -51,6 +55,7 @@ pub static FEATURE: Feature = Feature {
             name: "log level",
             about: "Logs more or less, until the next reload or restart.",
             role: Role::Operator,
+            does: Does::Changes,
             fields: &[Field::required(
                 "level",
                 FieldKind::Choice(&["error", "warn", "info", "debug", "trace"]),
@@ -63,6 +68,7 @@ pub static FEATURE: Feature = Feature {
             name: "log reopen",
             about: "Opens log files and the sockets of logs again, after something moved them away.",
             role: Role::Operator,
+            does: Does::Changes,
             fields: &[],
             run: |server, _| Box::pin(std::future::ready(log_reopen(server))),
         },
@@ -70,6 +76,7 @@ pub static FEATURE: Feature = Feature {
             name: "stop",
             about: "Stops the server in order: everyone is told, nothing is lost.",
             role: Role::Operator,
+            does: Does::Ends,
             fields: &[],
             run: |server, _| Box::pin(std::future::ready(Ok(stop(server)))),
         },

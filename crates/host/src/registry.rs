@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use metronome_proto::stanza::iq::IqType;
 
+use crate::command::Command;
 use crate::feature::{At, Feature, Inline, IqHandler, StreamFeature, StreamState};
 
 /// What all features together answer and announce.
@@ -42,6 +43,11 @@ impl Registry {
     /// Every feature, in the order of its list.
     pub fn features(&self) -> &'static [&'static Feature] {
         self.features
+    }
+
+    /// Every command, in the order of the features.
+    pub fn commands(&self) -> impl Iterator<Item = &'static Command> + use<> {
+        self.features.iter().flat_map(|feature| feature.commands)
     }
 
     /// The handler of a request.

@@ -10,6 +10,7 @@ use metronome_store::{Committed, Opened, Reads, StoreError, Writer, WriterLimits
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::command::dialogs::Dialogs;
 use crate::control::Control;
 use crate::counters::Counters;
 use crate::departures::Departures;
@@ -57,6 +58,8 @@ pub struct Server {
     pub guests: Guests,
     /// Accounts that have gone and when, waiting to be stored in one batch.
     pub departures: Mutex<Departures>,
+    /// Commands that are being filled in.
+    pub dialogs: Dialogs,
     /// What all features answer.
     pub registry: Arc<Registry>,
     /// Time.
@@ -133,6 +136,7 @@ impl Server {
             owners: Arc::default(),
             guests: Guests::default(),
             departures: Mutex::default(),
+            dialogs: Dialogs::default(),
             registry,
             clock: Clock::manual(START_MS),
             rng: Rng::seeded(seed),

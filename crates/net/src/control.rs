@@ -15,15 +15,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use metronome_host::command::{self, FieldKind, Role, Tables};
+use metronome_host::command::{self, Asker, Tables};
 use metronome_host::options::{Kind, Setting, Values};
 use metronome_host::server::Server;
-use serde_json::{Map, Value};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use group::Group;
 pub use wire::{LINE_BYTES_MAX, Reply, Request};
@@ -170,16 +169,9 @@ impl ControlSocket {
         let run = move |request: Request| {
             let server = server.clone();
             async move {
-                let name = request.command;
-                let jid = named(tables, &name, &request.arguments, |kind| {
-                    matches!(kind, FieldKind::Jid | FieldKind::Session)
-                });
-                let host = named(tables, &name, &request.arguments, |kind| kind == FieldKind::Domain);
-                let result = command::call(&server, tables, Role::Operator, &name, request.arguments).await;
-                let reply = Reply::from(result);
-                // What was done to whom, for later; the other arguments may be passwords.
-                info!(command = name, jid, host, exit = reply.exit, "control command");
-                reply
+                let result =
+                    command::call(&server, tables, &Asker::Operator, &request.command, request.arguments).await;
+                Reply::from(result)
             }
         };
         self.serve_with(run, stop).await
@@ -233,12 +225,6 @@ impl ControlSocket {
         }
         self.file
     }
-}
-
-/// The account or the domain that a command is about, as it was given; a field that it does not have is not logged.
-fn named(tables: Tables, command: &str, given: &Map<String, Value>, is_meant: fn(FieldKind) -> bool) -> Option<String> {
-    let field = command::find(tables, command)?.fields.iter().find(|field| is_meant(field.kind))?;
-    given.get(field.name)?.as_str().map(str::to_owned)
 }
 
 /// Root, our own user and the group may ask; anybody else is refused, whatever the file's mode became.

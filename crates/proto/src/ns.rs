@@ -49,6 +49,8 @@ pub const MUC: &str = "http://jabber.org/protocol/muc";
 pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
 /// XEP-0049: Private XML Storage.
 pub const PRIVATE: &str = "jabber:iq:private";
+/// XEP-0050: Ad-Hoc Commands.
+pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
 /// XEP-0054: vcard-temp.
 pub const VCARD: &str = "vcard-temp";
 /// XEP-0059: Result Set Management.
@@ -67,6 +69,8 @@ pub const VERSION: &str = "jabber:iq:version";
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
 /// XEP-0122: Data Forms Validation.
 pub const DATA_VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
+/// XEP-0133: Service Administration, as the type of a form; its nodes are named under it.
+pub const ADMIN: &str = "http://jabber.org/protocol/admin";
 /// XEP-0157: Contact Addresses for XMPP Services, as the type of a form.
 pub const SERVER_INFO: &str = "http://jabber.org/network/serverinfo";
 /// XEP-0160: Best Practices for Handling Offline Messages, as a feature of a host.
@@ -89,6 +93,8 @@ pub const TIME: &str = "urn:xmpp:time";
 pub const DELAY: &str = "urn:xmpp:delay";
 /// XEP-0220: Server Dialback.
 pub const DIALBACK: &str = "jabber:server:dialback";
+/// XEP-0257: Client Certificate Management for SASL EXTERNAL.
+pub const SASL_CERT: &str = "urn:xmpp:saslcert:1";
 /// XEP-0279: Server IP Check.
 pub const SIC: &str = "urn:xmpp:sic:1";
 /// XEP-0280: Message Carbons.

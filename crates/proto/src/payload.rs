@@ -4,6 +4,7 @@
 pub mod bind;
 pub mod blocking;
 pub mod caps;
+pub mod commands;
 pub mod data_form;
 pub mod delay;
 pub mod disco;

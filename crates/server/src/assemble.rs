@@ -88,6 +88,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         owners: Default::default(),
         guests: Default::default(),
         departures: Default::default(),
+        dialogs: Default::default(),
         registry: registry.clone(),
         clock: Clock::system(),
         rng: Rng::System,

@@ -43,7 +43,7 @@ struct Arguments {
     #[arg(long, value_name = "N", requires = "dev", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=i64::from(PORT_OFFSET_MAX)))]
     port_offset: u16,
     /// Prints a page of the documentation and ends.
-    #[arg(long, value_name = "PAGE", value_parser = ["options", "xeps", "example"])]
+    #[arg(long, value_name = "PAGE", value_parser = ["options", "xeps", "commands", "example"])]
     print_docs: Option<String>,
 }
 
@@ -55,6 +55,7 @@ fn main() -> ExitCode {
             "{}",
             match page.as_str() {
                 "options" => pages::options(),
+                "commands" => pages::commands(),
                 "example" => config::example(settings()),
                 _ => pages::xeps(),
             }

@@ -1,10 +1,13 @@
-//! The generated pages of the documentation: options from the settings, specifications from the features.
+//! The generated pages of the documentation: options from the settings, specifications and commands from the features.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use metronome_features::adhoc;
+use metronome_host::command::{Command, Field, Role};
+
 use crate::config;
-use crate::tables::settings;
+use crate::tables::{commands as tables, settings};
 
 /// `docs/options.md`.
 pub fn options() -> String {
@@ -30,4 +33,40 @@ pub fn xeps() -> String {
         );
     }
     page
+}
+
+/// `docs/commands.md`.
+pub fn commands() -> String {
+    let mut page = "# Commands\n\nGenerated from the commands' own declarations. `metronomectl COMMAND --help` tells the same; how they are \
+                    run with a chat client is told in [Running the server](admin/commands.md).\n\n\
+                    | command | takes | does | class | node (XEP-0050) |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for command in tables().iter().copied().flatten() {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {} | `{}` |",
+            command.name,
+            takes(command),
+            command.about,
+            class(command.role),
+            adhoc::node_of(command)
+        );
+    }
+    page
+}
+
+fn takes(command: &Command) -> String {
+    let field = |field: &Field| match field.required {
+        true => field.name.to_owned(),
+        false => format!("[{}]", field.name),
+    };
+    command.fields.iter().map(field).collect::<Vec<_>>().join(", ")
+}
+
+fn class(role: Role) -> &'static str {
+    match role {
+        Role::User => "user",
+        Role::Admin => "admin",
+        Role::Operator => "operator",
+    }
 }

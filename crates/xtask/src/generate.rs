@@ -17,8 +17,11 @@ struct Page {
 }
 
 /// The generated pages.
-const PAGES: &[Page] =
-    &[Page { path: "docs/xeps.md", subject: "xeps" }, Page { path: "docs/options.md", subject: "options" }];
+const PAGES: &[Page] = &[
+    Page { path: "docs/xeps.md", subject: "xeps" },
+    Page { path: "docs/options.md", subject: "options" },
+    Page { path: "docs/commands.md", subject: "commands" },
+];
 
 /// Writes every page that differs from what the server prints.
 pub(crate) fn write_all() -> Result<Verdict> {

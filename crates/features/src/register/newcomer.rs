@@ -5,13 +5,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use metronome_host::command::is_operator;
 use metronome_host::derivations::Patience;
 use metronome_host::hosts::Host;
 use metronome_host::network::{any_contains, household};
 use metronome_host::options::Frequency;
 use metronome_host::server::Server;
 use metronome_model::Role;
-use metronome_proto::jid::prepare_local;
+use metronome_proto::jid::{Jid, prepare_local};
 use metronome_proto::ns;
 use metronome_proto::payload::register::{self, Request, Submitted};
 use metronome_proto::stanza::error::{Condition, ErrorType, StanzaError};
@@ -145,7 +146,9 @@ fn filled_in(host: &Host, submitted: Submitted) -> Result<(String, Password), Re
     let name = prepare_local(&username).map_err(|_| unacceptable("this cannot be a user name"))?.into_owned();
     let reserved = host.values.list(&RESERVED).iter();
     let mut reserved = reserved.filter_map(|reserved| prepare_local(reserved).ok());
-    if is_guest_name(&name) || reserved.any(|reserved| *reserved == *name) {
+    let jid = Jid::from_parts(Some(&name), host.name.as_str(), None);
+    let is_operator = jid.is_ok_and(|jid| is_operator(&host.values, &jid));
+    if is_guest_name(&name) || is_operator || reserved.any(|reserved| *reserved == *name) {
         return Err(Box::new((&Unchanged::Reserved).into()));
     }
     Ok((name, policy::judge(&host.values, &password).map_err(|weak| StanzaError::from(&weak))?))

@@ -82,7 +82,8 @@ impl Cell {
         Self::Text(text.into())
     }
 
-    fn to_text(&self) -> String {
+    /// For people, without anything that would move the cursor of a terminal or could not stand in XML.
+    pub fn to_text(&self) -> String {
         match self {
             // Nothing that a client chose (a resource, say) may move the cursor of the administrator's terminal.
             Self::Text(text) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),

@@ -4,16 +4,20 @@
 use metronome_proto::jid::{Jid, JidError, prepare_domain};
 use serde_json::{Map, Value};
 
-use super::{Failed, Field, FieldKind};
+use super::{Asker, Failed, Field, FieldKind};
 
 /// Longest text of one argument in bytes: a full address, whose parts may have 1023 bytes each (RFC 7622 section 3.1).
 const TEXT_BYTES_MAX: usize = 3071;
+
+/// Longest text of several lines in bytes: a certificate in PEM with what people paste around it.
+const LINES_BYTES_MAX: usize = 16 * 1024;
 
 /// Checked arguments. The getters panic when a command reads a field that it did not declare with that kind.
 #[derive(Clone)]
 pub struct Arguments {
     fields: &'static [Field],
     given: Map<String, Value>,
+    asker: Asker,
 }
 
 impl Arguments {
@@ -24,19 +28,33 @@ impl Arguments {
         }
         let mut checked = Map::new();
         for field in fields {
-            match given.get(field.name) {
-                Some(value) => {
-                    let value =
-                        check_value(field, value).map_err(|why| Failed::usage(format!("`{}` {why}", field.name)))?;
-                    checked.insert(field.name.to_owned(), value);
-                }
-                None if field.required => {
-                    return Err(Failed::usage(format!("`{}` is missing: {}", field.name, field.about)));
-                }
-                None => {}
+            if let Some(value) = Self::judge(field, given.get(field.name))? {
+                checked.insert(field.name.to_owned(), value);
             }
         }
-        Ok(Self { fields, given: checked })
+        Ok(Self { fields, given: checked, asker: Asker::Operator })
+    }
+
+    /// Checks one argument: its value in the JSON type of its field, none where it may be left out and was.
+    pub fn judge(field: &Field, value: Option<&Value>) -> Result<Option<Value>, Failed> {
+        match value {
+            Some(value) => {
+                check_value(field, value).map(Some).map_err(|why| Failed::usage(format!("`{}` {why}", field.name)))
+            }
+            None if field.required => Err(Failed::usage(format!("`{}` is missing: {}", field.name, field.about))),
+            None => Ok(None),
+        }
+    }
+
+    /// Says who asks; an operator where nothing is said.
+    pub fn asked_by(mut self, asker: Asker) -> Self {
+        self.asker = asker;
+        self
+    }
+
+    /// Who asks.
+    pub fn asker(&self) -> &Asker {
+        &self.asker
     }
 
     /// A text, an address, a choice or a password that was declared as required.
@@ -57,7 +75,7 @@ impl Arguments {
 
     /// The address of an account or of one of its sessions, prepared; may be left out.
     pub fn jid_if_given(&self, name: &str) -> Option<Jid> {
-        self.declared(name, |kind| matches!(kind, FieldKind::Jid | FieldKind::Session));
+        self.declared(name, |kind| matches!(kind, FieldKind::Jid | FieldKind::Own | FieldKind::Session));
         let text = self.given.get(name).and_then(Value::as_str)?;
         Some(Jid::parse(text).expect("an address that was checked is one"))
     }
@@ -117,17 +135,19 @@ fn check_value(field: &Field, value: &Value) -> Result<Value, String> {
 }
 
 fn check_text(kind: FieldKind, text: &str) -> Result<(), String> {
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(format!("is longer than {TEXT_BYTES_MAX} bytes"));
+    let is_lines = kind == FieldKind::Lines;
+    let bytes_max = if is_lines { LINES_BYTES_MAX } else { TEXT_BYTES_MAX };
+    if text.len() > bytes_max {
+        return Err(format!("is longer than {bytes_max} bytes"));
     }
     if text.is_empty() {
         return Err("is empty".to_owned());
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(|c| c.is_control() && !(is_lines && matches!(c, '\n' | '\r' | '\t'))) {
         return Err("contains control characters".to_owned());
     }
     match kind {
-        FieldKind::Jid => check_account(text),
+        FieldKind::Jid | FieldKind::Own => check_account(text),
         // A session is named by its full address, all sessions of an account by the bare one.
         FieldKind::Session => check_account(text.split_once('/').map_or(text, |(bare, _)| bare))
             .and_then(|_| Jid::parse(text).map_err(|why| format!("must be an address, and `{text}` is not: {why}"))),
@@ -167,6 +187,7 @@ mod tests {
         Field::optional("role", FieldKind::Choice(&["user", "admin"]), "the role"),
         Field::optional("session", FieldKind::Session, "the session"),
         Field::optional("host", FieldKind::Domain, "the host"),
+        Field::optional("lines", FieldKind::Lines, "some lines"),
     ];
 
     fn check(json: &str) -> Result<Arguments, Failed> {
@@ -242,6 +263,14 @@ mod tests {
     fn long_text_is_refused() {
         let json = format!(r#"{{"jid":"{}@b"}}"#, "a".repeat(TEXT_BYTES_MAX));
         assert_eq!(check(&json).unwrap_err().message, "`jid` is longer than 3071 bytes");
+    }
+
+    #[test]
+    fn lines_may_be_several_and_long() {
+        let lines = |text: String| check(&serde_json::json!({ "jid": "a@b", "lines": text }).to_string());
+        assert_eq!(lines("a\r\nb\tc".into()).unwrap().text("lines"), "a\r\nb\tc");
+        assert!(lines("a".repeat(LINES_BYTES_MAX)).is_ok() && lines("a".repeat(LINES_BYTES_MAX + 1)).is_err());
+        assert!(lines("a\u{1b}b".into()).is_err());
     }
 
     #[test]

@@ -25,6 +25,17 @@ pub struct DataForm {
     pub instructions: Vec<String>,
     /// Its fields, in the order in which they are shown.
     pub fields: Vec<Field>,
+    /// Results with several rows; empty in a form that was read.
+    pub table: Table,
+}
+
+/// Rows of results (XEP-0004 section 3.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The columns; none is no table.
+    pub reported: Vec<Field>,
+    /// Each row's values, in the order of the columns.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// What a form is there for (XEP-0004 section 3.1).
@@ -94,7 +105,7 @@ pub enum FieldKind {
 impl DataForm {
     /// A form without fields.
     pub fn new(kind: FormType) -> DataForm {
-        DataForm { kind, title: None, instructions: Vec::new(), fields: Vec::new() }
+        DataForm { kind, title: None, instructions: Vec::new(), fields: Vec::new(), table: Table::default() }
     }
 
     /// Sets the title.
@@ -115,6 +126,13 @@ impl DataForm {
     #[must_use]
     pub fn field(mut self, field: Field) -> DataForm {
         self.fields.push(field);
+        self
+    }
+
+    /// Adds rows of results.
+    #[must_use]
+    pub fn table(mut self, table: Table) -> DataForm {
+        self.table = table;
         self
     }
 
@@ -160,6 +178,19 @@ impl DataForm {
             .children(self.title.iter().map(text("title")))
             .children(self.instructions.iter().map(text("instructions")))
             .children(self.fields.iter().map(Field::tree))
+            .children(self.table.trees())
+    }
+}
+
+impl Table {
+    fn trees(&self) -> impl Iterator<Item = Tree> {
+        let reported =
+            (!self.reported.is_empty()).then(|| element("reported").children(self.reported.iter().map(Field::tree)));
+        let cell = |(column, value): (&Field, &String)| {
+            element("field").attr_opt("var", column.var.as_ref()).child(element("value").text(value))
+        };
+        let rows = self.rows.iter().map(move |row| element("item").children(self.reported.iter().zip(row).map(cell)));
+        reported.into_iter().chain(rows)
     }
 }
 
@@ -368,6 +399,20 @@ mod tests {
         );
         assert!(written.contains("<option label='Two'><value>2</value></option>"), "{written}");
         assert_eq!(read(&written), Ok(form));
+    }
+
+    #[test]
+    fn rows_of_results_stand_behind_their_columns() {
+        let reported = vec![Field::text_single("jid").label("Who"), Field::text_single("since")];
+        let rows = vec![vec!["a@b".into(), "1 h".into()], vec!["c@d".into(), "<2>".into()]];
+        let form = DataForm::new(FormType::Result).table(Table { reported, rows });
+        let written = String::from_utf8(form.tree().to_vec(ns::DATA_FORMS)).unwrap();
+        let expected = "<x type='result'><reported><field var='jid' type='text-single' label='Who'/>\
+                        <field var='since' type='text-single'/></reported>\
+                        <item><field var='jid'><value>a@b</value></field><field var='since'><value>1 h</value></field></item>\
+                        <item><field var='jid'><value>c@d</value></field>\
+                        <field var='since'><value>&lt;2></value></field></item></x>";
+        assert_eq!(written.replace("&gt;", ">"), expected);
     }
 
     #[test]

@@ -172,10 +172,10 @@ fn argument(field: &Field) -> Arg {
         FieldKind::Flag => arg.required(false).action(ArgAction::SetTrue),
         FieldKind::Count => arg.value_name("N").value_parser(value_parser!(u64)),
         FieldKind::Choice(words) => arg.value_parser(PossibleValuesParser::new(words.iter().copied())),
-        FieldKind::Jid => arg.value_name("JID"),
+        FieldKind::Jid | FieldKind::Own => arg.value_name("JID"),
         FieldKind::Domain => arg.value_name("DOMAIN"),
         FieldKind::Session => arg.value_name("JID[/RESOURCE]"),
-        FieldKind::Text | FieldKind::Password => arg,
+        FieldKind::Text | FieldKind::Lines | FieldKind::Password => arg,
     }
 }
 

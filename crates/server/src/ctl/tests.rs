@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use metronome_host::command::{Answer, Command, Field, FieldKind, Role, Run, Tables};
+use metronome_host::command::{Answer, Command, Does, Field, FieldKind, Role, Run, Tables};
 use metronome_host::options::{Kind, Setting};
 use metronome_net::control::Request;
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ const JID: Field = Field::required("jid", FieldKind::Jid, "the account").positio
 const PASSWORD: Field = Field::required("password", FieldKind::Password, "its password");
 
 const fn command(name: &'static str, fields: &'static [Field]) -> Command {
-    Command { name, about: "A test", role: Role::Admin, fields, run: RUN }
+    Command { name, about: "A test", role: Role::Admin, does: Does::Changes, fields, run: RUN }
 }
 
 static COMMANDS: Tables = &[

@@ -557,6 +557,6 @@ fn a_certificate_for_another_domain_is_told_by_the_reload_the_list_and_the_log()
     assert!(line.contains("WARN"), "{line}");
     // What commands are about is in the log by its name, and only where they are about something.
     server.control().run("host disable", json!({ "name": "localhost" }));
-    server.expect_log("control command command=\"host disable\" host=\"localhost\" exit=0");
-    server.expect_log("control command command=\"reload\" exit=0");
+    server.expect_log("command command=\"host disable\" host=\"localhost\" exit=0");
+    server.expect_log("command command=\"reload\" exit=0");
 }

@@ -168,7 +168,7 @@ fn the_level_changes_while_the_server_runs_until_the_next_reload() {
     drop(Client::login(&server, "bob", "phone"));
     server.control().run("log level", json!({ "level": "info" }));
     server.control().run("status", json!({}));
-    assert!(server.log().wait_for(before, "control command command=\"status\"", WAIT).is_some());
+    assert!(server.log().wait_for(before, "command command=\"status\"", WAIT).is_some());
     let text = server.log().tail(server.log().len() - before);
     assert!(!text.contains("a session begins"), "{text}");
     for wrong in ["loud", "", "INFO", "debug..info"] {
