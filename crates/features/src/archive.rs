@@ -106,8 +106,8 @@ pub fn is_mediated_invitation(stanza: &Stanza) -> bool {
 }
 
 /// The sender's row, unless the message goes to the sender's own account, which keeps one row of it.
-pub fn keep_sent(env: &mut Envelope, decision: Decision, at_ms: u64) {
-    let archived = decision.worth == Worth::Archive && env.host.keeps == Keeps::Archive;
+pub fn keep_sent(env: &mut Envelope, keeps: Keeps, decision: Decision, at_ms: u64) {
+    let archived = decision.worth == Worth::Archive && keeps == Keeps::Archive;
     if archived && env.destination != Destination::OwnAccount && !env.sender.is_guest() {
         env.sent_row = Some(env.record.ops.len());
         env.record.push(Op::Append {
@@ -183,7 +183,7 @@ mod tests {
             let mut env = Envelope::new(Arc::new(host), session.clone(), stanza, None);
             env.destination = destination;
             let decision = Decision { worth, why: "" };
-            keep_sent(&mut env, decision, 5);
+            keep_sent(&mut env, keeps, decision, 5);
             keep_received(&mut env, owner, keeps, decision, 5);
             let row = |op: &Op| match op {
                 Op::Append { owner, direction, keep, unseen, .. } => (*owner, *direction, *keep, *unseen),

@@ -19,6 +19,6 @@ macro_rules! features {
 }
 
 features! {
-    accounts, adhoc, archive, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session,
+    accounts, adhoc, archive, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session, mam,
     offline, operations, ping, private, register, roster, sic, stanza_id, time, vcard, version,
 }

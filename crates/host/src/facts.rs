@@ -8,6 +8,7 @@ use metronome_model::{Account, AccountState, Document, Drawer};
 use metronome_proto::jid::Jid;
 use metronome_store::{Reads, StoreError};
 
+use crate::archiving::Archiving;
 use crate::blocking::Blocking;
 use crate::sync::Mutex;
 
@@ -27,17 +28,23 @@ pub struct AccountFacts {
     pub account: Account,
     /// Whom its owner lets write to it and see it (XEP-0016 and XEP-0191).
     pub blocking: Arc<Blocking>,
+    /// What its owner wants archived (XEP-0441).
+    pub archiving: Arc<Archiving>,
 }
 
 impl AccountFacts {
     /// An account with what its documents say; those of other drawers are passed over.
     pub fn new(account: Account, documents: &[Document]) -> AccountFacts {
-        AccountFacts { account, blocking: Blocking::from_documents(documents) }
+        AccountFacts {
+            account,
+            blocking: Blocking::from_documents(documents),
+            archiving: Archiving::from_documents(documents),
+        }
     }
 
     /// Bytes on the heap that are not shared with other accounts, the row's own texts aside.
     fn memory_usage(&self) -> usize {
-        self.blocking.memory_usage()
+        self.blocking.memory_usage() + self.archiving.memory_usage()
     }
 
     /// Whether the account may log in and be written to.

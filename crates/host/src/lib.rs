@@ -10,6 +10,7 @@ pub mod sync {
 pub mod addresses;
 pub mod announced;
 pub mod announcement;
+pub mod archiving;
 pub mod authn;
 pub mod blocking;
 pub mod clock;

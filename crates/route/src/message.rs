@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use metronome_features::{archive, carbons, stanza_id};
+use metronome_features::{archive, carbons, mam, stanza_id};
 use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::facts::AccountFacts;
 use metronome_host::hosts::{Host, Keeps};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_model::AccountId;
+use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Kind;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
@@ -19,7 +21,8 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     crate::destination::resolve(server, env); // own account, another of ours, this host, remote
     let decision = archive::decide(&env.stanza);
     let at_ms = server.clock.unix_ms();
-    archive::keep_sent(env, decision, at_ms); // the sender's row, unless the recipient is the sender
+    let keeps = mam::preferences::of_sender(server, env, decision).await?; // XEP-0441: what the sender wants archived
+    archive::keep_sent(env, keeps, decision, at_ms); // the sender's row, unless the recipient is the sender
     let (owner, keeps) = recipient(server, env).await?; // RFC 6121 section 8.5.1: an account that exists
     refuse_misdirected(env)?; // RFC 6121 section 8.5.2 and 8.5.3: groupchat is for rooms
     archive::keep_received(env, owner, keeps, decision, at_ms); // XEP-0160: unseen until a client proves receipt
@@ -29,7 +32,11 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
 /// The account that a message is for, and what is kept for it.
 async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Keeps), Refuse> {
     let to = match env.destination {
-        Destination::OwnAccount => return Ok((env.sender.account, keeps(env.sender.account, &env.host))),
+        Destination::OwnAccount => {
+            let (own, host) = (env.sender.jid.bare(), env.host.clone());
+            let facts = server.facts.of(&*server.store, &own).await?.ok_or(Condition::ServiceUnavailable)?;
+            return Ok((env.sender.account, keeps(server, &facts, &own, &own, &host).await?));
+        }
         Destination::Remote => return Err(StanzaError::new(Condition::RemoteServerNotFound).into()),
         Destination::Account(_) => env.stanza.to.as_ref(),
         Destination::Host | Destination::Nobody => None,
@@ -38,18 +45,25 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ke
     let to = to.ok_or_else(unavailable)?;
     let host = server.hosts.load().get(to.domain()).cloned().ok_or_else(unavailable)?;
     let facts = server.facts.of(&*server.store, to).await?;
-    let owner = facts.filter(|facts| facts.is_active()).ok_or_else(unavailable)?.account.id;
+    let facts = facts.filter(|facts| facts.is_active()).ok_or_else(unavailable)?;
+    let owner = facts.account.id;
     // A guest without a session has left: whoever writes to it now hears so, since nobody will read it.
     if owner.is_guest() && server.sessions.of(owner).is_empty() {
         return Err(unavailable());
     }
+    let keeps = keeps(server, &facts, to, &env.stanza.from, &host).await?;
     env.destination = Destination::Account(Some(owner));
-    Ok((owner, keeps(owner, &host)))
+    Ok((owner, keeps))
 }
 
-/// What a host keeps for an account. What a guest has not seen yet is in memory only, so that is kept everywhere.
-fn keeps(owner: AccountId, host: &Host) -> Keeps {
-    if owner.is_guest() { Keeps::UntilSeen } else { host.keeps }
+/// What is kept for an account of a message from `peer`. What a guest has not seen yet is in memory only, so that is kept everywhere;
+/// what its owner does not want archived is kept until it is seen (XEP-0441).
+async fn keeps(server: &Server, facts: &AccountFacts, jid: &Jid, peer: &Jid, host: &Host) -> Result<Keeps, Refuse> {
+    match host.keeps {
+        _ if facts.account.id.is_guest() => Ok(Keeps::UntilSeen),
+        Keeps::Archive => mam::preferences::wanted(server, facts, jid, peer, host).await,
+        keeps => Ok(keeps),
+    }
 }
 
 /// A groupchat message is for a room: an account's resource gets one only if it is there to take it.

@@ -1,0 +1,89 @@
+//! XEP-0313: Message Archive Management, with XEP-0441 (preferences). An account asks for what was stored of its messages, and says
+//! what is stored; nobody else gets an answer. What is worth storing at all is decided in `archive`.
+
+pub mod preferences;
+pub mod query;
+
+use metronome_host::effect::Effect;
+use metronome_host::envelope::Envelope;
+use metronome_host::feature::{Asks, At, Feature, Handle, IqHandler, Xep};
+use metronome_host::options::{Kind, Setting};
+use metronome_host::refuse::Refuse;
+use metronome_host::server::Server;
+use metronome_proto::ns;
+use metronome_proto::payload::mam;
+use metronome_proto::stanza::iq::IqType;
+use metronome_proto::xml::{Content, Tree};
+
+/// Messages of a page where a client does not say how many it wants.
+pub const PAGE: Setting = Setting::new(
+    "archive.page",
+    Kind::Count { min: 1, max: 1000 },
+    "50",
+    "Messages that a client gets from its archive at a time if it does not say how many it wants.",
+)
+.per_host();
+
+/// Most messages of a page.
+pub const PAGE_MAX: Setting = Setting::new(
+    "archive.page_max",
+    Kind::Count { min: 1, max: 1000 },
+    "250",
+    "Most messages that a client gets from its archive at a time, however many it wants. A page also ends after about half a mebibyte.",
+)
+.per_host();
+
+/// What is archived for accounts that have not said it themselves.
+pub const DEFAULT: Setting = Setting::new(
+    "archive.default",
+    Kind::Choice(&["always", "roster", "never"]),
+    "\"always\"",
+    "What is archived for accounts that have no preferences of their own: everything, messages with people in the roster, or nothing. \
+     What is not archived is stored all the same until a client proved that it has it.",
+)
+.per_host();
+
+/// The settings of archives.
+pub const SETTINGS: &[Setting] = &[PAGE, PAGE_MAX, DEFAULT];
+
+/// See the module.
+pub static FEATURE: Feature = Feature {
+    name: "mam",
+    xeps: &[
+        Xep::new(59, "1.0", "Result Set Management"),
+        Xep::new(297, "1.0", "Stanza Forwarding"),
+        Xep::new(313, "1.1.3", "Message Archive Management"),
+        Xep::new(441, "0.2.0", "Message Archive Management Preferences"),
+    ],
+    disco_account: &[ns::MAM, ns::MAM_EXTENDED, ns::MAM_GROUPCHAT_FIELD, ns::RSM],
+    iq: &[
+        own(IqType::Get, "query", Asks::Read, |_, env| Box::pin(std::future::ready(form(env)))),
+        own(IqType::Set, "query", Asks::Read, |server, env| Box::pin(query::answer(server, env))),
+        own(IqType::Get, "metadata", Asks::Read, |server, env| Box::pin(metadata(server, env))),
+        own(IqType::Get, "prefs", Asks::Read, |server, env| Box::pin(preferences::get(server, env))),
+        own(IqType::Set, "prefs", Asks::Change, |server, env| Box::pin(preferences::set(server, env))),
+    ],
+    settings: SETTINGS,
+    ..Feature::NONE
+};
+
+/// A request to one's own archive. To anybody else's there is no handler, so that it is answered as if there were no such account.
+const fn own(kind: IqType, name: &'static str, asks: Asks, handle: Handle) -> IqHandler {
+    IqHandler { kind, at: At::OwnAccount, ns: ns::MAM, name, asks, handle }
+}
+
+fn form(env: &mut Envelope) -> Result<(), Refuse> {
+    reply(env, &mam::form());
+    Ok(())
+}
+
+async fn metadata(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+    let ends = server.store.ends(env.sender.account).await?;
+    let ends = ends.map(|(first, last)| [(first.id, first.at_ms), (last.id, last.at_ms)]);
+    reply(env, &mam::metadata(ends));
+    Ok(())
+}
+
+fn reply(env: &mut Envelope, answer: &Tree) {
+    env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(answer))));
+}
