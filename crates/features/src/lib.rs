@@ -4,7 +4,6 @@
 
 #[cfg(test)]
 mod decisions;
-pub mod push;
 mod stored_xml;
 pub mod strangers;
 
@@ -20,5 +19,5 @@ macro_rules! features {
 
 features! {
     accounts, adhoc, archive, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session, mam,
-    offline, operations, ping, private, register, roster, sic, stanza_id, time, vcard, version,
+    offline, operations, ping, private, push, register, roster, sic, stanza_id, time, vcard, version,
 }

@@ -47,6 +47,7 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ke
     let facts = server.facts.of(&*server.store, to).await?;
     let facts = facts.filter(|facts| facts.is_active()).ok_or_else(unavailable)?;
     let owner = facts.account.id;
+    env.services = Some(&facts.services).filter(|services| !services.is_empty()).cloned();
     // A guest without a session has left: whoever writes to it now hears so, since nobody will read it.
     if owner.is_guest() && server.sessions.of(owner).is_empty() {
         return Err(unavailable());
