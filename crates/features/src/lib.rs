@@ -18,6 +18,7 @@ macro_rules! features {
 }
 
 features! {
-    accounts, adhoc, archive, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session, mam,
-    offline, operations, ping, private, push, register, roster, sic, stanza_id, time, vcard, version,
+    accounts, adhoc, archive, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity,
+    legacy_session, mam, offline, operations, ping, private, push, register, retraction, roster, sic, stanza_id, time,
+    vcard, version,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use metronome_features::{archive, carbons, mam, stanza_id};
+use metronome_features::{archive, carbons, mam, retraction, stanza_id};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::facts::AccountFacts;
 use metronome_host::hosts::{Host, Keeps};
@@ -26,6 +26,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     let (owner, keeps) = recipient(server, env).await?; // RFC 6121 section 8.5.1: an account that exists
     refuse_misdirected(env)?; // RFC 6121 section 8.5.2 and 8.5.3: groupchat is for rooms
     archive::keep_received(env, owner, keeps, decision, at_ms); // XEP-0160: unseen until a client proves receipt
+    retraction::bury(server, env, at_ms).await?; // XEP-0424: tombstones, in archives that have the retraction
     Ok(())
 }
 
