@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod decisions;
+pub mod push;
 mod stored_xml;
 pub mod strangers;
 
@@ -18,7 +19,7 @@ macro_rules! features {
 }
 
 features! {
-    accounts, adhoc, archive, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity,
-    legacy_session, mam, offline, operations, ping, private, push, register, retraction, roster, sic, stanza_id, time,
-    vcard, version,
+    accounts, adhoc, archive, blocking, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity,
+    legacy_session, mam, offline, operations, ping, privacy, private, register, reports, roster, sic, stanza_id, time, vcard,
+    version,
 }

@@ -1,6 +1,7 @@
 //! What presence needs to know of a roster, in memory for every account that is online: who sees whom, by address.
 //! Filled when an account asks for its roster or becomes available, kept in step by the effects of changes, gone with the last session.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use metronome_model::{Contact, Listed, RosterSize, RosterVersion};
@@ -16,7 +17,11 @@ pub struct Contacts {
     pub version: RosterVersion,
     /// What [`crate::groups::Groups::fingerprint_of`] said when the groups were merged.
     pub groups: u64,
+    /// The groups in which contacts are stored, by address; only kept for accounts with rules about groups (XEP-0016).
+    stored_groups: Option<Box<StoredGroups>>,
 }
+
+type StoredGroups = BTreeMap<Jid, Vec<Box<str>>>;
 
 /// One contact.
 #[derive(Debug, Clone)]
@@ -74,13 +79,32 @@ impl Contacts {
             bytes: contact.len_bytes() as u32,
             request: contact.request.clone(),
         });
-        let mut contacts = Contacts { known: known.collect(), version, groups };
+        let mut contacts = Contacts { known: known.collect(), version, groups, stored_groups: None };
         contacts.known.sort_unstable_by(|a, b| a.jid.as_str().cmp(b.jid.as_str()));
         for (jid, fixed) in members {
             contacts.entry(&jid).fixed = fixed;
         }
         contacts.known.shrink_to_fit();
         contacts
+    }
+
+    /// Keeps the groups of these rows as well, and of rows that change from here on.
+    #[must_use]
+    pub fn with_groups(mut self, stored: &[Contact]) -> Contacts {
+        let in_groups = stored.iter().filter(|contact| !contact.groups.is_empty());
+        let groups = in_groups.map(|contact| (contact.jid.clone(), contact.groups.clone()));
+        self.stored_groups = Some(Box::new(groups.collect()));
+        self
+    }
+
+    /// Whether groups are kept.
+    pub fn keeps_groups(&self) -> bool {
+        self.stored_groups.is_some()
+    }
+
+    /// The groups in which this contact is stored; none where they are not kept.
+    pub fn groups_of(&self, jid: &str) -> &[Box<str>] {
+        self.stored_groups.as_ref().and_then(|groups| groups.get(jid)).map_or(&[], Vec::as_slice)
     }
 
     /// The contact with this address.
@@ -105,7 +129,7 @@ impl Contacts {
 
     /// Whether there is nothing in it that tells it from any other empty roster.
     pub fn is_nothing(&self) -> bool {
-        self.known.is_empty() && self.version == RosterVersion::default() && self.groups == 0
+        self.known.is_empty() && self.version == RosterVersion::default() && self.groups == 0 && !self.keeps_groups()
     }
 
     /// Those behind this address in their order; all of them without one.
@@ -130,6 +154,12 @@ impl Contacts {
     /// Takes over a row that has changed.
     pub fn changed(&mut self, contact: &Contact) {
         self.version.current = self.version.current.max(contact.version);
+        if let Some(groups) = &mut self.stored_groups {
+            match contact.groups.is_empty() {
+                true => groups.remove(&contact.jid),
+                false => groups.insert(contact.jid.clone(), contact.groups.clone()),
+            };
+        }
         let known = self.entry(&contact.jid);
         let was_listed = std::mem::replace(&mut known.listed, contact.listed);
         known.stored = contact.subscription;
@@ -165,7 +195,9 @@ impl Contacts {
         let texts: usize = self.known.iter().map(|known| known.jid.as_str().len() + 16).sum();
         let requests = self.known.iter().filter_map(|known| known.request.as_ref());
         let requests: usize = requests.map(|request| request.content.len_bytes() + size_of::<Stanza>()).sum();
-        texts + requests + self.known.capacity() * size_of::<Known>()
+        let groups = self.stored_groups.iter().flat_map(|groups| groups.values().flatten());
+        let groups: usize = groups.map(|group| group.len() + 2 * size_of::<Box<str>>()).sum();
+        texts + requests + groups + self.known.capacity() * size_of::<Known>()
     }
 }
 
@@ -200,6 +232,24 @@ mod tests {
         let order: Vec<_> = contacts.iter().map(|known| known.jid.to_string()).collect();
         assert_eq!(order, ["alice@localhost", "bob@localhost", "carol@localhost", "desk@localhost"]);
         assert!(contacts.memory_usage() > 0);
+    }
+
+    #[test]
+    fn groups_are_kept_where_rules_ask_for_them() {
+        let in_group = |name: &str, groups: &[&str]| Contact {
+            groups: groups.iter().map(|group| Box::from(*group)).collect(),
+            ..contact(name, TO, 1)
+        };
+        let rows = [in_group("bob@localhost", &["Work"]), in_group("carol@localhost", &[])];
+        let mut contacts = Contacts::new(RosterVersion::default(), &rows, 0, []);
+        assert!(!contacts.keeps_groups() && contacts.groups_of("bob@localhost").is_empty());
+        contacts = contacts.with_groups(&rows);
+        assert!(contacts.keeps_groups());
+        assert_eq!(contacts.groups_of("bob@localhost"), ["Work".into()]);
+        contacts.changed(&in_group("carol@localhost", &["Friends", "Work"]));
+        contacts.changed(&in_group("bob@localhost", &[]));
+        assert_eq!(contacts.groups_of("carol@localhost").len(), 2);
+        assert!(contacts.groups_of("bob@localhost").is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 use metronome_proto::stream::error::Condition;
 
+use crate::blocking::{Blocking, Rules};
 use crate::outbox::Frame;
 use crate::session::{Carbons, Lock, Session};
 
@@ -53,6 +54,18 @@ pub enum Effect {
     },
     /// The account's row has changed: nothing that was known of it counts any more.
     Forget(Jid),
+    /// The privacy lists of an account are these now: what is known of it is forgotten, each of its sessions goes by the list that
+    /// counts for it, and those who may see it, or may not any more, are told.
+    Blocking {
+        /// Whose lists.
+        owner: AccountId,
+        /// The owner's bare address.
+        jid: Jid,
+        /// All lists.
+        blocking: Arc<Blocking>,
+    },
+    /// A session goes by this list now, or by none.
+    Rules(Arc<Session>, Option<Arc<Rules>>),
     /// Whether the sessions of an account may speak to others than the host and themselves.
     Lock(AccountId, Lock),
     /// Ends all sessions of an account with this stream error.

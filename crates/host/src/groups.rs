@@ -167,6 +167,12 @@ impl Groups {
         })
     }
 
+    /// The names of the groups in which an account of the host sees this contact.
+    pub fn shared_with(&self, bare: &str, contact: &str) -> Vec<Box<str>> {
+        let seen = self.seen_by(bare).filter(|(group, _)| group.members.contains_key(contact));
+        seen.map(|(group, _)| group.name.clone()).collect()
+    }
+
     /// Whether everybody of the host sees this account.
     pub fn is_seen_by_everybody(&self, bare: &str) -> bool {
         let places = self.member_of.get(bare);

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use arc_swap::{ArcSwapOption, Guard};
 use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
 
 use crate::announcement::{Announcement, Says};
+use crate::blocking::{Chosen, Rules};
 use crate::copied::Copied;
 use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
 use crate::proof::Proof;
@@ -42,6 +44,12 @@ pub struct Session {
     interested: AtomicBool,
     /// Whether others on the way can read what it says.
     readable: AtomicBool,
+    /// The privacy list that counts for it; none most of the time.
+    rules: ArcSwapOption<Rules>,
+    /// Whether it has asked for the blocklist (XEP-0191).
+    wants_blocklist: AtomicBool,
+    /// Whether it has asked for privacy lists (XEP-0016).
+    wants_lists: AtomicBool,
     /// Whether it gets copies of what the account's other sessions send and receive (XEP-0280).
     carbons: AtomicBool,
     /// How many of the account's sessions get copies; they share this number.
@@ -241,6 +249,9 @@ impl Session {
             locked: AtomicBool::new(false),
             interested: AtomicBool::new(false),
             readable: AtomicBool::new(false),
+            rules: ArcSwapOption::empty(),
+            wants_blocklist: AtomicBool::new(false),
+            wants_lists: AtomicBool::new(false),
             carbons: AtomicBool::new(false),
             copying: Arc::default(),
             mechanism: bound.mechanism,
@@ -324,11 +335,6 @@ impl Session {
         self.copying.load(Ordering::Acquire) > usize::from(self.has_carbons())
     }
 
-    /// Whether its client is looking at what comes, as far as the server knows.
-    pub fn is_attentive(&self) -> bool {
-        !self.is_closing()
-    }
-
     /// Notes that a message of this session, known by this number, was copied to others.
     pub fn note_copied(&self, message: u64) {
         self.state.lock().copied.get_or_insert_default().note(message);
@@ -337,6 +343,42 @@ impl Session {
     /// Whether the message known by this number was one of the last that were copied to others.
     pub fn was_copied(&self, message: u64) -> bool {
         self.state.lock().copied.as_ref().is_some_and(|copied| copied.holds(message))
+    }
+
+    /// The privacy list that counts for it now, its own or the account's.
+    pub fn rules(&self) -> Guard<Option<Arc<Rules>>> {
+        self.rules.load()
+    }
+
+    /// Another list counts for it, or none; answers the one before.
+    pub fn set_rules(&self, rules: Option<Arc<Rules>>) -> Option<Arc<Rules>> {
+        self.rules.swap(rules)
+    }
+
+    /// The name of the list that it has chosen for itself (XEP-0016 section 2.4).
+    pub fn active_list(&self) -> Option<Box<str>> {
+        let rules = self.rules.load();
+        rules.as_ref().filter(|rules| rules.chosen == Chosen::Active).map(|rules| rules.list.name.clone())
+    }
+
+    /// Whether changes of the blocklist are pushed to it.
+    pub fn wants_blocklist(&self) -> bool {
+        self.wants_blocklist.load(Ordering::Acquire)
+    }
+
+    /// It has asked for the blocklist.
+    pub fn set_wants_blocklist(&self) {
+        self.wants_blocklist.store(true, Ordering::Release);
+    }
+
+    /// Whether its client works with privacy lists.
+    pub fn wants_lists(&self) -> bool {
+        self.wants_lists.load(Ordering::Acquire)
+    }
+
+    /// Its client has asked about privacy lists.
+    pub fn set_wants_lists(&self) {
+        self.wants_lists.store(true, Ordering::Release);
     }
 
     /// Notes that the client was heard at this steady time.
@@ -629,6 +671,12 @@ impl Session {
         let state = self.state.lock();
         let addresses = state.directed.as_ref().map(|directed| &directed.addresses);
         addresses.is_some_and(|addresses| addresses.contains(to) || addresses.contains(to.bare_str()))
+    }
+
+    /// Everybody who was sent presence directly.
+    pub fn directed(&self) -> Vec<Jid> {
+        let state = self.state.lock();
+        state.directed.as_ref().map_or_else(Vec::new, |directed| directed.addresses.iter().cloned().collect())
     }
 
     /// Everybody who was sent presence directly, to be told that it is over.

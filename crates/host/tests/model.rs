@@ -6,6 +6,8 @@
 mod addresses;
 #[path = "../src/announcement.rs"]
 mod announcement;
+#[path = "../src/blocking.rs"]
+mod blocking;
 #[path = "../src/contacts.rs"]
 mod contacts;
 #[path = "../src/copied.rs"]

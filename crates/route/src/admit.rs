@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use metronome_features::blocking::check;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
@@ -13,7 +14,9 @@ use crate::{finish, iq, message, presence};
 
 /// Admits a stanza of one of our clients.
 pub(crate) async fn from_client(server: Arc<Server>, mut env: Box<Envelope>) -> Box<Envelope> {
-    let verdict = match (refuse_locked(&server, &mut env), env.stanza.kind) {
+    // XEP-0016 section 2.2, rule 4: lists are asked before anything else.
+    let may_send = refuse_locked(&server, &mut env).and_then(|()| check::refuse_sent(&server, &env));
+    let verdict = match (may_send, env.stanza.kind) {
         (Err(refuse), _) => Err(refuse),
         (Ok(()), Kind::Message(_)) => message::admit(&server, &mut env).await,
         (Ok(()), Kind::Presence(_)) => presence::admit(&server, &mut env).await,

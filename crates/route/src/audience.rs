@@ -1,5 +1,7 @@
 //! Which sessions of an account get a message now (RFC 6121 section 8.5), with the reason for the log.
 
+use metronome_features::blocking::check;
+use metronome_host::blocking::What;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_host::sessions::Devices;
@@ -45,7 +47,13 @@ pub(crate) fn choose(server: &Server, account: AccountId, stanza: &Stanza) -> Au
     let mut sessions = server.sessions.of(account);
     // One that is being closed takes nothing any more, and must not stand in another's way.
     sessions.retain(|session| !session.is_closing());
-    if let Some(to) = stanza.to.as_ref().filter(|to| to.is_full()) {
+    let named = stanza.to.as_ref().filter(|to| to.is_full());
+    if named.is_some_and(|to| sessions.iter().any(|session| session.jid == *to && is_denied(server, session, stanza))) {
+        return Audience::nobody("its full JID has blocked the sender");
+    }
+    // A block may have come since the message was admitted.
+    sessions.retain(|session| !is_denied(server, session, stanza));
+    if let Some(to) = named {
         if sessions.iter().any(|session| session.jid == *to) {
             let named = Audience::of(sessions, stanza, "its full JID is connected", |session| session.jid == *to);
             return Audience { direct: true, ..named };
@@ -68,4 +76,9 @@ pub(crate) fn choose(server: &Server, account: AccountId, stanza: &Stanza) -> Au
         }
         MessageType::Groupchat | MessageType::Error => Audience::nobody("only a connected full JID gets these"),
     }
+}
+
+/// Whether the list that counts for a session keeps this message from it (XEP-0016 section 2.9).
+pub(crate) fn is_denied(server: &Server, session: &Session, stanza: &Stanza) -> bool {
+    check::denies(server, session, &stanza.from, What::Message)
 }

@@ -12,7 +12,7 @@ use metronome_model::{ArchivedRow, Direction};
 use metronome_proto::jid::Jid;
 use metronome_store::StoreError;
 
-use crate::{copies, deliver};
+use crate::{audience, copies, deliver};
 
 /// Rows read at once; a page also ends after a mebibyte.
 const PAGE_ROWS: usize = 64;
@@ -79,6 +79,10 @@ enum Form {
 /// copy, if the session has asked for copies.
 fn form_for(server: &Server, row: &ArchivedRow, session: &Session) -> Option<Form> {
     let stanza = &row.stanza;
+    // Whoever was blocked since does not reach it any more; the row stays for when it is unblocked.
+    if row.direction == Direction::Received && audience::is_denied(server, session, stanza) {
+        return None;
+    }
     let named = stanza.to.as_ref().filter(|to| to.is_full() && **to != session.jid);
     let is_there = |to: &Jid| server.sessions.of(session.account).iter().any(|other| other.jid == *to);
     match (row.direction, named) {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use metronome_features::blocking::check;
 use metronome_features::roster;
+use metronome_host::blocking::What;
 use metronome_host::effect::{Effect, Effects};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::outbox::Frame;
@@ -15,7 +17,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
-use crate::{audience, copies, finish, iq, presence, push};
+use crate::{audience, copies, finish, iq, presence};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
 pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
@@ -55,15 +57,22 @@ pub(crate) fn changed(server: &Server, effects: Effects) {
     run_effects(server, effects, None);
 }
 
-/// After a failed commit nobody knows whether a change took place: what is in memory of the rosters is read again.
+/// After a failed commit nobody knows whether a change took place: what is in memory of rosters and privacy lists is read again.
 pub(crate) fn rosters_in_doubt(server: &Arc<Server>, effects: &Effects, outcome: &Outcome) {
     if !matches!(outcome, Outcome::Unavailable(_)) {
         return;
     }
     for effect in effects {
-        if let Effect::Contact { owner, .. } = effect {
-            let (server, owner) = (server.clone(), *owner);
-            tokio::spawn(async move { roster::load::refresh(&server, owner).await });
+        match effect {
+            Effect::Contact { owner, .. } => {
+                let (server, owner) = (server.clone(), *owner);
+                tokio::spawn(async move { roster::load::refresh(&server, owner).await });
+            }
+            Effect::Blocking { owner, jid, .. } => {
+                server.facts.forget(jid.bare_str());
+                tokio::spawn(presence::lists_in_doubt(server.clone(), *owner));
+            }
+            _ => {}
         }
     }
 }
@@ -106,6 +115,11 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
             Effect::Show { of, to } => presence::show(server, of, to),
             Effect::Hide { of, to } => presence::hide(server, of, to),
             Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
+            Effect::Blocking { owner, jid, blocking } => {
+                server.facts.forget(jid.bare_str());
+                presence::lists_changed(server, owner, &blocking);
+            }
+            Effect::Rules(session, rules) => presence::rules_changed(server, &session, rules),
             Effect::Lock(account, lock) => presence::lock(server, account, lock),
             Effect::Disconnect(account, condition, why) => {
                 server.sessions.of(account).iter().for_each(|session| session.close(condition, Some(why)));
@@ -123,7 +137,9 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
 /// A stanza that is about the account and not about one of its sessions.
 fn to_sessions(server: &Server, account: AccountId, stanza: &Stanza, is_for: impl Fn(&Session) -> bool) {
     let frame = Frame::whole(stanza.to_vec());
-    for session in server.sessions.of(account).iter().filter(|session| is_for(session)) {
+    let is_for =
+        |session: &&Arc<Session>| is_for(session) && !check::denies(server, session, &stanza.from, What::OtherIn);
+    for session in server.sessions.of(account).iter().filter(is_for) {
         if session.offer_volatile(frame.clone()) != Offered::Queued {
             server.counters.dropped.add();
             session.missed();
@@ -147,7 +163,7 @@ fn relayed_iq(server: &Server, env: &mut Envelope) {
 }
 
 /// A message whose row is durable: whoever does not get it now reads the row later, so no error can follow.
-fn stored_message(server: &Arc<Server>, env: &Envelope, owner: AccountId, id: u64) {
+fn stored_message(server: &Server, env: &Envelope, owner: AccountId, id: u64) {
     let audience = audience::choose(server, owner, &env.stanza);
     tracing::trace!(why = audience.why, id, sessions = audience.sessions.len(), "a stored message is delivered");
     if !audience.sessions.is_empty() {
@@ -163,9 +179,6 @@ fn stored_message(server: &Arc<Server>, env: &Envelope, owner: AccountId, id: u6
         }
     }
     copies::of_received(server, &env.stanza, &audience, Some(id));
-    if let Some(services) = &env.services {
-        push::of_stored(server, &env.stanza, owner, services.iter());
-    }
 }
 
 /// A message that nobody stores: for those who are there.

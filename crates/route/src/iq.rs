@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
+use metronome_features::blocking::check;
 use metronome_features::{last_activity, ping, strangers};
+use metronome_host::blocking::What;
 use metronome_host::contacts::Known;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::feature::At;
@@ -25,9 +27,6 @@ use metronome_proto::xml::Child;
 pub(crate) fn is_answer_for_us(server: &Server, session: &Session, stanza: &Stanza) -> bool {
     if !is_answer(stanza) {
         return false;
-    }
-    if server.asked.answer(stanza) {
-        return true;
     }
     let to = stanza.to.as_ref();
     if to.is_some_and(Jid::is_full) {
@@ -78,16 +77,21 @@ fn refuse_others_roster(payload: &Child<'_>) -> Result<(), Refuse> {
     if payload.ns() == ns::ROSTER { Err(Condition::Forbidden.into()) } else { Ok(()) }
 }
 
-/// The account that a request is for. Absent, disabled and locked ones look alike.
+/// The account that a request is for. Absent, disabled and locked ones look alike, and so does one that has blocked the sender.
 async fn account(server: &Server, env: &Envelope) -> Result<Option<AccountId>, Refuse> {
     let to = env.stanza.to.as_ref().ok_or(Condition::ServiceUnavailable)?;
     let facts = server.facts.of(&*server.store, to).await?;
-    Ok(facts.filter(|facts| facts.is_active()).map(|facts| facts.account.id))
+    let Some(facts) = facts.filter(|facts| facts.is_active()) else { return Ok(None) };
+    let is_denied = check::denies_account(server, &facts, &env.stanza.from, What::Iq).await?;
+    Ok((!is_denied).then_some(facts.account.id))
 }
 
 /// Whether a request or an answer may be handed to this client: RFC 6121 section 8.5.3.1. Requests reach only those who share their
 /// presence with who asks, so that nobody can find out which resources are there.
 pub(crate) fn may_reach(server: &Server, session: &Session, stanza: &Stanza) -> bool {
+    if check::denies(server, session, &stanza.from, What::Iq) {
+        return false;
+    }
     is_answer(stanza)
         || stanza.from.same_bare(&session.jid)
         || session.has_directed(&stanza.from)

@@ -3,7 +3,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admit;
-mod ask;
 mod audience;
 pub mod catch_up;
 mod copies;
@@ -15,7 +14,6 @@ mod iq;
 mod message;
 mod order;
 pub mod presence;
-mod push;
 mod queue;
 pub mod timers;
 pub mod workers;

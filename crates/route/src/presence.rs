@@ -3,6 +3,7 @@
 
 mod broadcast;
 mod directed;
+mod lists;
 mod probe;
 mod show;
 mod subscription;
@@ -24,6 +25,7 @@ use metronome_proto::stanza::{Kind, Stanza};
 use metronome_proto::subscription::Verb;
 
 use directed::Told;
+pub(crate) use lists::{in_doubt as lists_in_doubt, lists_changed, rules_changed};
 pub(crate) use show::{hide, show};
 
 use crate::timers;

@@ -55,7 +55,6 @@ pub fn tick(server: &Server) {
     }
     flush_seen(server);
     last_activity::flush(server);
-    server.asked.expire(now_ms);
 }
 
 fn visit(session: &Session, now_ms: u64, idle_ms: u64, answer_ms: u64) {

@@ -87,8 +87,6 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         facts: Default::default(),
         owners: Default::default(),
         guests: Default::default(),
-        asked: Default::default(),
-        notices: Default::default(),
         departures: Default::default(),
         dialogs: Default::default(),
         registry: registry.clone(),

@@ -1,6 +1,6 @@
 //! Rosters in memory: read once when an account comes online, and asked by everything that must know who sees whom.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use metronome_host::contacts::{Contacts, Fixed, Known};
@@ -41,6 +41,10 @@ pub async fn contacts(server: &Arc<Server>, account: AccountId, jid: &Jid) -> Re
 
 /// Reads the roster of an online account and keeps what presence needs of it. The caller holds the owner's lock.
 pub(super) async fn read(server: &Server, account: AccountId, jid: &Jid) -> Result<Loaded, Refuse> {
+    let facts = server.facts.of(&*server.store, jid).await?;
+    let known = server.sessions.contacts(account);
+    let keeps_groups = known.is_some_and(|contacts| contacts.keeps_groups())
+        || facts.is_some_and(|facts| facts.blocking.names_groups());
     let (version, rows) = server.store.roster(account).await?;
     let bare = jid.bare_str();
     loop {
@@ -52,13 +56,25 @@ pub(super) async fn read(server: &Server, account: AccountId, jid: &Jid) -> Resu
             let fixed = if member.subscription.from { Fixed::ByGroup } else { Fixed::ToGroup };
             (member.jid.clone(), fixed)
         });
-        let contacts = Arc::new(Contacts::new(version, &rows, fingerprint, fixed));
+        let contacts = Contacts::new(version, &rows, fingerprint, fixed);
+        let contacts = Arc::new(if keeps_groups { contacts.with_groups(&rows) } else { contacts });
         server.sessions.keep_contacts(account, contacts.clone());
         // A reload that came before they were kept has passed this account over.
         if groups_of(server, jid).fingerprint_of(bare) == fingerprint {
             return Ok(Loaded { contacts, rows, groups: members });
         }
     }
+}
+
+/// The names of all groups in the roster of an online account, which are kept in memory from here on. The caller holds the owner's lock.
+pub async fn groups(server: &Server, account: AccountId, jid: &Jid) -> Result<HashSet<Box<str>>, Refuse> {
+    let Loaded { rows, groups, .. } = read(server, account, jid).await?;
+    server.sessions.change_contacts(account, |contacts| {
+        *contacts = std::mem::take(contacts).with_groups(&rows);
+    });
+    let stored = rows.iter().flat_map(|row| &row.groups);
+    let shared = groups.iter().flat_map(|member| &member.groups);
+    Ok(stored.chain(shared).cloned().collect())
 }
 
 fn groups_of(server: &Server, jid: &Jid) -> Arc<Groups> {

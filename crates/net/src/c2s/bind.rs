@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use metronome_features::accounts::guests::{self, Arrived};
+use metronome_features::blocking::watch;
 use metronome_host::feature::StreamState;
 use metronome_host::session::{Bound as Binding, Lock, Session};
 use metronome_host::sessions::Unbound;
@@ -82,7 +83,10 @@ impl Authenticated {
                 if account.is_some_and(|account| account.state == AccountState::Locked) {
                     self.lock(session).await;
                 }
-                return Ok(());
+                match watch::watch(server, session).await {
+                    Ok(()) => return Ok(()),
+                    Err(_) => Condition::InternalServerError,
+                }
             }
             Ok(_) => Condition::NotAuthorized,
             Err(error) => {

@@ -1,7 +1,9 @@
 //! A session's own presence for everyone who may see it (RFC 6121 sections 4.2, 4.4 and 4.5), and what it sees when it comes (4.3).
 //! Asks the tables in memory only: whoever is not online costs one look.
 
+use metronome_features::blocking::check;
 use metronome_host::announcement::Announcement;
+use metronome_host::blocking::What;
 use metronome_host::contacts::{Contacts, Fixed, Known};
 use metronome_host::envelope::Envelope;
 use metronome_host::outbox::Frame;
@@ -12,7 +14,7 @@ use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 use metronome_proto::stanza::presence::priority;
 
-use super::show::{announce, count};
+use super::show::{announce, count, show_one, tell_one};
 
 /// The session is available, for the first time or again: its own state first, then those who see it.
 pub(super) fn available(server: &Server, env: &Envelope) {
@@ -72,42 +74,47 @@ pub(super) fn to_all_contacts(
     contacts: Option<&Contacts>,
     announcement: &Announcement,
 ) {
+    each_shown(server, session, contacts, |contact| to_contact(server, session, contact, announcement));
+}
+
+/// Everyone who may see a session's presence, as far as rosters and groups say.
+pub(super) fn each_shown(server: &Server, session: &Session, contacts: Option<&Contacts>, mut tell: impl FnMut(&Jid)) {
     let Some(contacts) = contacts else { return };
     for contact in contacts.iter().filter(|contact| contact.is_shown()) {
-        to_contact(server, &contact.jid, announcement);
+        tell(&contact.jid);
     }
     let (hosts, bare) = (server.hosts.load(), session.jid.bare_str());
     let seeing = hosts.iter().filter(|host| host.groups.is_seen_by_everybody(bare));
     let domains: Vec<&str> = seeing.map(|host| host.name.as_str()).collect();
     if !domains.is_empty() {
-        to_everybody(server, session, contacts, announcement, &domains);
+        each_of_everybody(server, session, contacts, &domains, tell);
     }
 }
 
 /// Who is in a group that everybody sees is shown to all of the domains that have it, whom its own roster need not know.
-fn to_everybody(
+fn each_of_everybody(
     server: &Server,
     session: &Session,
     contacts: &Contacts,
-    announcement: &Announcement,
     domains: &[&str],
+    mut tell: impl FnMut(&Jid),
 ) {
     for index in 0..Sessions::SLICES {
         for (account, jid) in server.sessions.with_contacts(index) {
             let told = account == session.account || contacts.get(jid.as_str()).is_some_and(Known::is_shown);
             if !told && domains.contains(&jid.domain()) {
-                to_contact(server, &jid, announcement);
+                tell(&jid);
             }
         }
     }
 }
 
 /// One contact's sessions share one frame.
-fn to_contact(server: &Server, contact: &Jid, announcement: &Announcement) {
+fn to_contact(server: &Server, of: &Session, contact: &Jid, announcement: &Announcement) {
     let mut written = None;
-    for session in server.sessions.named(contact.as_str()) {
+    for viewer in server.sessions.named(contact.as_str()) {
         let frame = || written.get_or_insert_with(|| announcement.to(contact.as_str())).clone();
-        count(server, session.show(announcement, frame));
+        tell_one(server, of, announcement, &viewer, frame);
     }
 }
 
@@ -123,7 +130,9 @@ pub(super) fn go_on_showing(server: &Server, session: &Session) -> bool {
     }
     let contacts = server.sessions.contacts(session.account).filter(|_| !session.is_locked()).unwrap_or_default();
     for contact in contacts.behind(unshown.after.as_ref()) {
-        if let Some(request) = &contact.request {
+        if let Some(request) = &contact.request
+            && !check::denies(server, session, &request.from, What::OtherIn)
+        {
             tell(server, session, request);
         }
         if contact.sees() {
@@ -146,7 +155,7 @@ fn tell(server: &Server, session: &Session, request: &Stanza) {
 }
 
 /// Both rosters must say that the session may see the contact, or a group that everybody sees.
-fn show_contact(server: &Server, session: &Session, contact: &Known, what: Unseen) {
+pub(super) fn show_contact(server: &Server, session: &Session, contact: &Known, what: Unseen) {
     let theirs = server.sessions.named(contact.jid.as_str());
     let may_see = theirs.first().is_some_and(|first| {
         contact.fixed == Fixed::ToGroup
@@ -158,7 +167,7 @@ fn show_contact(server: &Server, session: &Session, contact: &Known, what: Unsee
     });
     let mut seen = false;
     for other in theirs.iter().filter(|other| may_see && !other.is_locked()) {
-        let shown = other.show_to(session);
+        let shown = show_one(server, other, session);
         seen |= shown != Shown::NotAvailable;
         count(server, shown);
     }
@@ -176,7 +185,7 @@ fn take_back_from_lost(server: &Server, session: &Session, shown: &Contacts) {
     let unavailable = Announcement::unavailable(&session.jid);
     for contact in shown.iter().filter(|contact| contact.is_shown()) {
         if !now.get(contact.jid.as_str()).is_some_and(Known::is_shown) {
-            to_contact(server, &contact.jid, &unavailable);
+            to_contact(server, session, &contact.jid, &unavailable);
         }
     }
 }

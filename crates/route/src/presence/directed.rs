@@ -11,7 +11,7 @@ use metronome_proto::stanza::Kind;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::presence::PresenceType;
 
-use super::show::{announce, count};
+use super::show::{count, lets, tell_one};
 
 /// Decides presence with an address: whom it reaches is seen at delivery, and nobody hears that there was nobody.
 pub(super) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
@@ -79,9 +79,12 @@ pub(super) fn deliver(server: &Server, env: &Envelope) {
         announcement.says = Says::Here;
     }
     if to.is_bare() {
-        to_bare(server, &announcement, to);
-    } else if let Some(session) = server.sessions.at(to) {
+        to_bare(server, &env.sender, &announcement, to);
+    } else if let Some(session) = server.sessions.at(to).filter(|session| lets(server, &env.sender, session)) {
         count(server, session.show_directly(&announcement));
+        if announcement.says == Says::Here && !lets(server, &env.sender, &session) {
+            count(server, session.show_directly(&Announcement::unavailable(&env.sender.jid)));
+        }
     }
 }
 
@@ -95,17 +98,18 @@ pub(super) fn taken_back(server: &Server, session: &Session, told: &Told<'_>) {
     for to in &directed {
         let is_told = told.holds(session, to);
         if to.is_full() {
-            if let Some(other) = server.sessions.at(to).filter(|other| !(is_told && other.is_available())) {
+            let other = server.sessions.at(to).filter(|other| !(is_told && other.is_available()));
+            if let Some(other) = other.filter(|other| lets(server, session, other)) {
                 count(server, other.show_directly(&unavailable));
             }
         } else if !is_told {
-            to_bare(server, &unavailable, to);
+            to_bare(server, session, &unavailable, to);
         }
     }
 }
 
-fn to_bare(server: &Server, announcement: &Announcement, to: &Jid) {
-    for session in server.sessions.named(to.as_str()) {
-        announce(server, announcement, &session);
+fn to_bare(server: &Server, of: &Session, announcement: &Announcement, to: &Jid) {
+    for viewer in server.sessions.named(to.as_str()) {
+        tell_one(server, of, announcement, &viewer, || announcement.to(viewer.jid.bare_str()));
     }
 }

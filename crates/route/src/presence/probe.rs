@@ -5,7 +5,7 @@ use metronome_host::contacts::Known;
 use metronome_host::envelope::Envelope;
 use metronome_host::server::Server;
 
-use super::show::count;
+use super::show::{count, show_one};
 
 /// Shows the asking session those that it asks for, as they are now; whoever may not see them hears nothing, as if nobody was there.
 pub(super) fn deliver(server: &Server, env: &Envelope) {
@@ -21,7 +21,7 @@ pub(super) fn deliver(server: &Server, env: &Envelope) {
         || server.hosts.load().shows(to, &env.sender.jid);
     for session in theirs.iter().filter(|session| may_see && !session.is_locked()) {
         if to.is_bare() || session.jid == *to {
-            count(server, session.show_to(&env.sender));
+            count(server, show_one(server, session, &env.sender));
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The presence of one account's sessions for those of another, when a subscription begins or ends.
 
-use metronome_host::announcement::Announcement;
+use metronome_features::blocking::check;
+use metronome_host::announcement::{Announcement, Says};
+use metronome_host::blocking::What;
+use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::{Session, Shown};
 use metronome_model::AccountId;
@@ -10,7 +13,7 @@ pub(crate) fn show(server: &Server, of: AccountId, to: AccountId) {
     let viewers = server.sessions.of(to);
     for session in server.sessions.of(of).iter().filter(|session| !session.is_locked()) {
         for viewer in &viewers {
-            count(server, session.show_to(viewer));
+            count(server, show_one(server, session, viewer));
         }
     }
 }
@@ -20,9 +23,48 @@ pub(crate) fn hide(server: &Server, of: AccountId, to: AccountId) {
     let viewers = server.sessions.of(to);
     for session in server.sessions.of(of).iter().filter(|session| session.is_available() && !session.is_locked()) {
         let unavailable = Announcement::unavailable(&session.jid);
-        for viewer in &viewers {
+        for viewer in viewers.iter().filter(|viewer| lets(server, session, viewer)) {
             announce(server, &unavailable, viewer);
         }
+    }
+}
+
+/// Whether the privacy lists of both let one session's presence reach another.
+pub(super) fn lets(server: &Server, of: &Session, viewer: &Session) -> bool {
+    !check::denies(server, of, &viewer.jid, What::PresenceOut)
+        && !check::denies(server, viewer, &of.jid, What::PresenceIn)
+}
+
+/// Shows a session to another as it is now, if their lists let it.
+pub(super) fn show_one(server: &Server, of: &Session, viewer: &Session) -> Shown {
+    if !lets(server, of, viewer) {
+        return Shown::NotAvailable;
+    }
+    let shown = of.show_to(viewer);
+    take_back_if_denied(server, of, viewer);
+    shown
+}
+
+/// Hands what a session says of itself to another, if their lists let it.
+pub(super) fn tell_one(
+    server: &Server,
+    of: &Session,
+    announcement: &Announcement,
+    viewer: &Session,
+    frame: impl FnOnce() -> Frame,
+) {
+    if lets(server, of, viewer) {
+        count(server, viewer.show(announcement, frame));
+        if announcement.says == Says::Here {
+            take_back_if_denied(server, of, viewer);
+        }
+    }
+}
+
+/// A list that changed while a presence was being shown has taken it back before it came: it is taken back behind it as well.
+pub(super) fn take_back_if_denied(server: &Server, of: &Session, viewer: &Session) {
+    if !lets(server, of, viewer) {
+        announce(server, &Announcement::unavailable(&of.jid), viewer);
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use metronome_features::blocking::check;
 use metronome_features::roster::exchange::{self, Exchange, Other};
 use metronome_features::roster::{load, refuse_fixed_direction};
+use metronome_host::blocking::What;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
+use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::subscription::Verb;
@@ -32,6 +35,10 @@ pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope, verb: Verb) 
         env.destination = Destination::Account(Some(theirs));
     }
     let mut exchange = Exchange::read(server, account, &me, &contact, other).await?;
+    if exchange.theirs.is_some() && begins(verb) && is_denied(server, env, &contact).await? {
+        // XEP-0191 section 3.3: nobody answers. What ends, ends on both sides all the same; the stanza is not delivered.
+        exchange.theirs = None;
+    }
     if let Some(theirs) = &exchange.theirs
         && verb == Verb::Subscribe
         && theirs.has_too_many_requests(server).await?
@@ -44,4 +51,17 @@ pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope, verb: Verb) 
     exchange.mine.refuse_too_many(&env.host, &server.sessions.contacts(account).unwrap_or_default())?;
     exchange.finish(&mut env.record, &mut env.effects);
     Ok(())
+}
+
+/// Whether it would begin something, or let somebody begin.
+fn begins(verb: Verb) -> bool {
+    matches!(verb, Verb::Subscribe | Verb::Subscribed)
+}
+
+/// Whether the lists of the account that it is for keep it away.
+async fn is_denied(server: &Server, env: &Envelope, contact: &Jid) -> Result<bool, Refuse> {
+    match server.facts.of(&*server.store, contact).await? {
+        Some(facts) => check::denies_account(server, &facts, &env.stanza.from, What::OtherIn).await,
+        None => Ok(false),
+    }
 }

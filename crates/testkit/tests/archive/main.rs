@@ -5,7 +5,6 @@ mod filters;
 mod hostile;
 mod pages;
 mod preferences;
-mod retraction;
 
 use metronome_testkit::{Client, Seen};
 

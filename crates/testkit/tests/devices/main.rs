@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod carbons;
-mod push;
 
 use metronome_testkit::{Client, Server};
 
