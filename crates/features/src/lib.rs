@@ -19,7 +19,5 @@ macro_rules! features {
 }
 
 features! {
-    accounts, adhoc, archive, blocking, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity,
-    legacy_session, mam, offline, operations, ping, privacy, private, register, reports, roster, sic, stanza_id, time, vcard,
-    version,
+    accounts, adhoc, archive, blocking, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session, mam, offline, operations, ping, privacy, private, push, register, reports, retraction, roster, sic, stanza_id, stream_management, time, vcard, version,
 }

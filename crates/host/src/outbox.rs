@@ -65,6 +65,19 @@ pub struct Closing {
     pub text: Option<&'static str>,
 }
 
+/// What a frame is to stream management (XEP-0198).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A stanza that is gone with its session.
+    Stanza,
+    /// A stored message: the id of its row in the owner's archive.
+    Stored(u64),
+    /// No stanza: it is not counted, and concerns the connection of now only.
+    Aside,
+    /// `<enabled/>`: what is written behind it is counted.
+    Enabled,
+}
+
 /// The queue of one stream. A plain value: it lives behind the mutex of the session or link that owns it,
 /// so that queueing a frame and noting what it was are one step.
 #[derive(Debug, Default)]
@@ -73,33 +86,72 @@ pub struct Outbox {
     bytes: usize,
     closing: Option<Closing>,
     gone: bool,
+    /// Nobody drains it for now: the session waits for another connection.
+    detached: bool,
     waker: Option<Waker>,
 }
 
 #[derive(Debug)]
 struct Queued {
-    frame: Frame,
+    /// None for a stored message that is to be read again before it can be written.
+    frame: Option<Frame>,
+    what: What,
     /// Of several frames with one key only the latest matters (presence, chat states); 0 has no such key.
     key: u64,
 }
 
+impl Queued {
+    fn len(&self) -> usize {
+        self.frame.as_ref().map_or(0, Frame::len)
+    }
+}
+
+/// What is told of a stanza when it is written: what it is, and its bytes.
+pub type Written<'a> = dyn FnMut(What, Frame) + 'a;
+
+/// A stanza that was written on an earlier connection and perhaps never arrived.
+#[derive(Debug)]
+pub enum Again {
+    /// Its row is read again.
+    Stored(u64),
+    /// As it was.
+    Stanza(Frame),
+}
+
 impl Outbox {
-    /// Queues a frame. The owner wakes [`Outbox::take_waker`] once its mutex is free again.
+    /// Queues a stanza. The owner wakes [`Outbox::take_waker`] once its mutex is free again.
     pub fn push(&mut self, frame: Frame) -> Pushed {
-        self.push_keyed(frame, 0)
+        self.push_up_to_half(frame, What::Stanza, 0)
+    }
+
+    /// Queues a stored message.
+    pub fn push_stored(&mut self, id: u64, frame: Frame) -> Pushed {
+        self.push_up_to_half(frame, What::Stored(id), 0)
     }
 
     /// Queues the answer to a request of the stream's own, or what the stream must be told to stay in step: up to the last bound.
     pub fn push_answer(&mut self, frame: Frame) -> Pushed {
-        self.push_to_the_last(frame, 0)
+        self.push_to_the_last(frame, What::Stanza, 0)
+    }
+
+    /// Queues what is no stanza, as an answer. There is none for a connection that is lost.
+    pub fn push_aside(&mut self, frame: Frame, what: What) -> Pushed {
+        if self.detached { Pushed::Gone } else { self.push_to_the_last(frame, what, 0) }
     }
 
     /// Queues a goodbye: as an answer, and in the place of what waits with the same `key`.
     pub fn push_goodbye(&mut self, frame: Frame, key: u64) -> Pushed {
-        self.push_to_the_last(frame, key.max(1))
+        self.push_to_the_last(frame, What::Stanza, key.max(1))
     }
 
-    fn push_to_the_last(&mut self, frame: Frame, key: u64) -> Pushed {
+    /// Queues a frame of which only the latest with this `key` matters.
+    ///
+    /// While the queue is long, a waiting frame with the same key is replaced in its place.
+    pub fn push_latest(&mut self, frame: Frame, key: u64) -> Pushed {
+        self.push_up_to_half(frame, What::Stanza, key.max(1))
+    }
+
+    fn push_to_the_last(&mut self, frame: Frame, what: What, key: u64) -> Pushed {
         if self.is_closing() {
             return Pushed::Gone;
         }
@@ -107,35 +159,38 @@ impl Outbox {
             return Pushed::Queued;
         }
         let is_full = self.bytes >= BYTES_MAX || self.frames.len() >= FRAMES_MAX;
-        if is_full { Pushed::Full } else { self.append(frame, key) }
+        if is_full { Pushed::Full } else { self.append(frame, what, key) }
     }
 
-    /// Queues a frame of which only the latest with this `key` matters.
-    ///
-    /// While the queue is long, a waiting frame with the same key is replaced in its place.
-    pub fn push_latest(&mut self, frame: Frame, key: u64) -> Pushed {
-        self.push_keyed(frame, key.max(1))
-    }
-
-    fn push_keyed(&mut self, frame: Frame, key: u64) -> Pushed {
+    fn push_up_to_half(&mut self, frame: Frame, what: What, key: u64) -> Pushed {
         if self.is_closing() {
             return Pushed::Gone;
         }
         if key != 0 && self.replace(&frame, key) {
             return Pushed::Queued;
         }
-        if self.is_high() { Pushed::Full } else { self.append(frame, key) }
+        if self.is_high() { Pushed::Full } else { self.append(frame, what, key) }
     }
 
-    fn append(&mut self, frame: Frame, key: u64) -> Pushed {
+    fn append(&mut self, frame: Frame, what: What, key: u64) -> Pushed {
         self.bytes += frame.len();
-        self.frames.push_back(Queued { frame, key });
+        self.frames.push_back(Queued { frame: Some(frame), what, key });
         Pushed::Queued
     }
 
     /// The waker of the task that drains this queue, if it sleeps.
     pub fn take_waker(&mut self) -> Option<Waker> {
-        self.waker.take()
+        // While there is nobody to write to only its end is of interest.
+        if self.detached && !self.is_closing() { None } else { self.waker.take() }
+    }
+
+    /// Ready once the stream is to be closed.
+    pub fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_closing() {
+            return Poll::Ready(());
+        }
+        self.waker = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Ends the stream after what is queued; the first reason stays.
@@ -150,26 +205,89 @@ impl Outbox {
         self.bytes = 0;
     }
 
-    /// Appends queued frames to `out` until it holds `bytes_max` bytes; answers whether there was anything.
+    /// Its connection is lost, and the session waits for another one. What is no stanza was for that connection.
+    pub fn detach(&mut self) {
+        self.detached = true;
+        self.frames.retain(|queued| !matches!(queued.what, What::Aside | What::Enabled));
+        self.bytes = self.frames.iter().map(Queued::len).sum();
+    }
+
+    /// Whether nobody drains it for now.
+    pub fn is_detached(&self) -> bool {
+        self.detached
+    }
+
+    /// There is a connection again: first this frame, which is no stanza, then what was perhaps lost with the last one, then what waits.
+    pub fn attach(&mut self, first: Frame, again: impl DoubleEndedIterator<Item = Again>) {
+        self.detached = false;
+        for again in again.rev() {
+            let (frame, what) = match again {
+                Again::Stored(id) => (None, What::Stored(id)),
+                Again::Stanza(frame) => (Some(frame), What::Stanza),
+            };
+            self.frames.push_front(Queued { frame, what, key: 0 });
+        }
+        self.frames.push_front(Queued { frame: Some(first), what: What::Aside, key: 0 });
+        self.bytes = self.frames.iter().map(Queued::len).sum();
+    }
+
+    /// The rows that must be read before the queue can be written any further, in the order in which they are wanted.
+    pub fn unread(&self) -> Vec<u64> {
+        /// As many are read at once.
+        const ROWS: usize = 32;
+        if self.detached || self.is_closing() || self.frames.front().is_none_or(|first| first.frame.is_some()) {
+            return Vec::new();
+        }
+        let stored = self.frames.iter().take_while(|queued| queued.frame.is_none()).take(ROWS);
+        stored.filter_map(|queued| if let What::Stored(id) = queued.what { Some(id) } else { None }).collect()
+    }
+
+    /// Gives the first of the [`Outbox::unread`] rows its frame; none if the row is gone, which then is left out.
+    pub fn fill(&mut self, id: u64, frame: Option<Frame>) {
+        let Some(at) = self.frames.iter().position(|queued| queued.frame.is_none() && queued.what == What::Stored(id))
+        else {
+            return;
+        };
+        match frame {
+            Some(frame) => {
+                self.bytes += frame.len();
+                self.frames[at].frame = Some(frame);
+            }
+            None => drop(self.frames.remove(at)),
+        }
+    }
+
+    /// Appends queued frames to `out` until it holds `bytes_max` bytes; answers whether there was anything. `written` is told of each.
     ///
-    /// With nothing queued the task is woken by the next push or close.
-    pub fn poll_drain(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<Drained> {
-        if self.frames.is_empty() {
+    /// With nothing that can be written the task is woken by the next push or close.
+    pub fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+        written: &mut Written<'_>,
+    ) -> Poll<Drained> {
+        if self.frames.front().is_none_or(|first| first.frame.is_none()) {
             if let Some(closing) = &self.closing {
                 return Poll::Ready(Drained::Closing(closing.clone()));
             }
-            self.frames = VecDeque::new();
+            if self.frames.is_empty() {
+                self.frames = VecDeque::new();
+            }
             // The same task asks again and again: a waker that would wake it already need not be cloned.
             if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 self.waker = Some(cx.waker().clone());
             }
             return Poll::Pending;
         }
-        while out.len() < bytes_max {
-            let Some(queued) = self.frames.pop_front() else { break };
-            self.bytes -= queued.frame.len();
-            out.extend_from_slice(&queued.frame.head);
-            out.extend_from_slice(&queued.frame.body);
+        while out.len() < bytes_max
+            && let Some(queued) = self.frames.pop_front_if(|first| first.frame.is_some())
+        {
+            let Some(frame) = queued.frame else { break };
+            self.bytes -= frame.len();
+            out.extend_from_slice(&frame.head);
+            out.extend_from_slice(&frame.body);
+            written(queued.what, frame);
         }
         Poll::Ready(Drained::Frames)
     }
@@ -194,18 +312,19 @@ impl Outbox {
         self.gone || self.closing.is_some()
     }
 
-    /// Looked for only in a long queue: in a short one the earlier frame is about to be written anyway.
+    /// Looked for only in a long queue: in a short one the earlier frame is about to be written anyway, unless there is nobody to
+    /// write it.
     fn replace(&mut self, frame: &Frame, key: u64) -> bool {
         const LONG: usize = 64;
-        if self.frames.len() < LONG {
+        if self.frames.len() < LONG && !self.detached {
             return false;
         }
         let Some(waiting) = self.frames.iter_mut().rev().find(|queued| queued.key == key) else { return false };
-        if self.bytes - waiting.frame.len() + frame.len() > BYTES_MAX {
+        if self.bytes - waiting.len() + frame.len() > BYTES_MAX {
             return false;
         }
-        self.bytes = self.bytes - waiting.frame.len() + frame.len();
-        waiting.frame = frame.clone();
+        self.bytes = self.bytes - waiting.len() + frame.len();
+        waiting.frame = Some(frame.clone());
         true
     }
 }
@@ -227,7 +346,7 @@ mod tests {
 
     fn drain(outbox: &mut Outbox) -> (Vec<u8>, Poll<Drained>) {
         let mut out = Vec::new();
-        let poll = outbox.poll_drain(&mut Context::from_waker(Waker::noop()), &mut out, usize::MAX);
+        let poll = outbox.poll_drain(&mut Context::from_waker(Waker::noop()), &mut out, usize::MAX, &mut |_, _| {});
         (out, poll)
     }
 

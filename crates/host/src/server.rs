@@ -2,6 +2,7 @@
 //! Built once by the binary's assembly, or by `for_test` on the memory store with a clock and a seed.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use metronome_model::{AccountId, Op, Outcome, Record};
@@ -70,6 +71,8 @@ pub struct Server {
     pub counters: Counters,
     /// Turns at deriving keys from passwords.
     pub derivations: Derivations,
+    /// The number of the next stream that is stored to be resumed; 0 where nothing outlives the process.
+    pub next_stream: AtomicU64,
     /// What may happen only so often.
     pub throttles: Throttles,
     /// Mixed into the salts that unknown users are shown, so that they look like accounts; from the store.
@@ -142,6 +145,7 @@ impl Server {
             rng: Rng::seeded(seed),
             counters: Counters::default(),
             derivations: Derivations::default(),
+            next_stream: AtomicU64::new(1),
             throttles: Throttles::default(),
             fake_salt_secret: Box::default(),
             seen: Mutex::default(),

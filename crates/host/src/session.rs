@@ -15,8 +15,10 @@ use metronome_proto::stream::error::Condition;
 use crate::announcement::{Announcement, Says};
 use crate::blocking::{Chosen, Rules};
 use crate::copied::Copied;
+use crate::managed::Managed;
 use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
 use crate::proof::Proof;
+pub use crate::stream_management::Ending;
 use crate::sync::Mutex;
 use crate::tickets::Tickets;
 
@@ -60,7 +62,7 @@ pub struct Session {
     pub tickets: Arc<Tickets>,
     /// Steady time at which something was last read from it, in milliseconds.
     heard_ms: AtomicU64,
-    state: Mutex<State>,
+    pub(crate) state: Mutex<State>,
 }
 
 /// An available session's presence.
@@ -103,8 +105,10 @@ pub enum Shown {
 }
 
 #[derive(Debug)]
-struct State {
-    outbox: Outbox,
+pub(crate) struct State {
+    pub(crate) outbox: Outbox,
+    /// What was sent and not acknowledged; none without stream management.
+    pub(crate) managed: Option<Box<Managed>>,
     presence: Option<Presence>,
     /// Grows with every change of the presence.
     presence_serial: u64,
@@ -112,18 +116,20 @@ struct State {
     directed: Option<Box<Directed>>,
     /// The contacts it still has to be shown; none most of the time.
     unshown: Option<Box<Unshown>>,
-    phase: Phase,
+    pub(crate) phase: Phase,
     /// The highest archive id handed to this session, or passed over for it.
-    handed: u64,
+    pub(crate) handed: u64,
     /// While catching up: the highest id that was delivered meanwhile and is still to be read from the store.
-    noted: u64,
+    pub(crate) noted: u64,
     /// While unseen rows are read: those beyond this id are read like all rows, for copies are among them.
     unseen_to: u64,
     /// What of its messages was copied to others; none most of the time.
     copied: Option<Box<Copied>>,
+    /// Whether its stream goes on.
+    pub(crate) ending: Ending,
     /// Since it became available, what was proved before has not been cleared yet.
     unsettled: bool,
-    proof: Proof,
+    pub(crate) proof: Proof,
 }
 
 /// Addresses that were sent presence directly.
@@ -167,7 +173,7 @@ pub enum Unseen {
 
 /// Where a session stands between the store and live delivery.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(crate) enum Phase {
     /// Not available, or with negative priority: gets only what is addressed to its full JID.
     #[default]
     Quiet,
@@ -268,7 +274,7 @@ impl Session {
     }
 
     /// Changes the state, then wakes the session's task outside the lock if the outbox has something for it.
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let (result, waker) = {
             let mut state = self.state.lock();
             let result = change(&mut state);
@@ -410,11 +416,8 @@ impl Session {
             Phase::Ended => Offered::Gone,
             Phase::CatchingUp(_) => state.note(id),
             Phase::Live => state.hand(id, frame),
-            Phase::Quiet => match state.outbox.push(frame) {
-                Pushed::Queued => {
-                    state.proof.given(id);
-                    Offered::Queued
-                }
+            Phase::Quiet => match state.give(id, frame) {
+                Pushed::Queued => Offered::Queued,
                 // The row stays unseen: it is read when the session becomes available.
                 Pushed::Full => Offered::Deferred,
                 Pushed::Gone => Offered::Gone,
@@ -426,8 +429,7 @@ impl Session {
     pub fn catch_up(&self) -> Option<CatchUp> {
         let state = self.state.lock();
         match state.phase {
-            // A closing outbox takes nothing any more: reading on would never end.
-            Phase::CatchingUp(from) if !state.outbox.is_closing() && (state.has_room() || state.wants_proof()) => {
+            Phase::CatchingUp(from) if state.is_drained() && (state.has_room() || state.wants_proof()) => {
                 let unseen_to = Some(state.unseen_to).filter(|&id| id != u64::MAX);
                 Some(CatchUp { after: state.handed, noted: state.noted, from, unseen_to, unsettled: state.unsettled })
             }
@@ -442,11 +444,8 @@ impl Session {
                 return false;
             }
             // What the full JID was given before it became available is not given twice.
-            if id > state.handed && !state.proof.holds(id) {
-                match state.outbox.push(frame()) {
-                    Pushed::Queued => state.proof.given(id),
-                    Pushed::Full | Pushed::Gone => return false,
-                }
+            if id > state.handed && !state.holds(id) && state.give(id, frame()) != Pushed::Queued {
+                return false;
             }
             state.handed = state.handed.max(id);
             true
@@ -544,7 +543,7 @@ impl Session {
     /// The contacts that it must still be shown, as soon as there is room for them.
     pub fn unshown(&self) -> Option<Unshown> {
         let state = self.state.lock();
-        let unshown = state.unshown.as_deref().filter(|_| !state.outbox.is_high() && !state.outbox.is_closing())?;
+        let unshown = state.unshown.as_deref().filter(|_| !state.outbox.is_high() && state.is_drained())?;
         Some(unshown.clone())
     }
 
@@ -571,7 +570,13 @@ impl Session {
 
     /// Drains the outbox; see [`Outbox::poll_drain`].
     pub fn poll_drain(&self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<Drained> {
-        self.state.lock().outbox.poll_drain(cx, out, bytes_max)
+        let state = &mut *self.state.lock();
+        let managed = &mut state.managed;
+        state.outbox.poll_drain(cx, out, bytes_max, &mut |what, frame| {
+            if let Some(managed) = managed {
+                managed.wrote(what, frame);
+            }
+        })
     }
 
     /// Bytes that wait to be written.
@@ -708,9 +713,14 @@ impl Session {
         state.outbox.is_high() && !state.outbox.is_closing()
     }
 
-    /// Whether a ping is due: something waits for proof, or `idle` asks for a sign of life. Queues it.
+    /// Whether a ping is due: something waits for proof, or `idle` asks for a sign of life. Queues it. Under stream management it is a
+    /// request for an acknowledgement.
     pub fn ping(&self, now_ms: u64, idle: bool, frame: impl FnOnce(u64) -> Frame) {
         self.change(|state| {
+            if state.managed.as_ref().is_some_and(|managed| managed.is_counting()) {
+                state.request_answer(now_ms, idle);
+                return;
+            }
             let due = state.proof.wants_ping() || (idle && state.proof.asked_since_ms().is_none());
             // With a full outbox it is asked again at the next tick: the answer to a ping that never left cannot come.
             if due && state.outbox.push(frame(state.proof.next_ping())) == Pushed::Queued {
@@ -721,7 +731,9 @@ impl Session {
 
     /// The steady time of the unanswered ping.
     pub fn pinged_since_ms(&self) -> Option<u64> {
-        self.state.lock().proof.asked_since_ms()
+        let state = self.state.lock();
+        let asked = state.managed.as_ref().and_then(|managed| managed.asked_since_ms());
+        asked.or(state.proof.asked_since_ms())
     }
 
     /// The answer to ping `number`: the archive ids it proves, none if it answers no ping of ours.
@@ -748,7 +760,7 @@ impl Session {
 
     /// The archive ids that a graceful close proves: all that were written.
     pub fn proved_by_close(&self) -> Vec<(u64, u64)> {
-        self.change(|state| if state.outbox.bytes() == 0 { state.proof.closed() } else { Vec::new() })
+        self.change(|state| if state.outbox.bytes() == 0 { state.proved_by_close() } else { Vec::new() })
     }
 
     /// Heap bytes beyond the session itself.
@@ -759,7 +771,8 @@ impl Session {
             .directed
             .as_ref()
             .map_or(0, |directed| directed.bytes + directed.addresses.len() * 2 * size_of::<Jid>());
-        state.outbox.memory_usage() + announcement + directed
+        let managed = state.managed.as_ref().map_or(0, |managed| size_of::<Managed>() + managed.memory_usage());
+        state.outbox.memory_usage() + announcement + directed + managed
     }
 }
 
@@ -774,6 +787,7 @@ impl State {
     fn new() -> State {
         State {
             outbox: Outbox::default(),
+            managed: None,
             presence: None,
             presence_serial: 0,
             directed: None,
@@ -783,6 +797,7 @@ impl State {
             noted: 0,
             unseen_to: u64::MAX,
             copied: None,
+            ending: Ending::Not,
             unsettled: false,
             proof: Proof::default(),
         }
@@ -797,6 +812,31 @@ impl State {
             return false;
         }
         matches!(self.phase, Phase::CatchingUp(_))
+    }
+
+    /// The XML of the presence that others see.
+    pub(crate) fn presence_xml(&self, of: &Jid) -> Option<Box<[u8]>> {
+        let frame = self.presence.as_ref()?.announcement.to(of.bare_str());
+        Some([frame.head, frame.body].concat().into())
+    }
+
+    /// Grows with every change of the presence.
+    pub(crate) fn presence_serial(&self) -> u64 {
+        self.presence_serial
+    }
+
+    /// Queues a stored message, and keeps its id until the client has proved to have it.
+    fn give(&mut self, id: u64, frame: Frame) -> Pushed {
+        let pushed = self.outbox.push_stored(id, frame);
+        if pushed == Pushed::Queued && self.managed.is_none() {
+            self.proof.given(id);
+        }
+        pushed
+    }
+
+    /// Whether a client takes what is queued: there is one, and its stream is not being closed. Reading on for nobody would never end.
+    fn is_drained(&self) -> bool {
+        !self.outbox.is_closing() && !self.outbox.is_detached()
     }
 
     fn show(&mut self, announcement: &Announcement, frame: Frame) -> Shown {
@@ -821,12 +861,21 @@ impl State {
 
     /// Leaves room for answers to the client's own requests while stored messages flow.
     fn has_room(&self) -> bool {
-        !self.outbox.is_high() && !self.proof.is_full()
+        !self.outbox.is_high() && !self.is_unproved()
+    }
+
+    /// Whether so much waits for proof that nothing more should be handed over.
+    fn is_unproved(&self) -> bool {
+        self.proof.is_full() || self.managed.as_ref().is_some_and(|managed| managed.is_full())
     }
 
     /// Whether nothing but an own ping is in the way of more stored messages.
     fn wants_proof(&self) -> bool {
-        !self.outbox.is_high() && self.proof.is_full() && self.proof.wants_ping()
+        let wants = match &self.managed {
+            Some(managed) => managed.is_full() && managed.wants_answer(),
+            None => self.proof.is_full() && self.proof.wants_ping(),
+        };
+        !self.outbox.is_high() && wants
     }
 
     fn note(&mut self, id: u64) -> Offered {
@@ -839,11 +888,10 @@ impl State {
         if id <= self.handed {
             return Offered::Deferred;
         }
-        let pushed = if self.proof.is_full() { Pushed::Full } else { self.outbox.push(frame) };
+        let pushed = if self.is_unproved() { Pushed::Full } else { self.give(id, frame) };
         match pushed {
             Pushed::Queued => {
                 self.handed = id;
-                self.proof.given(id);
                 Offered::Queued
             }
             // Only the id is kept; the row is read again when the client has read what waits.

@@ -15,6 +15,8 @@ use crate::session::{Bound, Session};
 use crate::sync::Mutex;
 
 const SHARDS: usize = 64;
+/// Most sessions of one account that wait for their clients (XEP-0198).
+const DETACHED_MAX: usize = 10;
 
 pub use crate::addresses::Devices;
 
@@ -113,7 +115,9 @@ impl Sessions {
             }
         }
         if replaced.is_none() && devices.len() >= rules.sessions_max {
-            return Err(Unbound::TooMany);
+            // One that waits for a client that may never come back makes room for one that is here.
+            let at = devices.iter().position(|session| session.is_detached()).ok_or(Unbound::TooMany)?;
+            replaced = Some(devices.remove(at));
         }
         let session = Session::new(wanted, self.serial.fetch_add(1, Ordering::Relaxed) + 1);
         let session = Arc::new(match devices.first().or(replaced.as_ref()) {
@@ -130,6 +134,14 @@ impl Sessions {
             self.count.fetch_add(1, Ordering::Relaxed);
         }
         Ok(Binding { session, replaced })
+    }
+
+    /// The session of an account that has waited for a client for longest, if more of them wait than may.
+    pub fn one_too_many(&self, account: AccountId) -> Option<Arc<Session>> {
+        let mut waiting = self.of(account);
+        waiting.retain(|session| session.is_detached() && !session.is_closing());
+        let is_too_many = waiting.len() > DETACHED_MAX;
+        waiting.into_iter().filter(|_| is_too_many).min_by_key(|session| session.serial)
     }
 
     /// Takes exactly this session out of the table; false if it is not in it (any more).

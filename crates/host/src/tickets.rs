@@ -6,6 +6,24 @@ use std::task::{Context, Poll, Waker};
 
 use crate::sync::Mutex;
 
+/// A stanza that is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Its number.
+    pub number: u64,
+    /// What became of its record.
+    pub record: Stored,
+}
+
+/// Whether the record of a stanza is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It is.
+    Yes,
+    /// It was refused, or there was nothing to store.
+    No,
+}
+
 /// The settled numbers of one stream, from workers to the stream's in-flight list.
 ///
 /// Holds at most as many numbers as that list has entries, since a number is settled once.
@@ -16,7 +34,7 @@ pub struct Tickets {
 
 #[derive(Debug, Default)]
 struct State {
-    settled: Vec<u64>,
+    settled: Vec<Settled>,
     /// Present only while the stream waits; settling wakes nobody who did not ask.
     waker: Option<Waker>,
 }
@@ -24,16 +42,16 @@ struct State {
 impl Tickets {
     /// A ticket for the stanza with this number.
     pub fn ticket(self: &Arc<Self>, number: u64) -> Ticket {
-        Ticket { tickets: Some(self.clone()), number }
+        Ticket { tickets: Some(self.clone()), number, record: Stored::No }
     }
 
     /// Moves everything settled since the last call into `into`.
-    pub fn take(&self, into: &mut Vec<u64>) {
+    pub fn take(&self, into: &mut Vec<Settled>) {
         into.append(&mut self.state.lock().settled);
     }
 
     /// As [`Tickets::take`], and if nothing was settled the task is woken by the next one.
-    pub fn poll_take(&self, cx: &mut Context<'_>, into: &mut Vec<u64>) -> Poll<()> {
+    pub fn poll_take(&self, cx: &mut Context<'_>, into: &mut Vec<Settled>) -> Poll<()> {
         let mut state = self.state.lock();
         if state.settled.is_empty() {
             state.waker = Some(cx.waker().clone());
@@ -43,10 +61,10 @@ impl Tickets {
         Poll::Ready(())
     }
 
-    fn settle(&self, number: u64) {
+    fn settle(&self, settled: Settled) {
         let waker = {
             let mut state = self.state.lock();
-            state.settled.push(number);
+            state.settled.push(settled);
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -61,9 +79,15 @@ pub struct Ticket {
     /// None once the stream has settled the stanza itself.
     tickets: Option<Arc<Tickets>>,
     number: u64,
+    record: Stored,
 }
 
 impl Ticket {
+    /// The record of the stanza is durable.
+    pub fn stored(&mut self) {
+        self.record = Stored::Yes;
+    }
+
     /// Ends the ticket without a word: the stream's own task has settled the stanza.
     pub fn redeem(mut self) {
         self.tickets = None;
@@ -73,7 +97,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(tickets) = &self.tickets {
-            tickets.settle(self.number);
+            tickets.settle(Settled { number: self.number, record: self.record });
         }
     }
 }
@@ -85,12 +109,14 @@ mod tests {
     #[test]
     fn dropping_a_ticket_settles_its_number_once() {
         let tickets = Arc::new(Tickets::default());
-        let (first, second) = (tickets.ticket(1), tickets.ticket(2));
+        let (first, mut second) = (tickets.ticket(1), tickets.ticket(2));
+        second.stored();
         drop(second);
         drop(first);
         let mut settled = Vec::new();
         tickets.take(&mut settled);
-        assert_eq!(settled, [2, 1]);
+        let settled_as = |number, record| Settled { number, record };
+        assert_eq!(settled, [settled_as(2, Stored::Yes), settled_as(1, Stored::No)]);
         settled.clear();
         tickets.take(&mut settled);
         assert!(settled.is_empty());
@@ -106,6 +132,6 @@ mod tests {
         }));
         let mut settled = Vec::new();
         tickets.take(&mut settled);
-        assert_eq!(settled, [7]);
+        assert_eq!(settled, [Settled { number: 7, record: Stored::No }]);
     }
 }

@@ -12,6 +12,8 @@ mod blocking;
 mod contacts;
 #[path = "../src/copied.rs"]
 mod copied;
+#[path = "../src/managed.rs"]
+mod managed;
 #[path = "../src/outbox.rs"]
 mod outbox;
 #[path = "../src/proof.rs"]
@@ -20,6 +22,8 @@ mod proof;
 mod session;
 #[path = "../src/sessions.rs"]
 mod sessions;
+#[path = "../src/stream_management.rs"]
+mod stream_management;
 #[path = "model/sync.rs"]
 mod sync;
 #[path = "../src/tickets.rs"]

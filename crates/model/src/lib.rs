@@ -12,6 +12,7 @@ mod host;
 mod keys;
 mod outcome;
 mod record;
+mod resumable;
 mod roster;
 
 pub use account::{Account, AccountId, AccountState, Role};
@@ -21,4 +22,5 @@ pub use host::{HostOrigin, HostState, StoredHost};
 pub use keys::{KeyHash, StoredKeys};
 pub use outcome::{Outcome, Unavailable};
 pub use record::{Op, Record};
+pub use resumable::{Handled, Noted, Resumable, StreamNumber};
 pub use roster::{Contact, Listed, RosterSize, RosterVersion};

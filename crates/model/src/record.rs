@@ -6,7 +6,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::{
-    Account, AccountId, AccountState, Contact, Direction, Document, Keep, LastSeen, Role, StoredHost, StoredKeys,
+    Account, AccountId, AccountState, Contact, Direction, Document, Handled, Keep, LastSeen, Noted, Resumable, Role,
+    StoredHost, StoredKeys, StreamNumber,
 };
 use metronome_proto::stanza::Stanza;
 
@@ -15,6 +16,8 @@ use metronome_proto::stanza::Stanza;
 pub struct Record {
     /// The changes. A message between two local accounts has two: one row for each side.
     pub ops: SmallVec<[Op; 2]>,
+    /// Which stanzas of a client are handled with it; nothing happens if their stream is not stored any more.
+    pub handled: Option<Handled>,
 }
 
 impl Record {
@@ -39,7 +42,7 @@ impl Record {
 
     /// Whether there is nothing to make durable; such a record need not see the writer.
     pub fn is_empty(&self) -> bool {
-        self.ops.is_empty()
+        self.ops.is_empty() && self.handled.is_none()
     }
 }
 
@@ -154,6 +157,23 @@ pub enum Op {
         /// Its name.
         name: Box<str>,
     },
+    /// Stores a stream that its client may resume, without what is handled of it.
+    SetResumable {
+        /// The stream.
+        stream: Box<Resumable>,
+    },
+    /// Notes what a stored stream has become; nothing happens if it is not stored any more. Needs no account.
+    NoteResumable {
+        /// Which.
+        number: StreamNumber,
+        /// What it has become.
+        noted: Box<Noted>,
+    },
+    /// Forgets a stream; needs no account.
+    ForgetResumable {
+        /// Which.
+        number: StreamNumber,
+    },
     /// A value of the server itself, such as the secret behind the salts of unknown users. Replaces an earlier one.
     SetMeta {
         /// Its name, in our own code; never taken from input.
@@ -170,6 +190,6 @@ mod tests {
     #[test]
     fn a_record_stays_small_because_every_waiting_message_has_one() {
         assert!(size_of::<Op>() <= 48, "{}", size_of::<Op>());
-        assert!(size_of::<Record>() <= 112, "{}", size_of::<Record>());
+        assert!(size_of::<Record>() <= 136, "{}", size_of::<Record>());
     }
 }

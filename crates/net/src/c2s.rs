@@ -4,8 +4,10 @@
 mod auth;
 mod bind;
 pub mod guest;
+pub mod managed;
 mod negotiate;
 mod register;
+pub mod resume;
 mod run;
 mod stream;
 
@@ -21,7 +23,8 @@ use tokio::net::TcpStream;
 
 use crate::admission::{Admission, Admitted};
 use crate::listen::Entry;
-use negotiate::{Bound, negotiate};
+use negotiate::{Negotiated, negotiate};
+use resume::Doors;
 use run::Run;
 
 /// How fast a client may send.
@@ -52,6 +55,7 @@ pub const SETTINGS: &[Setting] = &[RATE, BURST, guest::SESSIONS, guest::RANDOM];
 pub(crate) struct Context {
     pub(crate) server: Arc<Server>,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) doors: Arc<Doors>,
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
 }
@@ -60,7 +64,6 @@ pub(crate) struct Context {
 /// negotiation's result in the task of every idle session.
 pub(crate) struct Serve {
     stage: Stage,
-    _admitted: Admitted,
 }
 
 #[expect(
@@ -69,20 +72,20 @@ pub(crate) struct Serve {
 )]
 enum Stage {
     /// Boxed: its memory is given back before the session begins.
-    Negotiating(BoxFuture<'static, Option<Bound>>),
+    Negotiating(BoxFuture<'static, Option<Negotiated>>, Option<Admitted>),
     Running(Run),
 }
 
 /// Serves a connection that was admitted.
 pub(crate) fn serve(context: Context, socket: TcpStream, entry: Entry, admitted: Admitted) -> Serve {
-    Serve { stage: Stage::Negotiating(Box::pin(until_stopped(context, socket, entry))), _admitted: admitted }
+    Serve { stage: Stage::Negotiating(Box::pin(until_stopped(context, socket, entry)), Some(admitted)) }
 }
 
 /// Who is not logged in has nothing to lose: a server that stops waits for sessions only.
-async fn until_stopped(context: Context, socket: TcpStream, entry: Entry) -> Option<Bound> {
+async fn until_stopped(context: Context, socket: TcpStream, entry: Entry) -> Option<Negotiated> {
     let server = context.server.clone();
     tokio::select! {
-        bound = negotiate(context, socket, entry) => bound,
+        negotiated = negotiate(context, socket, entry) => negotiated,
         () = server.control.stopped() => None,
     }
 }
@@ -91,15 +94,20 @@ impl Future for Serve {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
-        if let Stage::Negotiating(negotiation) = &mut self.stage {
+        if let Stage::Negotiating(negotiation, admitted) = &mut self.stage {
             match ready!(negotiation.as_mut().poll(cx)) {
-                Some(bound) => self.stage = Stage::Running(Run::new(bound)),
+                Some(Negotiated::Bound(bound)) => self.stage = Stage::Running(Run::new(*bound, admitted.take())),
+                Some(Negotiated::Resumed(door, mut arrival)) => {
+                    arrival.admitted = admitted.take();
+                    door.arrive(arrival);
+                    return Poll::Ready(());
+                }
                 None => return Poll::Ready(()),
             }
         }
         match &mut self.stage {
             Stage::Running(run) => Pin::new(run).poll(cx),
-            Stage::Negotiating(_) => Poll::Pending,
+            Stage::Negotiating(..) => Poll::Pending,
         }
     }
 }
@@ -110,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_task_of_an_idle_session_is_small() {
-        assert!(size_of::<Run>() <= 576, "{}", size_of::<Run>());
-        assert!(size_of::<Serve>() <= 640, "{}", size_of::<Serve>());
+        assert!(size_of::<Run>() <= 600, "{}", size_of::<Run>());
+        assert!(size_of::<Serve>() <= 608, "{}", size_of::<Serve>());
     }
 }

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::admission::{Admission, Admitted};
 use crate::c2s;
+use crate::c2s::resume::Doors;
 
 /// Where clients connect and then encrypt.
 pub const C2S: Setting = Setting::new(
@@ -73,9 +74,10 @@ impl Listeners {
     }
 
     /// Accepts connections, in tasks of their own, until the server stops.
-    pub fn serve(self, server: &Arc<Server>, admission: &Arc<Admission>) {
+    pub fn serve(self, server: &Arc<Server>, admission: &Arc<Admission>, doors: &Arc<Doors>) {
         for (listener, entry) in self.0 {
-            tokio::spawn(accept(listener, entry, server.clone(), admission.clone()));
+            let within = Within { server: server.clone(), admission: admission.clone(), doors: doors.clone() };
+            tokio::spawn(accept(listener, entry, within));
         }
     }
 }
@@ -88,7 +90,15 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn accept(listener: TcpListener, entry: Entry, server: Arc<Server>, admission: Arc<Admission>) {
+/// What every connection gets.
+struct Within {
+    server: Arc<Server>,
+    admission: Arc<Admission>,
+    doors: Arc<Doors>,
+}
+
+async fn accept(listener: TcpListener, entry: Entry, within: Within) {
+    let server = &within.server;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -99,7 +109,7 @@ async fn accept(listener: TcpListener, entry: Entry, server: Arc<Server>, admiss
             return;
         }
         match accepted {
-            Ok((socket, peer)) => start(socket, peer, entry, &server, &admission),
+            Ok((socket, peer)) => start(socket, peer, entry, &within),
             Err(error) => {
                 // Most likely there are no file descriptors left: those who are connected must not suffer from a busy loop.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -109,7 +119,8 @@ async fn accept(listener: TcpListener, entry: Entry, server: Arc<Server>, admiss
     }
 }
 
-fn start(socket: TcpStream, peer: SocketAddr, entry: Entry, server: &Arc<Server>, admission: &Arc<Admission>) {
+fn start(socket: TcpStream, peer: SocketAddr, entry: Entry, within: &Within) {
+    let Within { server, admission, doors } = within;
     let address = peer.ip().to_canonical();
     let admitted: Admitted = match admission.admit(address, &server.hosts.load().values) {
         Ok(admitted) => admitted,
@@ -119,6 +130,7 @@ fn start(socket: TcpStream, peer: SocketAddr, entry: Entry, server: &Arc<Server>
         }
     };
     let _ = socket.set_nodelay(true);
-    let context = c2s::Context { server: server.clone(), admission: admission.clone(), address, port: peer.port() };
+    let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
+    let context = c2s::Context { server, admission, doors, address, port: peer.port() };
     tokio::spawn(c2s::serve(context, socket, entry, admitted));
 }

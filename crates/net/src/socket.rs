@@ -19,6 +19,8 @@ pub(crate) enum Socket {
     Plain(TcpStream),
     /// Encrypted; boxed, since it is large and moves through negotiation.
     Tls(Box<TlsStream<TcpStream>>),
+    /// None: the last one is lost.
+    Closed,
 }
 
 impl AsyncRead for Socket {
@@ -26,6 +28,7 @@ impl AsyncRead for Socket {
         match self.get_mut() {
             Socket::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
+            Socket::Closed => Poll::Ready(Ok(())),
         }
     }
 }
@@ -35,6 +38,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
+            Socket::Closed => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
     }
 
@@ -42,6 +46,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Plain(socket) => Pin::new(socket).poll_flush(cx),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_flush(cx),
+            Socket::Closed => Poll::Ready(Ok(())),
         }
     }
 
@@ -49,6 +54,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
+            Socket::Closed => Poll::Ready(Ok(())),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod rsm;
 pub mod sasl;
 pub mod session;
 pub mod sic;
+pub mod sm;
 pub mod stanza_id;
 pub mod starttls;
 #[cfg(test)]

@@ -54,6 +54,26 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
     Ok(())
 }
 
+/// Reads again what a client was sent on an earlier connection and has not had (XEP-0198 section 5).
+pub async fn again(server: Arc<Server>, session: Arc<Session>, ids: Vec<u64>) -> Result<(), StoreError> {
+    let ranges = ids.iter().map(|&id| (id, id)).collect();
+    let rows = server.store.rows(session.account, ranges, ids.len()).await?;
+    // A page may end early: the others are asked for again.
+    let read_to =
+        if rows.len() == ids.len() { ids.len() } else { rows.last().map_or(ids.len(), |row| place(&ids, row.id)) };
+    for &id in &ids[..read_to] {
+        let row = rows.iter().find(|row| row.id == id);
+        let form = |row| form_for(&server, row, &session).unwrap_or(Form::Itself);
+        session.fill(id, row.map(|row| frame_of(&server, row, &session, form(row))));
+    }
+    Ok(())
+}
+
+/// How many of the ids have been dealt with once this one has.
+fn place(ids: &[u64], id: u64) -> usize {
+    ids.iter().position(|other| *other == id).map_or(ids.len(), |at| at + 1)
+}
+
 /// The next unseen rows. Before the first of them what was proved a moment ago is cleared, so that a client that closes its
 /// stream, or becomes unavailable, and comes back at once does not get again what it had.
 async fn unseen(server: &Server, session: &Session, at: CatchUp) -> Result<Vec<ArchivedRow>, StoreError> {

@@ -39,6 +39,9 @@ pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
 
 /// Delivers what the writer has answered for; runs in the owner's worker, in commit order.
 pub(crate) fn committed(server: &Arc<Server>, env: &mut Envelope, outcome: &Outcome) {
+    if let (true, Some(ticket)) = (outcome.is_done(), &mut env.ticket) {
+        ticket.stored();
+    }
     if let Some(refuse) = finish::refusal_of(outcome) {
         rosters_in_doubt(server, &env.effects, outcome);
         finish::refuse(server, env, refuse);

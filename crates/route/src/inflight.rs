@@ -1,7 +1,7 @@
 //! The in-flight list of one stream: what was read and is not settled yet. It belongs to the session, not to the socket.
 //! Polled by the stream's task; admission, permits and tickets complete here, in the order that `order` asks for.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::server::{Load, Server};
-use metronome_host::tickets::Tickets;
+use metronome_host::tickets::{Settled, Stored, Tickets};
+use metronome_model::{Handled, StreamNumber};
 use metronome_proto::stanza::{IqType, Kind};
 use metronome_store::Permit;
 use smallvec::SmallVec;
@@ -31,8 +32,42 @@ pub struct InFlight {
     first: u64,
     bytes: usize,
     tickets: Arc<Tickets>,
-    /// Numbers taken from `tickets`, kept for its capacity.
-    settled: Vec<u64>,
+    /// Taken from `tickets`, kept for its capacity.
+    settled: Vec<Settled>,
+    /// Present under stream management.
+    counted: Option<Box<Counted>>,
+}
+
+/// The stanzas of a client as XEP-0198 counts them.
+#[derive(Debug)]
+struct Counted {
+    /// The number in the list of the stanza that would be counted as 0.
+    zero: u64,
+    /// The stream, if what is handled of it is stored.
+    stream: Option<StreamNumber>,
+    /// So many are known to be stored, modulo 2^32.
+    stored: u32,
+    /// Those to come that an earlier process has stored already.
+    repeated: BTreeSet<u32>,
+    /// Everything before this number in the list is waited for.
+    awaited: u64,
+}
+
+impl Counted {
+    fn h(&self, number: u64) -> u32 {
+        number.wrapping_sub(self.zero) as u32
+    }
+
+    fn note_stored(&mut self, h: u32) {
+        if is_behind(self.stored, h) {
+            self.stored = h;
+        }
+    }
+}
+
+/// Whether one number comes before another, modulo 2^32.
+fn is_behind(h: u32, other: u32) -> bool {
+    (h.wrapping_sub(other) as i32) < 0
 }
 
 struct Entry {
@@ -40,6 +75,8 @@ struct Entry {
     kind: Kind,
     weight: usize,
     stage: Stage,
+    /// So many stanzas are stored as handled with its record.
+    handled: Option<u32>,
 }
 
 enum Stage {
@@ -72,6 +109,10 @@ struct Before {
     held_up: SmallVec<[u64; 8]>,
     /// How many requests are admitted and not answered.
     requests: usize,
+    /// Some entry may have something to store and is not with the writer yet: a crash may leave it undone.
+    gap: bool,
+    /// Of the entry itself: its stream and its number there, if what is handled is stored.
+    counts: Option<(StreamNumber, u32)>,
 }
 
 impl Before {
@@ -103,6 +144,7 @@ impl Before {
         if matches!(entry.stage, Stage::Settled) {
             return;
         }
+        self.gap |= !matches!(entry.stage, Stage::Submitted | Stage::Held(_));
         if is_request(entry.kind) && !matches!(entry.stage, Stage::Waiting(_)) {
             self.requests += 1;
         }
@@ -134,7 +176,76 @@ impl Before {
 impl InFlight {
     /// An empty list whose stanzas are settled through `tickets`.
     pub fn new(tickets: Arc<Tickets>) -> InFlight {
-        InFlight { entries: VecDeque::new(), first: 0, bytes: 0, tickets, settled: Vec::new() }
+        InFlight { entries: VecDeque::new(), first: 0, bytes: 0, tickets, settled: Vec::new(), counted: None }
+    }
+
+    /// Counts what is pushed from here on. `stream` is the number under which it is stored; `handled` and `repeated` are what was stored of
+    /// it by an earlier process.
+    pub fn count(&mut self, stream: Option<StreamNumber>, handled: u32, repeated: impl IntoIterator<Item = u32>) {
+        let zero = self.next().wrapping_sub(u64::from(handled));
+        let repeated = repeated.into_iter().collect();
+        self.counted = Some(Box::new(Counted { zero, stream, stored: handled, repeated, awaited: 0 }));
+    }
+
+    /// How many of the counted stanzas are settled, all before them included.
+    pub fn handled(&self) -> u32 {
+        self.counted.as_ref().map_or(0, |counted| counted.h(self.first))
+    }
+
+    /// How many the client may be told of: those that are settled and, where the stream is stored, stored as handled.
+    pub fn acknowledged(&self) -> u32 {
+        let handled = self.handled();
+        match (self.to_store(handled), &self.counted) {
+            (Some(_), Some(counted)) => counted.stored,
+            _ => handled,
+        }
+    }
+
+    /// The stream, if so many handled stanzas must still be stored before the client may know of them.
+    pub fn to_store(&self, h: u32) -> Option<StreamNumber> {
+        self.counted.as_ref().filter(|counted| is_behind(counted.stored, h))?.stream
+    }
+
+    /// So many are stored as handled by now.
+    pub fn note_stored(&mut self, h: u32) {
+        if let Some(counted) = &mut self.counted {
+            counted.note_stored(h);
+        }
+    }
+
+    /// Everything that was pushed until now is waited for: the task is woken when it is settled.
+    pub fn wait_for_all(&mut self) -> u64 {
+        let next = self.next();
+        if let Some(counted) = &mut self.counted {
+            counted.awaited = next;
+        }
+        next
+    }
+
+    /// Whether everything before this number of [`InFlight::wait_for_all`] is settled.
+    pub fn is_settled(&self, before: u64) -> bool {
+        self.first >= before
+    }
+
+    fn next(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    /// Whether the next stanza was handled by an earlier process; it then counts, and nothing is done.
+    pub(crate) fn is_repeated(&mut self) -> bool {
+        let next = self.next();
+        self.counted.as_mut().is_some_and(|counted| {
+            let h = counted.h(next).wrapping_add(1);
+            counted.repeated.remove(&h)
+        })
+    }
+
+    /// Counts a stanza that is settled with its arrival.
+    pub fn push_settled(&mut self) {
+        if self.counted.is_some() {
+            let kind = Kind::Iq(IqType::Result);
+            self.entries.push_back(Entry { order: Order::Free, kind, weight: 0, stage: Stage::Settled, handled: None });
+        }
     }
 
     /// Whether another stanza may be read.
@@ -149,10 +260,10 @@ impl InFlight {
 
     /// Appends a stanza; the next poll moves it on.
     pub(crate) fn push(&mut self, order: Order, mut env: Box<Envelope>) {
-        env.ticket = Some(self.tickets.ticket(self.first + self.entries.len() as u64));
+        env.ticket = Some(self.tickets.ticket(self.next()));
         let (kind, weight) = (env.stanza.kind, env.weight());
         self.bytes += weight;
-        self.entries.push_back(Entry { order, kind, weight, stage: Stage::Waiting(env) });
+        self.entries.push_back(Entry { order, kind, weight, stage: Stage::Waiting(env), handled: None });
     }
 
     /// Moves every entry as far as it goes. Ready once the list has room and nothing in it waits for this task.
@@ -195,20 +306,28 @@ impl InFlight {
 
     /// Whether this task has something to do once an entry is settled.
     fn waits(&self) -> bool {
-        !self.has_room() || self.entries.iter().any(|entry| !matches!(entry.stage, Stage::Submitted | Stage::Settled))
+        let awaited = self.counted.as_ref().is_some_and(|counted| counted.awaited > self.first);
+        awaited
+            || !self.has_room()
+            || self.entries.iter().any(|entry| !matches!(entry.stage, Stage::Submitted | Stage::Settled))
     }
 
     fn reap(&mut self) {
-        for number in self.settled.drain(..) {
+        for Settled { number, record } in self.settled.drain(..) {
             // A number below `first` cannot be: an entry leaves the list only after it was settled, once.
-            if let Some(entry) = self.entries.get_mut((number - self.first) as usize) {
-                entry.stage = Stage::Settled;
+            let Some(entry) = self.entries.get_mut((number - self.first) as usize) else { continue };
+            entry.stage = Stage::Settled;
+            if record == Stored::No {
+                entry.handled = None;
             }
         }
         while self.entries.front().is_some_and(|entry| matches!(entry.stage, Stage::Settled)) {
             if let Some(entry) = self.entries.pop_front() {
                 self.bytes -= entry.weight;
                 self.first += 1;
+                if let (Some(h), Some(counted)) = (entry.handled, &mut self.counted) {
+                    counted.note_stored(h);
+                }
             }
         }
         if self.entries.is_empty() {
@@ -219,7 +338,9 @@ impl InFlight {
 
     fn advance(&mut self, server: &Arc<Server>, cx: &mut Context<'_>) {
         let mut before = Before::default();
-        for entry in &mut self.entries {
+        for (number, entry) in (self.first..).zip(&mut self.entries) {
+            before.counts =
+                self.counted.as_ref().and_then(|counted| Some((counted.stream?, counted.h(number).wrapping_add(1))));
             entry.advance(server, cx, &before);
             before.add(entry);
         }
@@ -240,13 +361,13 @@ impl Entry {
             Stage::Admitting(mut admission) => match admission.as_mut().poll(cx) {
                 Poll::Ready(env) if env.record.is_empty() => (Stage::Held(env), ControlFlow::Continue(())),
                 Poll::Ready(env) => match server.writer.try_permit(env.weight()) {
-                    Some(permit) => (submit(server, permit, env), ControlFlow::Break(())),
+                    Some(permit) => (self.submit(server, permit, env, before), ControlFlow::Break(())),
                     None => (Stage::Permitting(wait_for_permit(server.clone(), env)), ControlFlow::Continue(())),
                 },
                 Poll::Pending => (Stage::Admitting(admission), ControlFlow::Break(())),
             },
             Stage::Permitting(mut permit) => match permit.as_mut().poll(cx) {
-                Poll::Ready((permit, env)) => (submit(server, permit, env), ControlFlow::Break(())),
+                Poll::Ready((permit, env)) => (self.submit(server, permit, env, before), ControlFlow::Break(())),
                 Poll::Pending => (Stage::Permitting(permit), ControlFlow::Break(())),
             },
             Stage::Held(mut env) if before.delivers(self.order, &env) => {
@@ -261,6 +382,22 @@ impl Entry {
         self.stage = stage;
         flow
     }
+
+    /// Hands a record to the writer, whose queue keeps the order from here on. What it stores and that it is handled become durable
+    /// together: after a crash the client either repeats it, or need not.
+    fn submit(&mut self, server: &Server, permit: Permit, mut env: Box<Envelope>, before: &Before) -> Stage {
+        let mut record = std::mem::take(&mut env.record);
+        match before.counts {
+            Some((stream, h)) if before.gap => record.handled = Some(Handled::Only(stream, h)),
+            Some((stream, h)) => {
+                record.handled = Some(Handled::UpTo(stream, h));
+                self.handled = Some(h);
+            }
+            None => {}
+        }
+        server.writer.submit(permit, record, Load::Stanza(env));
+        Stage::Submitted
+    }
 }
 
 fn is_request(kind: Kind) -> bool {
@@ -271,13 +408,6 @@ fn is_request(kind: Kind) -> bool {
 fn is_for_sender_only(env: &Envelope) -> bool {
     let to_client = env.stanza.to.as_ref().is_some_and(|to| to.is_full()) && env.destination != Destination::Host;
     env.destination == Destination::Nobody || (matches!(env.stanza.kind, Kind::Iq(_)) && !to_client)
-}
-
-/// Hands a record to the writer, whose queue keeps the order from here on.
-fn submit(server: &Server, permit: Permit, mut env: Box<Envelope>) -> Stage {
-    let record = std::mem::take(&mut env.record);
-    server.writer.submit(permit, record, Load::Stanza(env));
-    Stage::Submitted
 }
 
 fn wait_for_permit(server: Arc<Server>, env: Box<Envelope>) -> BoxFuture<'static, (Permit, Box<Envelope>)> {

@@ -15,6 +15,7 @@ mod message;
 mod order;
 pub mod presence;
 mod queue;
+pub mod resumables;
 pub mod timers;
 pub mod workers;
 
@@ -35,12 +36,16 @@ pub(crate) use metronome_host::sync;
 /// The caller has made sure that the list has room ([`InFlight::has_room`]) and polls it afterwards.
 pub fn from_client(server: &Arc<Server>, session: &Arc<Session>, read: Received, list: &mut InFlight) {
     server.counters.stanzas_in.add();
+    // An earlier process has stored it, and could not say so before it ended.
+    if list.is_repeated() {
+        return list.push_settled();
+    }
     let stanza = read.stamp(session.jid.clone());
     if matches!(stanza.kind, Kind::Iq(_)) && iq::is_answer_for_us(server, session, &stanza) {
-        return;
+        return list.push_settled();
     }
     // The rules of this moment: a reload counts from the next stanza on, and never midway through one.
-    let Some(host) = server.hosts.load().get(session.jid.domain()).cloned() else { return };
+    let Some(host) = server.hosts.load().get(session.jid.domain()).cloned() else { return list.push_settled() };
     let order = order::of(server, &stanza);
     list.push(order, Envelope::new(host, session.clone(), stanza, None));
 }

@@ -28,7 +28,7 @@ use directed::Told;
 pub(crate) use lists::{in_doubt as lists_in_doubt, lists_changed, rules_changed};
 pub(crate) use show::{hide, show};
 
-use crate::timers;
+use crate::{resumables, timers};
 
 /// Most bytes that a presence says. Everybody who sees it gets them, and the session keeps them.
 const PRESENCE_BYTES_MAX: usize = 16 * 1024;
@@ -120,8 +120,11 @@ pub(crate) fn lock(server: &Server, account: AccountId, lock: Lock) {
 pub fn gone(server: &Server, session: &Session) {
     // What is known of its contacts may leave the table with it.
     let contacts = server.sessions.contacts(session.account);
-    if server.sessions.remove(session) && session.is_guest() {
-        server.guests.note_left(&session.jid);
+    if server.sessions.remove(session) {
+        if session.is_guest() {
+            server.guests.note_left(&session.jid);
+        }
+        resumables::forget(server, session);
     }
     let mut told = Told::Nobody;
     if session.end().is_some() {

@@ -11,6 +11,8 @@ use metronome_host::session::Session;
 use metronome_model::{Op, Record};
 use metronome_proto::stream::error::Condition;
 
+use crate::resumables;
+
 /// When a silent client is asked whether it is still there.
 pub const IDLE: Setting = Setting::new(
     "limits.c2s.idle",
@@ -54,6 +56,7 @@ pub fn tick(server: &Server) {
         }
     }
     flush_seen(server);
+    resumables::note_all(server);
     last_activity::flush(server);
 }
 
@@ -61,7 +64,14 @@ fn visit(session: &Session, now_ms: u64, idle_ms: u64, answer_ms: u64) {
     if let Some(since_ms) = session.pinged_since_ms()
         && is_overdue(now_ms, since_ms, session.heard_ms(), answer_ms)
     {
-        session.close(Condition::ConnectionTimeout, Some("a ping was not answered"));
+        session.cut(Condition::ConnectionTimeout, "a ping was not answered");
+        return;
+    }
+    if session.is_hopeless() {
+        session.close(Condition::ResourceConstraint, Some("nothing is acknowledged"));
+        return;
+    }
+    if session.is_detached() {
         return;
     }
     let idle = now_ms.saturating_sub(session.heard_ms()) > idle_ms;

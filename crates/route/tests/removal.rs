@@ -23,7 +23,7 @@ fn jid(text: &str) -> Jid {
 }
 
 async fn commit(world: &World, ops: impl IntoIterator<Item = Op>) {
-    let outcome = world.server.commit(Record { ops: ops.into_iter().collect() }).await;
+    let outcome = world.server.commit(Record { ops: ops.into_iter().collect(), handled: None }).await;
     assert!(outcome.is_done(), "{outcome:?}");
 }
 

@@ -20,6 +20,8 @@ use metronome_host::server::{Load, Server};
 use metronome_host::sessions::Sessions;
 use metronome_model::{Op, Outcome, Record};
 use metronome_net::admission::Admission;
+use metronome_net::c2s::managed::take_up;
+use metronome_net::c2s::resume::Doors;
 use metronome_net::control::{ControlSocket, SocketFile};
 use metronome_net::listen::Listeners;
 use metronome_net::tls;
@@ -94,6 +96,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         rng: Rng::System,
         counters: Counters::default(),
         derivations: Derivations::new(cores),
+        next_stream: Default::default(),
         throttles: Default::default(),
         fake_salt_secret,
         seen: Default::default(),
@@ -113,7 +116,11 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     let answering = tokio::spawn(serve);
     let admission = Arc::new(Admission::new(cores));
     let addresses = listeners.addresses();
-    listeners.serve(&server, &admission);
+    let doors = Arc::new(Doors::default());
+    if values.text(&BACKEND) != "memory" {
+        take_up(&server, &doors).await.context("the sessions of the last run cannot be read")?;
+    }
+    listeners.serve(&server, &admission, &doors);
     take_over(&server, &domains, &stored).await;
     Ok(Running { server, admission, addresses, control: path, answering })
 }

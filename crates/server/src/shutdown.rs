@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use metronome_features::accounts::guests;
+use metronome_host::session::Session;
 use metronome_proto::stream::error::Condition;
-use metronome_route::timers;
+use metronome_route::{resumables, timers};
 
 use crate::assemble::Running;
 
@@ -13,25 +14,33 @@ const STREAMS: Duration = Duration::from_secs(6);
 /// For how long the control socket may go on with its last answers; it has a bound of its own, which is shorter.
 const ANSWERS: Duration = Duration::from_secs(5);
 
+/// What can be resumed goes on with the next process; its client is not told that it is over.
+fn end(session: &Session) {
+    if !session.hibernate() {
+        session.close(Condition::SystemShutdown, None);
+    }
+}
+
 /// Ends the server; its listeners have stopped already.
 pub async fn run(running: Running) {
     let Running { server, admission, answering, .. } = running;
     let sessions = server.sessions.all();
     tracing::info!(sessions = sessions.len(), "the server is stopping");
     for session in sessions {
-        session.close(Condition::SystemShutdown, None);
+        end(&session);
     }
     let deadline = Instant::now() + STREAMS;
     while admission.connections() > 0 && Instant::now() < deadline {
         // Again and again: a stream may have been at its last step when the stop came.
         for session in server.sessions.all() {
-            session.close(Condition::SystemShutdown, None);
+            end(&session);
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // What others shared with guests ends with them. Where that takes too long, it does so when the next guest comes from there.
     let _ = tokio::time::timeout(STREAMS, guests::end_left(&server)).await;
     timers::flush_seen(&server);
+    resumables::note_all(&server);
     metronome_features::last_activity::flush(&server);
     // Blocks until the last record is durable.
     let _ = tokio::task::spawn_blocking(move || server.writer.shutdown()).await;

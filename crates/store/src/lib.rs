@@ -1,6 +1,6 @@
 //! What must survive a restart: accounts with their keys, rosters and documents, the message archive, and domains.
 //!
-//! Reading goes through the traits of [`accounts`], [`archive`], [`documents`], [`hosts`], [`meta`] and [`rosters`],
+//! Reading goes through the traits of [`accounts`], [`archive`], [`documents`], [`hosts`], [`meta`], [`resumables`] and [`rosters`],
 //! together [`Store`]; every change is a `Record` given to the one [`Writer`], which commits many at once. Backends live in
 //! [`backend`].
 #![forbid(unsafe_code)]
@@ -13,8 +13,9 @@ pub mod documents;
 mod error;
 pub mod hosts;
 pub mod meta;
+pub mod resumables;
 pub mod rosters;
-mod stored;
+pub mod stored;
 mod writer;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use documents::Documents;
 pub use error::StoreError;
 pub use hosts::StoredHosts;
 pub use meta::Meta;
+pub use resumables::Resumables;
 pub use rosters::{Rosters, RowAbout};
 pub use writer::{Committed, Permit, Writer, WriterLimits};
 
@@ -35,9 +37,9 @@ pub type Reading<T> = BoxFuture<'static, Result<T, StoreError>>;
 
 /// Everything that can be read. Each call sees one committed state: all of every record whose outcome was handed out
 /// before the call, and never a part of a record.
-pub trait Reads: Accounts + Archive + Documents + Meta + Rosters + StoredHosts {}
+pub trait Reads: Accounts + Archive + Documents + Meta + Resumables + Rosters + StoredHosts {}
 
-impl<T: Accounts + Archive + Documents + Meta + Rosters + StoredHosts> Reads for T {}
+impl<T: Accounts + Archive + Documents + Meta + Resumables + Rosters + StoredHosts> Reads for T {}
 
 /// The reading side of a store, shared by everyone.
 pub type Store = Arc<dyn Reads>;

@@ -16,7 +16,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// The stanza, or `None` if these bytes are not exactly one with a sender.
-pub(crate) fn read(xml: &[u8]) -> Option<Stanza> {
+pub fn read(xml: &[u8]) -> Option<Stanza> {
     let mut input = xml;
     let item = Scanner::elements(LIMITS).next(&mut input).ok()?;
     let Some(Item::Element(element)) = item else { return None };

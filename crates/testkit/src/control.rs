@@ -39,6 +39,11 @@ impl Control {
     pub fn add_user(&self, jid: &str) {
         self.run("user add", json!({ "jid": jid, "password": password_of(jid) }));
     }
+
+    /// Sets the password of an account to the one it had, which ends its sessions all the same.
+    pub fn renew_password(&self, jid: &str) {
+        self.run("user passwd", json!({ "jid": jid, "password": password_of(jid) }));
+    }
 }
 
 /// The password of the accounts that this crate makes: `alice-secret` for `alice@localhost`.

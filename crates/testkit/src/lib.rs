@@ -25,6 +25,7 @@ mod dial;
 mod link;
 mod log;
 mod login;
+mod managed;
 mod ports;
 mod program;
 mod roster;

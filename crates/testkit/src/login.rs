@@ -73,7 +73,15 @@ impl Client {
     /// Logs in with SCRAM-SHA-256 and the password of [`crate::Setup`], then binds `resource`. The stream is not yet open.
     #[track_caller]
     pub fn log_in(&mut self, username: &str, resource: &str) {
+        self.authenticate(username);
         self.name = format!("{username}/{resource}");
+        self.bind(resource);
+    }
+
+    /// Logs in with SCRAM-SHA-256 and the password of [`crate::Setup`], and opens the stream again; nothing is bound yet.
+    #[track_caller]
+    pub fn authenticate(&mut self, username: &str) {
+        self.name = username.to_owned();
         self.open();
         let password = password_of(username);
         let sasl = Sasl::new("SCRAM-SHA-256", username, &password);
@@ -82,7 +90,6 @@ impl Client {
             self.fail(&format!("{username} cannot log in: {outcome}"));
         }
         self.open();
-        self.bind(resource);
     }
 
     /// Binds a resource on a stream that is open; answers the full address.

@@ -10,32 +10,53 @@ use metronome_host::sessions::Unbound;
 use metronome_model::AccountState;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
+use metronome_proto::payload::sm::{self, Said};
 use metronome_proto::payload::{bind, session};
 use metronome_proto::stanza::error::{Condition as Refusal, StanzaError};
 use metronome_proto::stanza::{IqType, Kind, Received, Stanza, Unreadable};
 use metronome_proto::stream::error::Condition;
 use metronome_proto::stream::features::Features;
-use metronome_proto::xml::Content;
+use metronome_proto::xml::{Content, Tree};
 use metronome_route::presence;
 
-use super::guest;
-use super::negotiate::{Authenticated, Bound, End, announce, open};
+use super::negotiate::{Authenticated, Bound, End, Negotiated, announce, open};
+use super::resume::{self, Arrival, Door};
 use super::stream::Fault;
+use super::{Context, guest};
+
+/// What a client asks for once it has logged in.
+enum Request {
+    Bind(Box<Stanza>),
+    Resume { previd: Box<str>, h: u32 },
+}
+
+/// What comes of it.
+enum Begun {
+    Session(Arc<Session>),
+    Resumed { door: Arc<Door>, previd: Box<str>, h: u32 },
+}
 
 impl Authenticated {
-    /// Opens the new stream and binds a resource.
-    pub(super) async fn bind(mut self) -> Result<Bound, End> {
+    /// Opens the new stream and binds a resource, or resumes an earlier stream.
+    pub(super) async fn bind(mut self) -> Result<Negotiated, End> {
         match self.session().await {
-            Ok(session) => {
+            Ok(Begun::Session(session)) => {
                 let (socket, scanner, unread) = self.stream.into_parts();
-                let (context, host, lang) = (self.context, self.host, self.lang);
-                Ok(Bound { context, socket, scanner, unread, host, session, lang })
+                let (host, lang, Context { server, doors, .. }) = (self.host, self.lang, self.context);
+                Ok(Negotiated::Bound(Box::new(Bound { server, doors, socket, scanner, unread, host, session, lang })))
+            }
+            Ok(Begun::Resumed { door, previd, h }) => {
+                let (socket, scanner, unread) = self.stream.into_parts();
+                let answer = |resumed: Tree| resumed.to_vec(ns::CLIENT);
+                let (before, admitted) = (Vec::new(), None);
+                let arrival = Arrival { socket, scanner, unread, before, answer, previd, h, admitted };
+                Ok(Negotiated::Resumed(door, Box::new(arrival)))
             }
             Err(fault) => Err(End { stream: self.stream, fault, host: Some(self.host) }),
         }
     }
 
-    async fn session(&mut self) -> Result<Arc<Session>, Fault> {
+    async fn session(&mut self) -> Result<Begun, Fault> {
         let to = open(&self.context, &mut self.stream, Some(&self.host)).await?;
         self.lang = to.lang.or(self.lang.take());
         let mut features = Features::new().with(bind::feature()).with(session::feature());
@@ -46,13 +67,22 @@ impl Authenticated {
         self.stream.send(&out).await?;
         self.stream.set_limits(self.host.limits);
         loop {
-            let request = self.request().await?;
+            let request = match self.request().await? {
+                Request::Bind(request) => request,
+                Request::Resume { previd, h } => match self.context.doors.find(&previd, self.authn.jid().as_str()) {
+                    Some(door) => return Ok(Begun::Resumed { door, previd, h }),
+                    None => {
+                        self.stream.send(&resume::not_found().to_vec(ns::CLIENT)).await?;
+                        continue;
+                    }
+                },
+            };
             match self.claim(&request).await {
                 Ok(session) => {
                     self.recheck(&session).await?;
                     let answer = request.result(Content::from_tree(&bind::result(&session.jid)));
                     return match self.stream.send(&answer.to_vec()).await {
-                        Ok(()) => Ok(session),
+                        Ok(()) => Ok(Begun::Session(session)),
                         Err(fault) => {
                             presence::gone(&self.context.server, &session);
                             Err(fault)
@@ -109,15 +139,25 @@ impl Authenticated {
         }
     }
 
-    /// The client's request; nothing but binding is allowed now (section 7.1).
-    async fn request(&mut self) -> Result<Stanza, Fault> {
-        let element = self.stream.element().await?;
-        match Received::read(element, ns::CLIENT) {
-            Ok(read) if read.kind == Kind::Iq(IqType::Set) && read.content.has(ns::BIND, "bind") => {
-                Ok(read.stamp(self.authn.jid().clone()))
+    /// The client's request; nothing but binding is allowed now (section 7.1), or taking up an earlier stream (XEP-0198 section 5).
+    async fn request(&mut self) -> Result<Request, Fault> {
+        loop {
+            let element = self.stream.element().await?;
+            if element.ns() == ns::STREAM_MANAGEMENT {
+                if let Some(Ok(Said::Resume { previd, h })) = Said::read(&element) {
+                    return Ok(Request::Resume { previd, h });
+                }
+                // It may be enabled once there is a resource.
+                self.stream.send(&sm::failed(Refusal::UnexpectedRequest, None).to_vec(ns::CLIENT)).await?;
+                continue;
             }
-            Err(Unreadable::NotStanza(_)) => Err(Condition::UnsupportedStanzaType.into()),
-            _ => Err(Condition::NotAuthorized.into()),
+            return match Received::read(element, ns::CLIENT) {
+                Ok(read) if read.kind == Kind::Iq(IqType::Set) && read.content.has(ns::BIND, "bind") => {
+                    Ok(Request::Bind(Box::new(read.stamp(self.authn.jid().clone()))))
+                }
+                Err(Unreadable::NotStanza(_)) => Err(Condition::UnsupportedStanzaType.into()),
+                _ => Err(Condition::NotAuthorized.into()),
+            };
         }
     }
 

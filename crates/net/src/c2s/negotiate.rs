@@ -6,6 +6,7 @@ use std::sync::Arc;
 use metronome_host::authn::Authn;
 use metronome_host::feature::StreamState;
 use metronome_host::hosts::{Host, PLAIN_WITHOUT_TLS, Tls};
+use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
@@ -22,6 +23,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::Context;
+use super::resume::{Arrival, Door, Doors};
 use super::stream::{Fault, Stream};
 use crate::listen::Entry;
 use crate::socket::Socket;
@@ -63,13 +65,22 @@ pub(super) struct Authenticated {
 
 /// A stream with a session.
 pub(super) struct Bound {
-    pub(super) context: Context,
+    pub(super) server: Arc<Server>,
+    pub(super) doors: Arc<Doors>,
     pub(super) socket: Socket,
     pub(super) scanner: Scanner,
     pub(super) unread: Vec<u8>,
     pub(super) host: Arc<Host>,
     pub(super) session: Arc<Session>,
     pub(super) lang: Option<Box<str>>,
+}
+
+/// What comes of a connection.
+pub(super) enum Negotiated {
+    /// A session.
+    Bound(Box<Bound>),
+    /// It takes the place of one that was lost (XEP-0198): it is handed over at this door.
+    Resumed(Arc<Door>, Box<Arrival>),
 }
 
 /// Why there is no next state. The stream is told by [`negotiate`].
@@ -79,12 +90,12 @@ pub(super) struct End {
     pub(super) host: Option<Arc<Host>>,
 }
 
-/// From the connection to the bound resource; none if that did not come about.
-pub(super) async fn negotiate(context: Context, socket: TcpStream, entry: Entry) -> Option<Bound> {
+/// From the connection to the bound resource, or to the stream that it resumes; none if that did not come about.
+pub(super) async fn negotiate(context: Context, socket: TcpStream, entry: Entry) -> Option<Negotiated> {
     let server = context.server.clone();
     let peer = context.address;
     match states(context, socket, entry).await {
-        Ok(bound) => Some(bound),
+        Ok(negotiated) => Some(negotiated),
         Err(None) => None,
         Err(Some(end)) => {
             tracing::debug!(%peer, fault = ?end.fault, "a stream ends before it is bound");
@@ -94,7 +105,7 @@ pub(super) async fn negotiate(context: Context, socket: TcpStream, entry: Entry)
     }
 }
 
-async fn states(context: Context, socket: TcpStream, entry: Entry) -> Result<Bound, Option<End>> {
+async fn states(context: Context, socket: TcpStream, entry: Entry) -> Result<Negotiated, Option<End>> {
     let secured = match entry {
         Entry::StartTls => {
             let opened = Opened::open(context, Stream::new(Socket::Plain(socket))).await?;

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use metronome_host::hosts::Host;
 use metronome_host::outbox::{Closing, Drained, Frame};
 use metronome_host::server::Server;
-use metronome_host::session::Session;
+use metronome_host::session::{Ending, Session};
 use metronome_proto::ns;
 use metronome_proto::stanza::{Received, Unreadable};
 use metronome_proto::stream::error::{Condition, StreamError};
@@ -24,37 +24,40 @@ use metronome_store::StoreError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::managed::Management;
 use super::negotiate::Bound;
+use super::resume::Doors;
 use super::{BURST, RATE};
+use crate::admission::Admitted;
 use crate::socket::{CHUNK, Socket, with_read_buffer, with_write_buffer};
 
 /// For how long a client may leave everything unread before it is given up.
 const STALLED: Duration = Duration::from_secs(60);
 /// From our goodbye to the end of the connection.
-const CLOSE: Duration = Duration::from_secs(5);
+pub(super) const CLOSE: Duration = Duration::from_secs(5);
 /// For how long a client that has closed its stream may take to close the connection itself.
 const PARTING: Duration = Duration::from_secs(1);
 
 /// The task of a bound stream.
-pub(super) struct Run {
-    server: Arc<Server>,
-    host: Arc<Host>,
-    session: Arc<Session>,
-    socket: Socket,
-    scanner: Scanner,
-    list: InFlight,
-    phase: Phase,
+pub(crate) struct Run {
+    pub(super) server: Arc<Server>,
+    pub(super) host: Arc<Host>,
+    pub(super) session: Arc<Session>,
+    pub(super) socket: Socket,
+    pub(super) scanner: Scanner,
+    pub(super) list: InFlight,
+    pub(super) phase: Phase,
     /// Read and not scanned, because the list had no room.
-    unread: Vec<u8>,
+    pub(super) unread: Vec<u8>,
     /// Taken from the outbox and not written.
-    unwritten: Vec<u8>,
-    unflushed: bool,
+    pub(super) unwritten: Vec<u8>,
+    pub(super) unflushed: bool,
     budget: Budget,
     /// The language of stanzas that tell none.
     lang: Option<Box<str>>,
-    page: Option<BoxFuture<'static, Result<(), StoreError>>>,
+    pub(super) page: Option<BoxFuture<'static, Result<(), StoreError>>>,
     /// Present only while something is overdue: a client that reads nothing, or a stream that is being closed.
-    deadline: Option<Pin<Box<Sleep>>>,
+    pub(super) deadline: Option<Pin<Box<Sleep>>>,
     /// The client has sent `</stream:stream>`.
     closed_by_client: bool,
     /// The client had ended its connection before our last words: that says nothing about whether it has read what came before.
@@ -63,10 +66,16 @@ pub(super) struct Run {
     goodbye: bool,
     /// Why we close, if it is the client's own fault.
     fault: Option<StreamError>,
+    /// Its connection's place among those of the server.
+    pub(super) admitted: Option<Admitted>,
+    /// Where streams are resumed.
+    pub(super) doors: Arc<Doors>,
+    /// Present under stream management (XEP-0198).
+    pub(super) management: Option<Box<Management>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// Stanzas flow.
     Open,
     /// Nothing more is read; what was read is being settled.
@@ -79,22 +88,28 @@ enum Phase {
     Waiting,
     /// The connection is lost; what was read is being settled.
     Lost,
+    /// The connection is lost, and the session waits for another one.
+    Detached,
+    /// There is another one; what was read on the last is being settled before the client is told.
+    Resuming,
+    /// The server ends, and the session goes on where the next process runs.
+    Hibernating,
 }
 
 /// What one step achieved.
 #[derive(PartialEq, Eq)]
-enum Moved {
+pub(super) enum Moved {
     Yes,
     No,
 }
 
 impl Run {
-    pub(super) fn new(bound: Bound) -> Run {
-        let Bound { context, socket, scanner, unread, host, session, lang } = bound;
+    pub(super) fn new(bound: Bound, admitted: Option<Admitted>) -> Run {
+        let Bound { server, doors, socket, scanner, unread, host, session, lang } = bound;
         tracing::debug!(jid = session.jid.as_str(), mechanism = session.mechanism, "a session begins");
-        let budget = Budget::new(host.values.rate(&RATE), host.values.bytes(&BURST), context.server.clock.steady_ms());
+        let budget = Budget::new(host.values.rate(&RATE), host.values.bytes(&BURST), server.clock.steady_ms());
         Run {
-            server: context.server,
+            server,
             list: InFlight::new(session.tickets.clone()),
             host,
             session,
@@ -112,6 +127,9 @@ impl Run {
             ended_early: false,
             goodbye: false,
             fault: None,
+            admitted,
+            doors,
+            management: None,
         }
     }
 
@@ -123,6 +141,15 @@ impl Run {
                 Phase::Draining | Phase::Last => self.poll_write(cx),
                 Phase::Waiting => return self.poll_waiting(cx),
                 Phase::Lost => return self.list.poll_empty(&self.server, cx),
+                Phase::Detached => {
+                    ready!(self.poll_detached(cx));
+                    continue;
+                }
+                Phase::Resuming => {
+                    ready!(self.poll_resuming(cx));
+                    continue;
+                }
+                Phase::Hibernating => return self.poll_hibernating(cx),
             };
             if self.poll_deadline(cx).is_ready() {
                 self.lose();
@@ -138,9 +165,18 @@ impl Run {
 
     fn poll_open(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
         // Who is being disconnected is not read any more, however slowly it takes what waits for it.
-        if self.session.is_closing() {
-            self.settle();
-            return Ok(Moved::Yes);
+        match self.session.ending() {
+            Ending::Not => {}
+            Ending::Closing => {
+                self.settle();
+                return Ok(Moved::Yes);
+            }
+            Ending::Cut => return Err(io::ErrorKind::TimedOut.into()),
+            Ending::Hibernating => {
+                self.phase = Phase::Hibernating;
+                self.set_deadline(CLOSE);
+                return Ok(Moved::Yes);
+            }
         }
         let read = self.poll_read(cx)?;
         let was_full = !self.list.has_room();
@@ -149,8 +185,17 @@ impl Run {
         let has_room_again = was_full && self.list.has_room();
         let page = self.poll_page(cx);
         let showed = presence::go_on_showing(&self.server, &self.session);
+        let managed = self.poll_management(cx);
+        if self.phase != Phase::Open {
+            return Ok(Moved::Yes);
+        }
         let wrote = self.poll_write(cx)?;
-        let moved = has_room_again || showed || read == Moved::Yes || page == Moved::Yes || wrote == Moved::Yes;
+        let moved = has_room_again
+            || showed
+            || managed == Moved::Yes
+            || read == Moved::Yes
+            || page == Moved::Yes
+            || wrote == Moved::Yes;
         Ok(if moved { Moved::Yes } else { Moved::No })
     }
 
@@ -230,16 +275,22 @@ impl Run {
                 if let Some(reply) = refused.into_reply(self.host.name.clone(), self.session.jid.clone()) {
                     self.session.answer(Frame::whole(reply.to_vec()));
                 }
+                self.list.push_settled();
             }
             Err(Unreadable::BadFrom) => self.fail(Condition::InvalidFrom),
-            Err(Unreadable::NotStanza(_)) => self.fail(Condition::UnsupportedStanzaType),
+            Err(Unreadable::NotStanza(element)) => self.aside(&element),
         }
     }
 
     /// The client has broken the protocol: what it sent before is settled, then the stream ends with this error.
-    fn fail(&mut self, condition: Condition) {
-        tracing::debug!(jid = self.session.jid.as_str(), why = condition.name(), "a stream ends with an error");
-        self.fault = Some(StreamError::new(condition));
+    pub(super) fn fail(&mut self, condition: Condition) {
+        self.fail_with(StreamError::new(condition));
+    }
+
+    /// The same with more to say.
+    pub(super) fn fail_with(&mut self, error: StreamError) {
+        tracing::debug!(jid = self.session.jid.as_str(), why = error.condition.name(), "a stream ends with an error");
+        self.fault = Some(error);
         self.settle();
     }
 
@@ -253,8 +304,15 @@ impl Run {
 
     fn poll_page(&mut self, cx: &mut TaskContext<'_>) -> Moved {
         if self.page.is_none() {
-            let Some(at) = self.session.catch_up() else { return Moved::No };
-            self.page = Some(Box::pin(catch_up::next_page(self.server.clone(), self.session.clone(), at)));
+            let unread = self.session.unread();
+            let (server, session) = (self.server.clone(), self.session.clone());
+            self.page = Some(if !unread.is_empty() {
+                Box::pin(catch_up::again(server, session, unread))
+            } else if let Some(at) = self.session.catch_up() {
+                Box::pin(catch_up::next_page(server, session, at))
+            } else {
+                return Moved::No;
+            });
         }
         match self.page.as_mut().map(|page| page.as_mut().poll(cx)) {
             Some(Poll::Pending) | None => Moved::No,
@@ -438,6 +496,9 @@ impl Run {
 
     /// The connection is gone.
     fn lose(&mut self) {
+        if self.detach() {
+            return;
+        }
         presence::gone(&self.server, &self.session);
         self.session.shut();
         self.page = None;
@@ -447,11 +508,11 @@ impl Run {
         self.phase = Phase::Lost;
     }
 
-    fn set_deadline(&mut self, after: Duration) {
+    pub(super) fn set_deadline(&mut self, after: Duration) {
         self.deadline = Some(Box::pin(sleep_until(Instant::now() + after)));
     }
 
-    fn poll_deadline(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+    pub(super) fn poll_deadline(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         match &mut self.deadline {
             Some(deadline) => deadline.as_mut().poll(cx),
             None => Poll::Pending,
@@ -468,6 +529,8 @@ impl Future for Run {
         // A panic in a handler closes this one stream.
         match catch_unwind(AssertUnwindSafe(|| self.poll_phases(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
+            // Nobody is told: it goes on.
+            Ok(Poll::Ready(())) if self.phase == Phase::Hibernating => return Poll::Ready(()),
             Ok(Poll::Ready(())) => tracing::debug!(jid = self.session.jid.as_str(), "a session is over"),
             Err(_) => {
                 self.server.counters.panics.add();

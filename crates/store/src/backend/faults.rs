@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use metronome_model::{
-    Account, AccountId, AccountState, Contact, Document, LastSeen, Record, Role, StoredHost, StoredKeys, Unavailable,
+    Account, AccountId, AccountState, Contact, Document, Handled, LastSeen, Noted, Record, Resumable, Role, StoredHost,
+    StoredKeys, StreamNumber, Unavailable,
 };
 use metronome_proto::stanza::Stanza;
 use parking_lot::{Condvar, Mutex};
@@ -16,6 +17,7 @@ use crate::archive::{ArchiveWrites, Head, NewRow};
 use crate::documents::DocumentWrites;
 use crate::hosts::HostWrites;
 use crate::meta::MetaWrites;
+use crate::resumables::ResumableWrites;
 use crate::rosters::RosterWrites;
 use crate::{Opened, StoreError};
 
@@ -259,6 +261,24 @@ impl DocumentWrites for FaultyBackend {
 
     fn set_last_seen(&mut self, owner: AccountId, last: &LastSeen) -> Result<(), StoreError> {
         self.inner.set_last_seen(owner, last)
+    }
+}
+
+impl ResumableWrites for FaultyBackend {
+    fn set_resumable(&mut self, stream: &Resumable) -> Result<(), StoreError> {
+        self.inner.set_resumable(stream)
+    }
+
+    fn note_resumable(&mut self, number: StreamNumber, noted: &Noted) -> Result<(), StoreError> {
+        self.inner.note_resumable(number, noted)
+    }
+
+    fn set_handled(&mut self, handled: Handled) -> Result<(), StoreError> {
+        self.inner.set_handled(handled)
+    }
+
+    fn forget_resumable(&mut self, number: StreamNumber) -> Result<(), StoreError> {
+        self.inner.forget_resumable(number)
     }
 }
 

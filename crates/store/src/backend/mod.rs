@@ -15,11 +15,12 @@ use crate::archive::ArchiveWrites;
 use crate::documents::DocumentWrites;
 use crate::hosts::HostWrites;
 use crate::meta::MetaWrites;
+use crate::resumables::ResumableWrites;
 use crate::rosters::RosterWrites;
 
 /// The writing side of a backend. Only its `Writer` calls it, from one thread, one transaction at a time.
 pub trait Backend:
-    AccountWrites + ArchiveWrites + DocumentWrites + HostWrites + MetaWrites + RosterWrites + Send
+    AccountWrites + ArchiveWrites + DocumentWrites + HostWrites + MetaWrites + ResumableWrites + RosterWrites + Send
 {
     /// Opens a transaction.
     fn begin(&mut self) -> Result<(), StoreError>;

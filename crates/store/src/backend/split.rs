@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use futures_util::future::FutureExt;
 use metronome_model::{
-    Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, KeyHash, LastSeen, Op,
-    Record, Role, RosterSize, RosterVersion, StoredHost, StoredKeys,
+    Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, Handled, KeyHash, LastSeen,
+    Noted, Op, Record, Resumable, Role, RosterSize, RosterVersion, StoredHost, StoredKeys, StreamNumber,
 };
 use metronome_proto::stanza::Stanza;
 use smallvec::SmallVec;
@@ -19,6 +19,7 @@ use crate::archive::{Archive, ArchiveWrites, Counts, Filter, Found, Head, NewRow
 use crate::documents::{DocumentWrites, Documents};
 use crate::hosts::{HostWrites, StoredHosts};
 use crate::meta::{Meta, MetaWrites};
+use crate::resumables::{ResumableWrites, Resumables};
 use crate::rosters::{RosterWrites, Rosters, RowAbout};
 use crate::{Opened, Reading, Store, StoreError};
 
@@ -160,6 +161,13 @@ impl Documents for SplitStore {
 
     fn last_seen(&self, owner: AccountId) -> Reading<Option<LastSeen>> {
         self.of(owner).last_seen(owner)
+    }
+}
+
+/// Guests end with their connection, so they have none.
+impl Resumables for SplitStore {
+    fn resumables(&self) -> Reading<Vec<Resumable>> {
+        self.durable.resumables()
     }
 }
 
@@ -320,6 +328,24 @@ impl DocumentWrites for SplitBackend {
 
     fn set_last_seen(&mut self, owner: AccountId, last: &LastSeen) -> Result<(), StoreError> {
         self.of(owner).set_last_seen(owner, last)
+    }
+}
+
+impl ResumableWrites for SplitBackend {
+    fn set_resumable(&mut self, stream: &Resumable) -> Result<(), StoreError> {
+        self.durable.set_resumable(stream)
+    }
+
+    fn note_resumable(&mut self, number: StreamNumber, noted: &Noted) -> Result<(), StoreError> {
+        self.durable.note_resumable(number, noted)
+    }
+
+    fn set_handled(&mut self, handled: Handled) -> Result<(), StoreError> {
+        self.durable.set_handled(handled)
+    }
+
+    fn forget_resumable(&mut self, number: StreamNumber) -> Result<(), StoreError> {
+        self.durable.forget_resumable(number)
     }
 }
 

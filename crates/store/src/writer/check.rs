@@ -135,7 +135,12 @@ impl Run<'_> {
                 | Op::SetLastSeen { owner, .. } => {
                     self.owner(*owner)?;
                 }
-                Op::SetHost { .. } | Op::ForgetHost { .. } | Op::SetMeta { .. } => {}
+                Op::SetResumable { stream } => drop(self.owner(stream.owner)?),
+                Op::SetHost { .. }
+                | Op::ForgetHost { .. }
+                | Op::NoteResumable { .. }
+                | Op::ForgetResumable { .. }
+                | Op::SetMeta { .. } => {}
             }
         }
         if self.touched.owners.iter().any(|(id, _)| id.is_guest()) && !self.backend.has_room(record) {
@@ -203,6 +208,9 @@ impl Run<'_> {
         if !ids.is_empty() {
             self.apply_appends(record, ids)?;
         }
+        if let Some(handled) = record.handled {
+            self.backend.set_handled(handled)?;
+        }
         for (id, owner) in &self.touched.owners {
             match owner {
                 Owner::Known { after, .. } => self.heads.put(*id, *after),
@@ -225,6 +233,9 @@ impl Run<'_> {
             Op::SetLastSeen { owner, last } => self.backend.set_last_seen(*owner, last),
             Op::SetHost { host } => self.backend.set_host(host),
             Op::ForgetHost { name } => self.backend.forget_host(name),
+            Op::SetResumable { stream } => self.backend.set_resumable(stream),
+            Op::NoteResumable { number, noted } => self.backend.note_resumable(*number, noted),
+            Op::ForgetResumable { number } => self.backend.forget_resumable(*number),
             Op::SetMeta { key, value } => self.backend.set_meta(key, value),
             Op::Append { .. } | Op::Seen { .. } | Op::Replace { .. } | Op::Remove { .. } => Ok(()),
         }

@@ -128,7 +128,7 @@ fn a_long_roster_is_removed_in_pieces(world: &mut World) {
             let (name, xml) = (format!("n{n}"), format!("<n{n} xmlns='urn:x'>{}</n{n}>", "x".repeat(5000)));
             set_document(owner, document(Drawer::Private, "urn:x", &name, &xml))
         });
-        assert_eq!(world.commit(Record { ops: contacts.chain(documents).collect() }), done(&[]));
+        assert_eq!(world.commit(Record { ops: contacts.chain(documents).collect(), handled: None }), done(&[]));
     }
     world.forget(bob);
     world.reopen();

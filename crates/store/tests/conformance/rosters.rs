@@ -213,7 +213,7 @@ fn a_large_roster_is_read_whole(world: &mut World) {
         })
         .collect();
     let ops: Vec<Op> = all.iter().map(|contact| set_contact(alice, contact.clone())).collect();
-    assert_eq!(world.commit(Record { ops: ops.into() }), done(&[]));
+    assert_eq!(world.commit(Record { ops: ops.into(), handled: None }), done(&[]));
     world.reopen();
     assert_eq!(read(world.store.roster(alice)), (version(1000, 0), all));
 }

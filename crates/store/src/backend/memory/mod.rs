@@ -6,6 +6,7 @@ mod archive;
 mod documents;
 mod hosts;
 mod meta;
+mod resumables;
 mod rosters;
 mod usage;
 
@@ -44,6 +45,7 @@ struct Tables {
     documents: documents::Table,
     hosts: hosts::Table,
     meta: meta::Table,
+    resumables: resumables::Table,
     rosters: rosters::Table,
     usage: Usage,
 }
@@ -56,6 +58,7 @@ impl Tables {
             Change::Archive(change) => self.archive.apply(change, usage),
             Change::Document(change) => self.documents.apply(change, usage),
             Change::Host(change) => self.hosts.apply(change),
+            Change::Resumable(change) => self.resumables.apply(change),
             Change::Roster(change) => self.rosters.apply(change, usage),
             Change::Meta(change) => self.meta.apply(change),
         }
@@ -68,6 +71,7 @@ enum Change {
     Archive(archive::Change),
     Document(documents::Change),
     Host(hosts::Change),
+    Resumable(resumables::Change),
     Meta(meta::Change),
     Roster(rosters::Change),
 }

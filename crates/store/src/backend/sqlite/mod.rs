@@ -9,14 +9,16 @@ mod hosts;
 mod meta;
 mod purge;
 mod readers;
+mod resumables;
 mod rosters;
 mod schema;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use metronome_model::Unavailable;
+use metronome_model::{StreamNumber, Unavailable};
 
 use super::{Backend, LastCommit, Purge, Upkeep, Wrote};
 use crate::{Opened, Reading, StoreError};
@@ -63,6 +65,7 @@ fn start(file: &Path, options: Options) -> Result<(SqliteStore, SqliteBackend), 
     let db = Db::open_writer(&file, options.pages_max)?;
     check(&db)?;
     schema::migrate(&db)?;
+    let marked = resumables::tidy(&db)?;
     let commits = last_commit(&db)?;
     let readers = Arc::new(Readers::start(&file, options.readers)?);
     let store = SqliteStore { readers: Arc::clone(&readers) };
@@ -76,6 +79,8 @@ fn start(file: &Path, options: Options) -> Result<(SqliteStore, SqliteBackend), 
         sync_failed: Doubt::None,
         rows: Vec::new(),
         peers: Peers::default(),
+        handled: BTreeMap::new(),
+        marked,
         xml: Vec::new(),
         _lock: lock,
     };
@@ -149,6 +154,10 @@ struct SqliteBackend {
     /// order of the tree, they cost much less than one by one.
     rows: Vec<(i64, i64, i64, i64, i64)>,
     peers: Peers,
+    /// How many stanzas are handled of streams, not written yet either.
+    handled: BTreeMap<StreamNumber, u32>,
+    /// Streams that may have rows in `streams_marks`: looking for them costs as much as writing what is handled.
+    marked: BTreeSet<StreamNumber>,
     /// Where stanzas are written out before they are stored; kept for its capacity.
     xml: Vec<u8>,
     _lock: File,
@@ -203,6 +212,7 @@ impl SqliteBackend {
 impl Backend for SqliteBackend {
     fn begin(&mut self) -> Result<(), StoreError> {
         self.rows.clear();
+        self.handled.clear();
         self.changes = self.changes()?;
         self.db()?.run("BEGIN", ())?;
         Ok(())
@@ -214,6 +224,7 @@ impl Backend for SqliteBackend {
 
     fn commit(&mut self) -> Result<Wrote, StoreError> {
         self.write_rows()?;
+        self.write_handled()?;
         if self.changes()? == self.changes {
             self.rollback()?;
             return Ok(Wrote::Nothing);
@@ -232,6 +243,7 @@ impl Backend for SqliteBackend {
     fn rollback(&mut self) -> Result<(), StoreError> {
         self.rows.clear();
         self.peers.clear();
+        self.handled.clear();
         // Some errors have undone the transaction already.
         if self.db()?.with(|conn| Ok(!conn.is_autocommit()))? {
             self.db()?.run("ROLLBACK", ())?;
@@ -242,6 +254,7 @@ impl Backend for SqliteBackend {
     fn recover(&mut self) -> Result<LastCommit, StoreError> {
         self.rows.clear();
         self.peers.clear();
+        self.handled.clear();
         self.db = None;
         let db = Db::open_writer(&self.file, self.options.pages_max)?;
         if self.sync_failed == Doubt::AfterSync {

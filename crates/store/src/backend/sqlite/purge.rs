@@ -3,7 +3,7 @@
 
 use super::SqliteBackend;
 use super::db::Db;
-use super::{archive, documents, rosters};
+use super::{archive, documents, resumables, rosters};
 use crate::StoreError;
 use crate::backend::Purge;
 
@@ -36,6 +36,7 @@ fn remove(db: &Db, slot: i64, rows_max: usize) -> Result<bool, StoreError> {
     if left == 0 {
         return Ok(false);
     }
+    resumables::purge(db, slot)?;
     let documents_max = left.div_ceil(ROWS_PER_DOCUMENT);
     Ok(documents::purge(db, slot, documents_max)? < documents_max)
 }

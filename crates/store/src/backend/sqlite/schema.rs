@@ -7,8 +7,12 @@ use super::db::Db;
 use crate::StoreError;
 
 /// All versions, oldest first. A released one is never edited.
-const VERSIONS: [&str; 3] =
-    [include_str!("schema/001.sql"), include_str!("schema/002.sql"), include_str!("schema/003.sql")];
+const VERSIONS: [&str; 4] = [
+    include_str!("schema/001.sql"),
+    include_str!("schema/002.sql"),
+    include_str!("schema/003.sql"),
+    include_str!("schema/004.sql"),
+];
 
 /// The version that gave archived messages the number of their address.
 const PEERS: usize = 3;

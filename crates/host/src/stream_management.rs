@@ -1,0 +1,240 @@
+//! A session under stream management (XEP-0198): acknowledgements, the loss of its connection, and another one in its place.
+//! The numbers of what was sent are in `managed`; what the client sends is numbered by its in-flight list.
+
+use std::task::{Context, Poll};
+
+use metronome_model::{Noted, StreamNumber};
+use metronome_proto::ns;
+use metronome_proto::payload::sm::{self, Resumable};
+use metronome_proto::stream::error::Condition;
+use metronome_proto::xml::Tree;
+
+use crate::managed::{Managed, TooHigh};
+use crate::outbox::{Closing, Frame, Pushed, What};
+use crate::proof::Ranges;
+use crate::session::{Carbons, From, Phase, Session, State};
+
+/// A bit of [`Noted::switches`]: it has asked for the roster.
+const INTERESTED: u32 = 1;
+/// It gets copies of the messages of other sessions (XEP-0280).
+const CARBONS: u32 = 2;
+
+/// Whether the stream of a session goes on.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It does.
+    #[default]
+    Not,
+    /// The server ends it, and the session with it.
+    Closing,
+    /// Nobody is on the other side any more: its connection is given up.
+    Cut,
+    /// The server ends; the session waits for the next process.
+    Hibernating,
+}
+
+/// An element of stream management as it is written.
+pub fn element(tree: &Tree) -> Frame {
+    Frame::whole(tree.to_vec(ns::CLIENT))
+}
+
+impl Session {
+    /// Begins to count behind this `<enabled/>`.
+    pub fn manage(&self, enabled: Frame, resumable: Resumable, stored: Option<StreamNumber>) {
+        self.change(|state| {
+            state.managed = Some(Box::new(Managed::new(resumable).stored_as(stored)));
+            let _ = state.outbox.push_aside(enabled, What::Enabled);
+        });
+    }
+
+    /// What the client had switched on, as [`Noted::switches`] says.
+    pub fn switch_again(&self, switches: u32) {
+        if switches & INTERESTED != 0 {
+            self.set_interested();
+        }
+        if switches & CARBONS != 0 {
+            self.set_carbons(Carbons::On);
+        }
+    }
+
+    fn switches(&self) -> u32 {
+        let bit = |is_on: bool, bit| if is_on { bit } else { 0 };
+        bit(self.is_interested(), INTERESTED) | bit(self.has_carbons(), CARBONS)
+    }
+
+    /// Takes up the stream of an earlier process, without a connection: what came behind [`Noted::handed`] is read from the store.
+    pub fn manage_again(&self, noted: &Noted, stored: StreamNumber) {
+        self.change(|state| {
+            state.managed = Some(Box::new(Managed::noted(noted).stored_as(Some(stored))));
+            state.handed = noted.handed;
+            state.detach();
+            if let Phase::CatchingUp(_) = state.phase {
+                // What it was given before is not its first that is unseen, but what it has not acknowledged.
+                state.phase = Phase::CatchingUp(From::Handed);
+                state.noted = noted.handed;
+            }
+        });
+    }
+
+    /// Whether it is under stream management.
+    pub fn is_managed(&self) -> bool {
+        self.change(|state| state.managed.is_some())
+    }
+
+    /// Queues an element that is no stanza; it is not repeated on another connection.
+    pub fn say_aside(&self, frame: Frame) {
+        self.change(|state| {
+            let _ = state.outbox.push_aside(frame, What::Aside);
+        });
+    }
+
+    /// The client has had `h` stanzas; the archive ids that this proves.
+    pub fn acknowledged(&self, h: u32) -> Result<Vec<(u64, u64)>, TooHigh> {
+        self.change(|state| match &mut state.managed {
+            Some(managed) => managed.acknowledge(h).map(ranges),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    /// Whether so much was sent without an acknowledgement that nobody can be on the other side.
+    pub fn is_hopeless(&self) -> bool {
+        self.change(|state| state.managed.as_ref().is_some_and(|managed| managed.is_hopeless()))
+    }
+
+    /// What is to be stored of its stream, if that has changed since it was asked for last.
+    pub fn to_note(&self, at_ms: u64) -> Option<(StreamNumber, Noted)> {
+        let switches = self.switches();
+        self.change(|state| {
+            let (handed, presence_serial) = (state.handed, state.presence_serial());
+            let managed = state.managed.as_mut()?;
+            let number = managed.stored.filter(|_| managed.is_counting())?;
+            let noted = Noted { at_ms, switches, handed, ..managed.to_note() };
+            let print = (noted.sent, noted.unacked.len(), handed, presence_serial, switches);
+            if managed.noted == Some(print) {
+                return None;
+            }
+            managed.noted = Some(print);
+            Some((number, Noted { presence: state.presence_xml(&self.jid), ..noted }))
+        })
+    }
+
+    /// The number under which its stream is stored.
+    pub fn stored_stream(&self) -> Option<StreamNumber> {
+        self.change(|state| state.managed.as_ref()?.stored)
+    }
+
+    /// Its connection is lost; it waits for another one. False if it cannot: the client does not know yet that its stream is managed, or
+    /// the session is being closed.
+    pub fn detach(&self) -> bool {
+        self.change(|state| {
+            let waits =
+                state.managed.as_ref().is_some_and(|managed| managed.is_counting()) && !state.outbox.is_closing();
+            if waits {
+                state.detach();
+            }
+            waits
+        })
+    }
+
+    /// Whether its stream goes on. A connection is given up once.
+    pub fn ending(&self) -> Ending {
+        let mut state = self.state.lock();
+        match state.ending {
+            _ if state.outbox.is_closing() => Ending::Closing,
+            Ending::Cut => std::mem::replace(&mut state.ending, Ending::Not),
+            ending => ending,
+        }
+    }
+
+    /// Gives up its connection, whose client does not answer: it may resume its stream on another one. Without that it ends.
+    pub fn cut(&self, condition: Condition, text: &'static str) {
+        self.change(|state| match &state.managed {
+            Some(managed) if managed.is_resumable() => state.ending = Ending::Cut,
+            _ => state.outbox.close(Closing { condition: Some(condition), text: Some(text) }),
+        });
+    }
+
+    /// Has it wait for the next process; false if its stream is not stored, so that it ends with this one.
+    pub fn hibernate(&self) -> bool {
+        self.change(|state| {
+            let waits =
+                state.managed.as_ref().is_some_and(|managed| managed.is_resumable() && managed.stored.is_some());
+            if waits && !state.outbox.is_closing() {
+                state.ending = Ending::Hibernating;
+            }
+            waits
+        })
+    }
+
+    /// Ready once the server ends it; for the time without a connection.
+    pub fn poll_closing(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.state.lock().outbox.poll_closing(cx)
+    }
+
+    /// Whether it waits for another connection.
+    pub fn is_detached(&self) -> bool {
+        self.change(|state| state.outbox.is_detached())
+    }
+
+    /// Another connection takes the place of the lost one, on which the client has had `h` stanzas: `resumed` is written first, then what
+    /// the client has not had, then what waits. Answers the archive ids that `h` proves.
+    pub fn attach(&self, h: u32, resumed: Frame) -> Result<Vec<(u64, u64)>, TooHigh> {
+        self.change(|state| {
+            let Some(managed) = &mut state.managed else { return Ok(Vec::new()) };
+            let proved = managed.acknowledge(h)?;
+            state.outbox.attach(resumed, managed.take_unacked());
+            Ok(ranges(proved))
+        })
+    }
+
+    /// Rows that must be read again before anything else can be written; see [`crate::outbox::Outbox::unread`].
+    pub fn unread(&self) -> Vec<u64> {
+        self.change(|state| state.outbox.unread())
+    }
+
+    /// Such a row as it is written; none if it is gone.
+    pub fn fill(&self, id: u64, frame: Option<Frame>) {
+        self.change(|state| state.outbox.fill(id, frame));
+    }
+}
+
+impl State {
+    fn detach(&mut self) {
+        self.outbox.detach();
+        // What comes from now on is read from the store when there is a connection again.
+        if self.phase == Phase::Live {
+            self.phase = Phase::CatchingUp(From::Handed);
+            self.noted = self.handed;
+        }
+    }
+
+    /// Asks for an acknowledgement if one is wanted, or if a sign of life is.
+    pub(crate) fn request_answer(&mut self, now_ms: u64, idle: bool) {
+        let Some(managed) = &mut self.managed else { return };
+        let due = managed.wants_answer() || (idle && managed.asked_since_ms().is_none());
+        if due && self.outbox.push_aside(element(&sm::request()), What::Aside) == Pushed::Queued {
+            managed.ask(now_ms);
+        }
+    }
+
+    /// Whether the client was given this row and has not proved to have it.
+    pub(crate) fn holds(&self, id: u64) -> bool {
+        self.proof.holds(id) || self.managed.as_ref().is_some_and(|managed| managed.holds(id))
+    }
+
+    /// What an orderly end proves: everything that was written.
+    pub(crate) fn proved_by_close(&mut self) -> Vec<(u64, u64)> {
+        let mut proved = self.proof.closed();
+        if let Some(managed) = &mut self.managed {
+            let rows = managed.to_note().unacked.into_iter().map(|(_, id)| id);
+            proved.extend(ranges(rows.collect()));
+        }
+        proved
+    }
+}
+
+fn ranges(ids: Vec<u64>) -> Vec<(u64, u64)> {
+    let mut ranges = Ranges::default();
+    ids.into_iter().for_each(|id| ranges.add(id));
+    ranges.take()
+}

@@ -1,0 +1,362 @@
+//! A bound stream under management (XEP-0198): acknowledgements, the time without a connection, and the next one.
+//! Parts of the stream's task; what is sent is numbered in `host`, what is read by the in-flight list.
+
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use metronome_features::stream_management::patience;
+use metronome_host::outbox::Frame;
+use metronome_host::server::Server;
+use metronome_host::stream_management::element;
+use metronome_model::{Handled, Outcome, Record, StreamNumber};
+use metronome_proto::payload::sm::{self, Resumable, Said};
+use metronome_proto::stanza::error::Condition as StanzaCondition;
+use metronome_proto::stream::error::{Condition, StreamError};
+use metronome_proto::stream::header;
+use metronome_proto::xml::{Element, Scanner, Tree};
+use metronome_route::resumables::Again;
+use metronome_route::{presence, resumables};
+use metronome_store::StoreError;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use super::negotiate::Bound;
+use super::resume::{Arrival, Doors, Resumption, token};
+use super::run::{Moved, Phase, Run};
+use crate::socket::Socket;
+
+/// For how long an answer to `<r/>` waits for what was read before it.
+const ANSWER: Duration = Duration::from_millis(250);
+/// For how long a connection that is not wanted any more may take our last words.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a stream under management has besides.
+#[derive(Default)]
+pub(super) struct Management {
+    pub(super) resumption: Option<Resumption>,
+    /// The client has asked; everything before this number in the list is settled first.
+    asked: Option<u64>,
+    /// Present only while an answer has to wait.
+    answer_by: Option<Pin<Box<Sleep>>>,
+    /// So many handled stanzas are being stored.
+    storing: Option<(u32, BoxFuture<'static, Outcome>)>,
+    /// The connection that takes the place of the last one, once everything that was read is settled.
+    arrival: Option<Box<Arrival>>,
+}
+
+impl Run {
+    /// The task of a session of an earlier process, which waits for its client.
+    fn again(server: &Arc<Server>, doors: &Arc<Doors>, again: Again) -> Option<Run> {
+        let Again { session, stream } = again;
+        let host = server.hosts.load().get(session.jid.domain()).cloned()?;
+        let patience = Duration::from_secs(stream.max_s.into());
+        let (server, doors) = (server.clone(), doors.clone());
+        let (socket, scanner, unread, lang) = (Socket::Closed, Scanner::new(host.limits), Vec::new(), None);
+        let door = doors.open(stream.token, session.clone());
+        let mut run = Run::new(Bound { server, doors, socket, scanner, unread, host, session, lang }, None);
+        run.list.count(Some(stream.number), stream.handled, stream.marks);
+        let resumption = Some(Resumption { door, patience });
+        run.management = Some(Box::new(Management { resumption, ..Management::default() }));
+        run.phase = Phase::Detached;
+        run.set_deadline(patience);
+        Some(run)
+    }
+
+    /// An element that is no stanza.
+    pub(super) fn aside(&mut self, asked: &Element) {
+        match Said::read(asked) {
+            Some(Ok(Said::Enable { resumable, max_s })) => self.enable(resumable, max_s),
+            Some(Ok(Said::Request)) if self.management.is_some() => {
+                let before = self.list.wait_for_all();
+                if let Some(management) = &mut self.management {
+                    management.asked = Some(before);
+                }
+            }
+            Some(Ok(Said::Answer { h })) if self.management.is_some() => self.acknowledged(h),
+            // Without management there is nothing to ask and nothing to answer.
+            Some(Ok(Said::Request | Said::Answer { .. })) => self.fail(Condition::PolicyViolation),
+            // This connection has a session of its own.
+            Some(Ok(Said::Resume { .. })) => {
+                self.session.say_aside(element(&sm::failed(StanzaCondition::UnexpectedRequest, None)));
+            }
+            Some(Err(malformed)) if asked.name() == "enable" => {
+                tracing::debug!(jid = self.session.jid.as_str(), why = malformed.0, "stream management is not enabled");
+                self.session.say_aside(element(&sm::failed(StanzaCondition::BadRequest, None)));
+            }
+            Some(Err(_)) => self.fail(Condition::InvalidXml),
+            None => self.fail(Condition::UnsupportedStanzaType),
+        }
+    }
+
+    /// Section 3. At most once on a stream.
+    fn enable(&mut self, resumable: Resumable, max_s: Option<u32>) {
+        if self.management.is_some() {
+            return self.fail(Condition::PolicyViolation);
+        }
+        let answer = self.manage(resumable, max_s);
+        let (_, stored) = &answer;
+        self.list.count(*stored, 0, []);
+        let (tree, stored) = answer;
+        let resumable = if self.resumption().is_some() { Resumable::Yes } else { Resumable::No };
+        self.session.manage(element(&tree), resumable, stored);
+    }
+
+    /// Opens the door through which the stream is resumed, and stores it where sessions outlive the server. Answers `<enabled/>`.
+    fn manage(&mut self, resumable: Resumable, max_s: Option<u32>) -> (Tree, Option<StreamNumber>) {
+        let wanted = Some(patience(&self.host.values, max_s)).flatten().filter(|_| resumable == Resumable::Yes);
+        let Some(patience) = wanted else {
+            self.management = Some(Box::default());
+            return (sm::enabled(None), None);
+        };
+        let name = self.server.rng.token();
+        let token = token(&name);
+        let door = self.doors.open(token, self.session.clone());
+        let resumption = Some(Resumption { door, patience });
+        self.management = Some(Box::new(Management { resumption, ..Management::default() }));
+        let stored = resumables::store(&self.server, &self.session, token, patience);
+        (sm::enabled(Some((&name, patience.as_secs()))), stored)
+    }
+
+    fn resumption(&self) -> Option<&Resumption> {
+        self.management.as_ref()?.resumption.as_ref()
+    }
+
+    /// Section 4: the client has had `h` stanzas.
+    fn acknowledged(&mut self, h: u32) {
+        match self.session.acknowledged(h) {
+            Ok(ids) => self.server.note_seen(self.session.account, ids),
+            Err(wrong) => {
+                let application = Some(sm::too_high(wrong.h, wrong.sent));
+                self.fail_with(StreamError { application, ..StreamError::new(Condition::UndefinedCondition) });
+            }
+        }
+    }
+
+    /// Answers what was asked as far as it can be answered, and takes a connection that has arrived.
+    pub(super) fn poll_management(&mut self, cx: &mut TaskContext<'_>) -> Moved {
+        if self.management.is_none() {
+            return Moved::No;
+        }
+        if let Some(arrival) = self.poll_arrival(cx) {
+            self.take_over(arrival);
+            return Moved::Yes;
+        }
+        let stored = self.poll_storing(cx);
+        let answered = self.poll_answer(cx);
+        if stored == Moved::Yes || answered == Moved::Yes { Moved::Yes } else { Moved::No }
+    }
+
+    fn poll_arrival(&mut self, cx: &mut TaskContext<'_>) -> Option<Box<Arrival>> {
+        match self.resumption()?.door.poll_arrival(cx) {
+            Poll::Ready(arrival) => Some(arrival),
+            Poll::Pending => None,
+        }
+    }
+
+    fn poll_storing(&mut self, cx: &mut TaskContext<'_>) -> Moved {
+        let Some(management) = &mut self.management else { return Moved::No };
+        let Some((h, storing)) = &mut management.storing else { return Moved::No };
+        let Poll::Ready(outcome) = storing.as_mut().poll(cx) else { return Moved::No };
+        if outcome.is_done() {
+            self.list.note_stored(*h);
+        }
+        management.storing = None;
+        Moved::Yes
+    }
+
+    /// The client hears of no stanza as handled that the store does not know of as handled: the number must never fall.
+    fn poll_answer(&mut self, cx: &mut TaskContext<'_>) -> Moved {
+        let (server, list) = (self.server.clone(), &self.list);
+        let Some(management) = &mut self.management else { return Moved::No };
+        let Some(before) = management.asked else { return Moved::No };
+        let h = list.handled();
+        let is_ready = list.is_settled(before) && list.to_store(h).is_none();
+        if !is_ready {
+            if let (true, Some(stream), None) = (list.is_settled(before), list.to_store(h), &management.storing) {
+                management.storing = Some((h, store_handled(server, stream, h)));
+                return Moved::Yes;
+            }
+            let by = management.answer_by.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + ANSWER)));
+            if by.as_mut().poll(cx).is_pending() {
+                return Moved::No;
+            }
+        }
+        (management.asked, management.answer_by) = (None, None);
+        self.session.say_aside(element(&sm::answer(list.acknowledged())));
+        Moved::Yes
+    }
+
+    // ---- without a connection ----------------------------------------------------------------------------------
+
+    /// The connection is lost. Whether the session waits for another one.
+    pub(super) fn detach(&mut self) -> bool {
+        let Some(patience) = self.resumption().map(|resumption| resumption.patience) else { return false };
+        if self.phase != Phase::Open || !self.session.detach() {
+            return false;
+        }
+        tracing::debug!(jid = self.session.jid.as_str(), "a session waits for its client");
+        self.drop_connection();
+        self.phase = Phase::Detached;
+        self.set_deadline(patience);
+        if let Some(oldest) = self.server.sessions.one_too_many(self.session.account) {
+            oldest.close(Condition::PolicyViolation, Some("too many sessions wait for their clients"));
+            presence::gone(&self.server, &oldest);
+        }
+        true
+    }
+
+    fn drop_connection(&mut self) {
+        self.socket = Socket::Closed;
+        self.admitted = None;
+        self.page = None;
+        self.unread = Vec::new();
+        self.unwritten = Vec::new();
+        self.unflushed = false;
+        self.deadline = None;
+        if let Some(management) = &mut self.management {
+            // Whoever asked is not there any more.
+            (management.asked, management.answer_by) = (None, None);
+        }
+    }
+
+    /// What was read goes on being settled. Pending until a connection arrives, the session is ended, or its time is over.
+    pub(super) fn poll_detached(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let _ = self.list.poll_empty(&self.server, cx);
+        if let Some(arrival) = self.poll_arrival(cx) {
+            self.take_over(arrival);
+            return Poll::Ready(());
+        }
+        let is_over = self.session.poll_closing(cx).is_ready() || self.poll_deadline(cx).is_ready();
+        if !is_over {
+            return Poll::Pending;
+        }
+        self.give_up();
+        Poll::Ready(())
+    }
+
+    /// Another connection of the same client. What was read on the last one is settled first: the client must hear of all of it.
+    fn take_over(&mut self, arrival: Box<Arrival>) {
+        if self.phase == Phase::Open {
+            let socket = mem::replace(&mut self.socket, Socket::Closed);
+            if self.unwritten.is_empty() {
+                tokio::spawn(farewell(socket, StreamError::new(Condition::Conflict)));
+            }
+            if !self.session.detach() {
+                return self.give_up();
+            }
+            self.drop_connection();
+        }
+        self.phase = Phase::Resuming;
+        self.set_deadline(super::run::CLOSE);
+        if let Some(management) = &mut self.management {
+            management.arrival = Some(arrival);
+        }
+    }
+
+    /// Section 5: everything is settled and known to be, so the numbers can be told.
+    pub(super) fn poll_resuming(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        if let Some(arrival) = self.poll_arrival(cx) {
+            self.take_over(arrival);
+        }
+        // A store that does not answer must not keep the client out: what this process has handled it knows of.
+        let is_late = self.poll_deadline(cx).is_ready();
+        let is_settled = self.list.poll_empty(&self.server, cx).is_ready();
+        let _ = self.poll_storing(cx);
+        let h = self.list.handled();
+        let server = self.server.clone();
+        let Some(management) = &mut self.management else {
+            self.give_up();
+            return Poll::Ready(());
+        };
+        if !is_late && !is_settled {
+            return Poll::Pending;
+        }
+        if let (false, Some(stream)) = (is_late, self.list.to_store(h)) {
+            if management.storing.is_none() {
+                management.storing = Some((h, store_handled(server, stream, h)));
+                return Poll::Ready(());
+            }
+            return Poll::Pending;
+        }
+        if let Some(arrival) = management.arrival.take() {
+            self.attach(*arrival, h);
+        }
+        Poll::Ready(())
+    }
+
+    fn attach(&mut self, arrival: Arrival, handled: u32) {
+        let Arrival { socket, scanner, unread, before, answer, previd, h, admitted } = arrival;
+        let mut resumed = before;
+        resumed.extend(answer(sm::resumed(&previd, handled)));
+        match self.session.attach(h, Frame::whole(resumed)) {
+            Ok(ids) => {
+                tracing::debug!(jid = self.session.jid.as_str(), "a session is resumed");
+                self.server.note_seen(self.session.account, ids);
+                self.session.heard(self.server.clock.steady_ms());
+                (self.socket, self.scanner, self.unread, self.admitted) = (socket, scanner, unread, admitted);
+                self.phase = Phase::Open;
+                self.deadline = None;
+            }
+            Err(wrong) => {
+                let application = Some(sm::too_high(wrong.h, wrong.sent));
+                let error = StreamError { application, ..StreamError::new(Condition::UndefinedCondition) };
+                tokio::spawn(farewell(socket, error));
+                self.give_up();
+            }
+        }
+    }
+
+    /// The session is over without anybody to tell.
+    fn give_up(&mut self) {
+        presence::gone(&self.server, &self.session);
+        self.session.shut();
+        self.drop_connection();
+        self.phase = Phase::Lost;
+    }
+
+    // ---- the server ends ---------------------------------------------------------------------------------------
+
+    /// The server ends, and the session does not: the connection is dropped once what was read is settled, and the client resumes
+    /// its stream where the next process runs.
+    pub(super) fn poll_hibernating(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let settled = self.list.poll_empty(&self.server, cx).is_ready();
+        if settled || self.poll_deadline(cx).is_ready() {
+            self.drop_connection();
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+/// Takes up the sessions of an earlier process; before anybody connects.
+pub async fn take_up(server: &Arc<Server>, doors: &Arc<Doors>) -> Result<(), StoreError> {
+    let again = resumables::take_up(server).await?;
+    if !again.is_empty() {
+        tracing::info!(sessions = again.len(), "sessions wait for their clients");
+    }
+    for run in again.into_iter().filter_map(|again| Run::again(server, doors, again)) {
+        tokio::spawn(run);
+    }
+    Ok(())
+}
+
+fn store_handled(server: Arc<Server>, stream: StreamNumber, h: u32) -> BoxFuture<'static, Outcome> {
+    let record = Record { handled: Some(Handled::UpTo(stream, h)), ..Record::default() };
+    Box::pin(async move { server.commit(record).await })
+}
+
+/// Our last words on a connection whose place another one has taken, or whose client cannot count.
+async fn farewell(mut socket: Socket, error: StreamError) {
+    let mut words = Vec::new();
+    error.write(&mut words);
+    words.extend_from_slice(header::CLOSE.as_bytes());
+    let said = async {
+        socket.write_all(&words).await?;
+        socket.shutdown().await
+    };
+    let _ = timeout(FAREWELL, said).await;
+}

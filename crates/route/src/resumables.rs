@@ -1,0 +1,138 @@
+//! Streams that outlive the server (XEP-0198): stored when they begin, noted once a second while they change, forgotten with their
+//! sessions, and taken up by the next process. What is handled of them is stored with each record (`inflight`).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use metronome_features::roster::load;
+use metronome_host::announcement::Announcement;
+use metronome_host::server::{Load, Server};
+use metronome_host::session::{Bound, Presence, Session};
+use metronome_host::sessions::{BindRules, Conflict};
+use metronome_model::{Noted, Op, Record, Resumable, StreamNumber};
+use metronome_proto::jid::Jid;
+use metronome_proto::stanza::presence::priority;
+use metronome_store::{StoreError, stored};
+
+/// Stores a stream that begins; none where sessions end with the process.
+pub fn store(server: &Server, session: &Arc<Session>, token: [u8; 32], patience: Duration) -> Option<StreamNumber> {
+    if session.is_guest() {
+        return None;
+    }
+    let facts = server.facts.peek(session.jid.bare_str()).flatten()?;
+    if server.next_stream.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let number = StreamNumber(server.next_stream.fetch_add(1, Ordering::Relaxed));
+    let stream = Box::new(Resumable {
+        number,
+        owner: session.account,
+        auth_epoch: facts.account.auth_epoch,
+        token,
+        resource: session.jid.resource().unwrap_or_default().into(),
+        mechanism: session.mechanism.into(),
+        since_ms: session.since_ms,
+        max_s: patience.as_secs() as u32,
+        noted: Noted { at_ms: server.clock.unix_ms(), ..Noted::default() },
+        handled: 0,
+        marks: Vec::new(),
+    });
+    submit(server, Op::SetResumable { stream });
+    Some(number)
+}
+
+/// Nobody waits for it. Where the writer has no room now it comes a little later, in whatever order: nothing depends on it.
+fn submit(server: &Server, op: Op) {
+    const BYTES: usize = 1024;
+    let record = Record::of(op);
+    match server.writer.try_permit(BYTES + record.extra_bytes()) {
+        Some(permit) => server.writer.submit(permit, record, Load::Quiet),
+        None => tracing::debug!("a stream is not noted: the store has no room now"),
+    }
+}
+
+/// Notes what all streams have become since the last time.
+pub fn note_all(server: &Server) {
+    let at_ms = server.clock.unix_ms();
+    for index in 0..metronome_host::sessions::Sessions::SLICES {
+        for session in server.sessions.slice(index) {
+            if let Some((number, noted)) = session.to_note(at_ms) {
+                submit(server, Op::NoteResumable { number, noted: Box::new(noted) });
+            }
+        }
+    }
+}
+
+/// The session is over.
+pub(crate) fn forget(server: &Server, session: &Session) {
+    if let Some(number) = session.stored_stream() {
+        submit(server, Op::ForgetResumable { number });
+    }
+}
+
+/// A session of an earlier process that waits for its client.
+pub struct Again {
+    /// The session, in the table and without a connection.
+    pub session: Arc<Session>,
+    /// What was stored of it.
+    pub stream: Resumable,
+}
+
+/// Takes up the sessions of an earlier process, before anybody connects. Those whose accounts or domains are not what they were are
+/// forgotten, and so are those that nobody has come for in time.
+pub async fn take_up(server: &Arc<Server>) -> Result<Vec<Again>, StoreError> {
+    let streams = server.store.resumables().await?;
+    let next = streams.last().map_or(1, |stream| stream.number.0 + 1);
+    server.next_stream.store(next, Ordering::Relaxed);
+    let mut again = Vec::new();
+    for stream in streams {
+        match one(server, &stream).await? {
+            Some(session) => again.push(Again { session, stream }),
+            None => submit(server, Op::ForgetResumable { number: stream.number }),
+        }
+    }
+    Ok(again)
+}
+
+async fn one(server: &Arc<Server>, stream: &Resumable) -> Result<Option<Arc<Session>>, StoreError> {
+    let late_ms = stream.noted.at_ms.saturating_add(u64::from(stream.max_s) * 1000);
+    // It was alive when the server ended, which may be long after it was noted; the clock of now tells only that it is not too old.
+    const PAUSE_MAX_MS: u64 = 24 * 60 * 60 * 1000;
+    if late_ms.saturating_add(PAUSE_MAX_MS) < server.clock.unix_ms() {
+        return Ok(None);
+    }
+    let Some(account) = server.store.account_by_id(stream.owner).await? else { return Ok(None) };
+    let is_served = server.hosts.load().get(&account.host).is_some();
+    if !is_served || account.state != metronome_model::AccountState::Active || account.auth_epoch != stream.auth_epoch {
+        return Ok(None);
+    }
+    let Ok(jid) = Jid::from_parts(Some(&account.name), &account.host, Some(&stream.resource)) else { return Ok(None) };
+    let bound = Bound {
+        jid: jid.clone(),
+        account: stream.owner,
+        since_ms: stream.since_ms,
+        heard_ms: server.clock.steady_ms(),
+        address: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+        port: 0,
+        mechanism: "resumed",
+    };
+    let rules = BindRules { sessions_max: usize::MAX, conflict: Conflict::KickNew };
+    let Ok(binding) = server.sessions.bind(bound, rules, String::new) else { return Ok(None) };
+    let session = binding.session;
+    session.switch_again(stream.noted.switches);
+    if let Some(presence) = stream.noted.presence.as_deref().and_then(stored::read) {
+        // Its contacts have seen it, and see it still.
+        if let Err(refuse) = load::contacts(server, stream.owner, &jid.bare()).await {
+            tracing::warn!(jid = jid.as_str(), ?refuse, "a session cannot be taken up");
+            server.sessions.remove(&session);
+            return Ok(None);
+        }
+        let priority = priority(&presence.content).unwrap_or_default();
+        session.set_presence(Some(Presence { priority, announcement: Announcement::new(&presence) }));
+        // Others may have come and gone without it.
+        session.missed();
+    }
+    session.manage_again(&stream.noted, stream.number);
+    Ok(Some(session))
+}
