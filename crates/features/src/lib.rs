@@ -4,7 +4,6 @@
 
 #[cfg(test)]
 mod decisions;
-pub mod push;
 mod stored_xml;
 pub mod strangers;
 
@@ -19,5 +18,7 @@ macro_rules! features {
 }
 
 features! {
-    accounts, adhoc, archive, blocking, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity, legacy_session, mam, offline, operations, ping, privacy, private, push, register, reports, retraction, roster, sic, stanza_id, stream_management, time, vcard, version,
+    accounts, adhoc, archive, blocking, caps, carbons, contact_info, disco, groups, hosts, jid_prep, last_activity,
+    legacy_session, mam, offline, operations, ping, privacy, private, push, register, reports, retraction, roster, sic,
+    stanza_id, stream_management, time, vcard, version,
 }

@@ -8,6 +8,7 @@ use metronome_proto::stanza::Stanza;
 use crate::effect::Effects;
 use crate::hosts::Host;
 use crate::owners::Locked;
+use crate::services::Services;
 use crate::session::Session;
 use crate::tickets::Ticket;
 
@@ -28,6 +29,8 @@ pub struct Envelope {
     pub sent_row: Option<usize>,
     /// Where in the record the recipient's row stands; none if the message is not stored for them.
     pub received_row: Option<usize>,
+    /// Who is told if the recipient does not see it (XEP-0357); none for most accounts.
+    pub services: Option<Arc<Services>>,
     /// What happens besides delivery.
     pub effects: Effects,
     /// The locks under which it was decided; held until it is delivered.
@@ -62,6 +65,7 @@ impl Envelope {
             record: Record::default(),
             sent_row: None,
             received_row: None,
+            services: None,
             effects: Effects::new(),
             locked: None,
             ticket,

@@ -10,13 +10,15 @@ use metronome_store::{Reads, StoreError};
 
 use crate::archiving::Archiving;
 use crate::blocking::Blocking;
+use crate::services::Services;
+use crate::switches::Switches;
 use crate::sync::Mutex;
 
 /// Most bytes that the cache holds.
 pub const BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The drawers whose documents are read with every account: what must be known of it at every stanza.
-const DRAWERS: &[Drawer] = &[Drawer::Blocking, Drawer::Archiving, Drawer::Push];
+const DRAWERS: &[Drawer] = &[Drawer::Blocking, Drawer::Archiving, Drawer::Push, Drawer::Switches];
 
 /// One account as admission sees it.
 ///
@@ -30,6 +32,10 @@ pub struct AccountFacts {
     pub blocking: Arc<Blocking>,
     /// What its owner wants archived (XEP-0441).
     pub archiving: Arc<Archiving>,
+    /// Who is told of its messages (XEP-0357).
+    pub services: Arc<Services>,
+    /// What its owner has switched on or off.
+    pub switches: Switches,
 }
 
 impl AccountFacts {
@@ -39,12 +45,14 @@ impl AccountFacts {
             account,
             blocking: Blocking::from_documents(documents),
             archiving: Archiving::from_documents(documents),
+            services: Services::from_documents(documents),
+            switches: Switches::from_documents(documents),
         }
     }
 
     /// Bytes on the heap that are not shared with other accounts, the row's own texts aside.
     fn memory_usage(&self) -> usize {
-        self.blocking.memory_usage() + self.archiving.memory_usage()
+        self.blocking.memory_usage() + self.archiving.memory_usage() + self.services.memory_usage()
     }
 
     /// Whether the account may log in and be written to.

@@ -10,6 +10,7 @@ use metronome_proto::jid::Jid;
 use metronome_store::{Committed, Opened, Reads, StoreError, Writer, WriterLimits};
 use tokio::sync::oneshot;
 
+use crate::asked::Asked;
 use crate::clock::Clock;
 use crate::command::dialogs::Dialogs;
 use crate::control::Control;
@@ -26,6 +27,7 @@ use crate::options::Values;
 use crate::owners::Owners;
 use crate::registry::Registry;
 use crate::rng::Rng;
+use crate::services::Notices;
 use crate::sessions::Sessions;
 use crate::sync::Mutex;
 use crate::throttle::Throttles;
@@ -57,6 +59,10 @@ pub struct Server {
     pub owners: Arc<Owners>,
     /// Guests on their way in and out.
     pub guests: Guests,
+    /// Requests of the server's own.
+    pub asked: Asked,
+    /// What services are being told of accounts.
+    pub notices: Notices,
     /// Accounts that have gone and when, waiting to be stored in one batch.
     pub departures: Mutex<Departures>,
     /// Commands that are being filled in.
@@ -138,6 +144,8 @@ impl Server {
             facts: Facts::default(),
             owners: Arc::default(),
             guests: Guests::default(),
+            asked: Asked::default(),
+            notices: Notices::default(),
             departures: Mutex::default(),
             dialogs: Dialogs::default(),
             registry,

@@ -341,6 +341,11 @@ impl Session {
         self.copying.load(Ordering::Acquire) > usize::from(self.has_carbons())
     }
 
+    /// Whether its client is looking at what comes, as far as the server knows.
+    pub fn is_attentive(&self) -> bool {
+        !self.is_closing()
+    }
+
     /// Notes that a message of this session, known by this number, was copied to others.
     pub fn note_copied(&self, message: u64) {
         self.state.lock().copied.get_or_insert_default().note(message);

@@ -55,6 +55,10 @@ pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
 pub const VCARD: &str = "vcard-temp";
 /// XEP-0059: Result Set Management.
 pub const RSM: &str = "http://jabber.org/protocol/rsm";
+/// XEP-0060: Publish-Subscribe.
+pub const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
+/// XEP-0060: Publish-Subscribe, as the type of the form with what a publication depends on.
+pub const PUBSUB_PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
 /// XEP-0077: In-Band Registration.
 pub const REGISTER: &str = "jabber:iq:register";
 /// XEP-0077: In-Band Registration, as a stream feature.

@@ -16,6 +16,7 @@ pub mod mam;
 pub mod ping;
 pub mod privacy;
 pub mod private;
+pub mod push;
 pub mod register;
 pub mod reporting;
 pub mod retract;

@@ -17,7 +17,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
-use crate::{audience, copies, finish, iq, presence};
+use crate::{audience, copies, finish, iq, presence, push};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
 pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
@@ -166,7 +166,7 @@ fn relayed_iq(server: &Server, env: &mut Envelope) {
 }
 
 /// A message whose row is durable: whoever does not get it now reads the row later, so no error can follow.
-fn stored_message(server: &Server, env: &Envelope, owner: AccountId, id: u64) {
+fn stored_message(server: &Arc<Server>, env: &Envelope, owner: AccountId, id: u64) {
     let audience = audience::choose(server, owner, &env.stanza);
     tracing::trace!(why = audience.why, id, sessions = audience.sessions.len(), "a stored message is delivered");
     if !audience.sessions.is_empty() {
@@ -182,6 +182,9 @@ fn stored_message(server: &Server, env: &Envelope, owner: AccountId, id: u64) {
         }
     }
     copies::of_received(server, &env.stanza, &audience, Some(id));
+    if let Some(services) = &env.services {
+        push::of_stored(server, &env.stanza, owner, services.iter());
+    }
 }
 
 /// A message that nobody stores: for those who are there.

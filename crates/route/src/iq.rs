@@ -28,6 +28,9 @@ pub(crate) fn is_answer_for_us(server: &Server, session: &Session, stanza: &Stan
     if !is_answer(stanza) {
         return false;
     }
+    if server.asked.answer(stanza) {
+        return true;
+    }
     let to = stanza.to.as_ref();
     if to.is_some_and(Jid::is_full) {
         return false;

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admit;
+mod ask;
 mod audience;
 pub mod catch_up;
 mod copies;
@@ -14,6 +15,7 @@ mod iq;
 mod message;
 mod order;
 pub mod presence;
+mod push;
 mod queue;
 pub mod resumables;
 pub mod timers;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metronome_features::blocking::check;
-use metronome_features::{archive, carbons, mam, stanza_id};
+use metronome_features::{archive, carbons, mam, retraction, stanza_id};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::facts::AccountFacts;
 use metronome_host::hosts::{Host, Keeps};
@@ -27,6 +27,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     let (owner, keeps) = recipient(server, env).await?; // RFC 6121 section 8.5.1: an account that exists
     refuse_misdirected(env)?; // RFC 6121 section 8.5.2 and 8.5.3: groupchat is for rooms
     archive::keep_received(env, owner, keeps, decision, at_ms); // XEP-0160: unseen until a client proves receipt
+    retraction::bury(server, env, at_ms).await?; // XEP-0424: tombstones, in archives that have the retraction
     Ok(())
 }
 
@@ -49,6 +50,7 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ke
     let facts = facts.filter(|facts| facts.is_active()).ok_or_else(unavailable)?;
     check::refuse_message(server, env, &facts).await?; // XEP-0191 section 3.3: as if there was no such account
     let owner = facts.account.id;
+    env.services = Some(&facts.services).filter(|services| !services.is_empty()).cloned();
     // A guest without a session has left: whoever writes to it now hears so, since nobody will read it.
     if owner.is_guest() && server.sessions.of(owner).is_empty() {
         return Err(unavailable());

@@ -58,6 +58,7 @@ pub fn tick(server: &Server) {
     flush_seen(server);
     resumables::note_all(server);
     last_activity::flush(server);
+    server.asked.expire(now_ms);
 }
 
 fn visit(session: &Session, now_ms: u64, idle_ms: u64, answer_ms: u64) {

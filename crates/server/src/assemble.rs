@@ -89,6 +89,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         facts: Default::default(),
         owners: Default::default(),
         guests: Default::default(),
+        asked: Default::default(),
+        notices: Default::default(),
         departures: Default::default(),
         dialogs: Default::default(),
         registry: registry.clone(),

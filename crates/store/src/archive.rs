@@ -39,6 +39,9 @@ pub trait Archive: Send + Sync {
     /// The id given last in this archive; zero before the first.
     fn last_id(&self, owner: AccountId) -> Reading<u64>;
 
+    /// How many rows of this archive no client has proved to have seen.
+    fn unseen_count(&self, owner: AccountId) -> Reading<u64>;
+
     /// A page of messages in the archive, as of XEP-0313; nothing is found for an owner that does not exist.
     fn search(&self, owner: AccountId, search: Search) -> Reading<Found>;
 

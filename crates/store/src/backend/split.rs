@@ -100,6 +100,10 @@ impl Archive for SplitStore {
         self.of(owner).last_id(owner)
     }
 
+    fn unseen_count(&self, owner: AccountId) -> Reading<u64> {
+        self.of(owner).unseen_count(owner)
+    }
+
     fn search(&self, owner: AccountId, search: Search) -> Reading<Found> {
         self.of(owner).search(owner, search)
     }

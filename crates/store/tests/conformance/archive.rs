@@ -141,6 +141,7 @@ fn archives_do_not_mix(world: &mut World) {
         assert_eq!(ids(&rows), [1, 2, 3]);
         assert!(rows.iter().all(|row| body(row) == owner.to_string() && row.owner == owner));
         assert_eq!(read(world.store.counts(owner)), Counts { last_id: 3, rows: 3, unseen: 3 });
+        assert_eq!(read(world.store.unseen_count(owner)), 3);
     }
 }
 

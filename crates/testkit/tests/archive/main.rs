@@ -5,6 +5,7 @@ mod filters;
 mod hostile;
 mod pages;
 mod preferences;
+mod retraction;
 
 use metronome_testkit::{Client, Seen};
 

@@ -242,6 +242,10 @@ impl Archive for MemoryStore {
         self.read_rows(owner, |rows| rows.last_id)
     }
 
+    fn unseen_count(&self, owner: AccountId) -> Reading<u64> {
+        self.read_rows(owner, |rows| rows.unseen)
+    }
+
     fn search(&self, owner: AccountId, search: Search) -> Reading<Found> {
         self.read(move |tables| match tables.archive.owners.get(&owner) {
             Some(rows) if tables.accounts.contains(owner) => rows.search(&search),

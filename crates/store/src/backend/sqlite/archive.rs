@@ -193,6 +193,10 @@ impl Archive for SqliteStore {
         self.read(move |db| read_owner(db, owner, |db, slot| Ok(read_head(db, slot)?.0.last_id)))
     }
 
+    fn unseen_count(&self, owner: AccountId) -> Reading<u64> {
+        self.read(move |db| read_owner(db, owner, |db, slot| Ok(read_head(db, slot)?.0.unseen)))
+    }
+
     fn search(&self, owner: AccountId, search: Search) -> Reading<Found> {
         self.read(move |db| {
             db.at_once(|db| match slot(db, owner)? {
