@@ -8,17 +8,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use metronome_host::effect::Effect;
 use metronome_host::envelope::Envelope;
-use metronome_host::feature::{Asks, At, Feature, Handle, IqHandler, Xep};
+use metronome_host::feature::{Asks, At, Feature, Handle, Inline, IqHandler, Xep};
 use metronome_host::outbox::Frame;
 use metronome_host::refuse::Refuse;
-use metronome_host::session::Carbons;
+use metronome_host::server::Server;
+use metronome_host::session::{Carbons, Session};
 use metronome_model::Direction;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
-use metronome_proto::xml::{Content, write};
+use metronome_proto::xml::{Child, Content, Tree, write};
 
 use crate::archive;
 
@@ -27,6 +28,7 @@ pub static FEATURE: Feature = Feature {
     name: "carbons",
     xeps: &[Xep::new(280, "1.0.1", "Message Carbons")],
     disco: &[ns::CARBONS, ns::CARBONS_RULES],
+    bind2: &[Inline { ns: ns::CARBONS, name: "enable", ask: enabled_at_login }],
     iq: &[
         switch("enable", |_, env| Box::pin(ready(turn(env, Carbons::On)))),
         switch("disable", |_, env| Box::pin(ready(turn(env, Carbons::Off)))),
@@ -43,6 +45,12 @@ fn turn(env: &mut Envelope, carbons: Carbons) -> Result<(), Refuse> {
     env.effects.push(Effect::Carbons(carbons));
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     Ok(())
+}
+
+/// There is no answer: it cannot fail (XEP-0386 section 3.2).
+fn enabled_at_login(_: &Arc<Server>, session: &Arc<Session>, _: &Child<'_>) -> Option<Tree> {
+    session.set_carbons(Carbons::On);
+    None
 }
 
 /// Whether a message is copied, and why.

@@ -1,14 +1,17 @@
 //! Client streams (RFC 6120): negotiation as types, then one task that reads, admits and writes.
 //! Negotiation is a future of its own that is dropped when the resource is bound, so an idle session carries none of it.
 
+mod attempt;
 mod auth;
 mod bind;
+mod bind2;
 pub mod guest;
 pub mod managed;
 mod negotiate;
 mod register;
 pub mod resume;
 mod run;
+mod sasl2;
 mod stream;
 
 use std::net::IpAddr;

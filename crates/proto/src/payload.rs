@@ -2,12 +2,14 @@
 //! plain value with `read` and `tree`; unknown attributes and children are ignored, as the documents ask.
 
 pub mod bind;
+pub mod bind2;
 pub mod blocking;
 pub mod caps;
 pub mod commands;
 pub mod data_form;
 pub mod delay;
 pub mod disco;
+pub mod fast;
 pub mod forward;
 pub mod hints;
 pub mod jid_prep;
@@ -23,11 +25,14 @@ pub mod retract;
 pub mod roster;
 pub mod rsm;
 pub mod sasl;
+pub mod sasl2;
+pub mod sasl_upgrade;
 pub mod session;
 pub mod sic;
 pub mod sm;
 pub mod stanza_id;
 pub mod starttls;
+pub mod stream_limits;
 #[cfg(test)]
 mod tests;
 pub mod time;

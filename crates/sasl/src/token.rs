@@ -53,10 +53,10 @@ impl Token {
     }
 }
 
-/// The server's part of a client's resource: the same each time for the same client and tag, and telling nothing of the client's id.
-pub fn resource_name(server_secret: &[u8], account: &[u8; 16], client: &str, tag: &str) -> String {
+/// The server's part of a client's resource: the same each time for the same client, and telling nothing of the client's id.
+pub fn resource_name(server_secret: &[u8], account: &[u8; 16], client: &str) -> String {
     const BYTES: usize = 9;
-    let parts: [&[u8]; 5] = [b"resource\0of a client\0", account, client.as_bytes(), b"\0", tag.as_bytes()];
+    let parts: [&[u8]; 3] = [b"resource\0of a client\0", account, client.as_bytes()];
     url_base64(&Hash::Sha256.hmac(server_secret, &parts).bytes()[..BYTES])
 }
 
@@ -97,12 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_stays_the_same_for_a_client_and_its_tag() {
-        let name = resource_name(SECRET, &[1; 16], "a client", "Phone");
+    fn a_resource_stays_the_same_for_a_client() {
+        let name = resource_name(SECRET, &[1; 16], "a client");
         assert_eq!(name.len(), 12);
-        assert_eq!(name, resource_name(SECRET, &[1; 16], "a client", "Phone"));
-        assert_ne!(name, resource_name(SECRET, &[1; 16], "a client", "Desk"));
-        assert_ne!(name, resource_name(SECRET, &[1; 16], "another", "Phone"));
-        assert_ne!(name, resource_name(SECRET, &[2; 16], "a client", "Phone"));
+        assert_eq!(name, resource_name(SECRET, &[1; 16], "a client"));
+        assert_ne!(name, resource_name(SECRET, &[1; 16], "another"));
+        assert_ne!(name, resource_name(SECRET, &[2; 16], "a client"));
     }
 }

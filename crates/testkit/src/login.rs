@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use metronome_sasl::client::{ClientBinding, ClientKeys, Scram, plain};
+use metronome_sasl::client::{Challenged, ClientBinding, ClientKeys, Scram, plain};
 use metronome_sasl::{ChannelBinding, Hash, Password, token_text};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
@@ -48,7 +48,7 @@ impl<'a> Sasl<'a> {
         Sasl { mechanism, username, password, authzid: "", binding: Binding::Unsupported }
     }
 
-    fn hash(&self) -> Hash {
+    pub(crate) fn hash(&self) -> Hash {
         let name = self.mechanism.trim_start_matches("SCRAM-").trim_end_matches("-PLUS");
         Hash::parse(name).unwrap_or_else(|| panic!("{} is no SCRAM mechanism", self.mechanism))
     }
@@ -58,6 +58,17 @@ impl<'a> Sasl<'a> {
 static KEYS: LazyLock<Mutex<HashMap<KeyOf, ClientKeys>>> = LazyLock::new(Mutex::default);
 
 type KeyOf = (Hash, String, Vec<u8>, u32);
+
+/// The keys of a password, derived once.
+pub(crate) fn keys_for(hash: Hash, password: &str, challenged: &Challenged) -> ClientKeys {
+    let of = (hash, password.to_owned(), challenged.salt.clone(), challenged.iterations);
+    let known = KEYS.lock().get(&of).cloned();
+    known.unwrap_or_else(|| {
+        let keys = challenged.derive(&Password::new(password).expect("a password that can be prepared"));
+        KEYS.lock().insert(of, keys.clone());
+        keys
+    })
+}
 
 /// Base64 as SASL writes it.
 pub fn base64(bytes: impl AsRef<[u8]>) -> String {
@@ -156,14 +167,7 @@ impl Client {
         }
         let challenge = unbase64(&challenge.text_of("challenge").unwrap_or_default());
         let challenged = waiting.challenge(&challenge).unwrap_or_else(|error| self.fail(&error.to_string()));
-        let of = (hash, sasl.password.to_owned(), challenged.salt.clone(), challenged.iterations);
-        let known = KEYS.lock().get(&of).cloned();
-        let keys = known.unwrap_or_else(|| {
-            let password = Password::new(sasl.password).expect("a password that can be prepared");
-            let keys = challenged.derive(&password);
-            KEYS.lock().insert(of, keys.clone());
-            keys
-        });
+        let keys = keys_for(hash, sasl.password, &challenged);
         let (proof, answered) = challenged.answer(&keys);
         self.send(&format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{}</response>", base64(proof)));
         let outcome = self.next_piece();

@@ -6,7 +6,7 @@ use metronome_features::accounts::guests::{self, Arrived};
 use metronome_features::blocking::watch;
 use metronome_host::feature::StreamState;
 use metronome_host::session::{Bound as Binding, Lock, Session};
-use metronome_host::sessions::Unbound;
+use metronome_host::sessions::{BindRules, Unbound};
 use metronome_model::AccountState;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
@@ -31,7 +31,7 @@ enum Request {
 }
 
 /// What comes of it.
-enum Begun {
+pub(super) enum Begun {
     Session(Arc<Session>),
     Resumed { door: Arc<Door>, previd: Box<str>, h: u32 },
 }
@@ -57,12 +57,20 @@ impl Authenticated {
     }
 
     async fn session(&mut self) -> Result<Begun, Fault> {
+        if let Some(welcome) = self.welcome.take() {
+            return self.welcomed(*welcome).await;
+        }
         let to = open(&self.context, &mut self.stream, Some(&self.host)).await?;
         self.lang = to.lang.or(self.lang.take());
-        let mut features = Features::new().with(bind::feature()).with(session::feature());
-        announce(&self.context, &self.host, StreamState::Authenticated, &mut features);
         let mut out = Vec::new();
         self.stream.write_header(&mut out, &self.context.server.rng, Some(&self.host));
+        self.requested(out).await
+    }
+
+    /// What the client asks for once it has its features, which are sent behind `out`.
+    pub(super) async fn requested(&mut self, mut out: Vec<u8>) -> Result<Begun, Fault> {
+        let mut features = Features::new().with(bind::feature()).with(session::feature());
+        announce(&self.context, &self.host, StreamState::Authenticated, &mut features);
         features.write(&mut out);
         self.stream.send(&out).await?;
         self.stream.set_limits(self.host.limits);
@@ -100,7 +108,7 @@ impl Authenticated {
 
     /// The account may have been disabled, deleted or given another password since the login, its domain may have been switched off,
     /// and the server may be stopping.
-    async fn recheck(&self, session: &Session) -> Result<(), Fault> {
+    pub(super) async fn recheck(&self, session: &Session) -> Result<(), Fault> {
         let server = &self.context.server;
         // What is known in memory is enough: whoever changes an account forgets it there first and then ends the sessions in the table,
         // where this one stands. A login that is not the first asks the store no more than for its keys.
@@ -168,10 +176,16 @@ impl Authenticated {
         self.authn.jid().with_resource(&resource).ok()
     }
 
-    /// Claims the resource that the client wants. A guest's account is found or made before, and cannot end in between.
+    /// Claims the resource that the client wants.
     async fn claim(&self, request: &Stanza) -> Result<Arc<Session>, Box<StanzaError>> {
-        let server = &self.context.server;
         let jid = self.wanted(request).ok_or_else(|| Box::new(StanzaError::new(Refusal::BadRequest)))?;
+        let rules = if self.authn.is_guest() { guest::rules(&self.host) } else { self.host.bind };
+        self.claim_as(jid, rules).await
+    }
+
+    /// Claims this address. A guest's account is found or made before, and cannot end in between.
+    pub(super) async fn claim_as(&self, jid: Jid, rules: BindRules) -> Result<Arc<Session>, Box<StanzaError>> {
+        let server = &self.context.server;
         let (account, _arrived) = match self.authn.account() {
             Some(account) => (account, None),
             None => {
@@ -188,7 +202,6 @@ impl Authenticated {
             port: self.context.port,
             mechanism: self.authn.mechanism(),
         };
-        let rules = if self.authn.is_guest() { guest::rules(&self.host) } else { self.host.bind };
         let bound = server.sessions.bind(binding, rules, || server.rng.token());
         let bound = bound.map_err(|unbound| match unbound {
             Unbound::Conflict => StanzaError::new(Refusal::Conflict),
@@ -200,9 +213,14 @@ impl Authenticated {
             bound.session.set_readable();
         }
         if let Some(replaced) = bound.replaced {
-            replaced.close(Condition::Conflict, Some("replaced by a new connection"));
-            presence::gone(server, &replaced);
+            self.replace(&replaced);
         }
         Ok(bound.session)
+    }
+
+    /// Ends an earlier session of the same account.
+    pub(super) fn replace(&self, replaced: &Session) {
+        replaced.close(Condition::Conflict, Some("replaced by a new connection"));
+        presence::gone(&self.context.server, replaced);
     }
 }

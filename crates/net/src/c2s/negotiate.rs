@@ -11,10 +11,12 @@ use metronome_host::session::Session;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::starttls::{self, Need};
+use metronome_proto::payload::stream_limits;
 use metronome_proto::stream::error::Condition;
 use metronome_proto::stream::features::Features;
 use metronome_proto::stream::header::{self, StreamKind};
-use metronome_proto::xml::{Element, Scanner};
+use metronome_proto::xml::{Element, Limits, Scanner};
+use metronome_route::timers::IDLE;
 use metronome_sasl::{ChannelBindings, ClientCertificate, Offer, StreamFacts};
 use rustls::server::Acceptor;
 use tokio::net::TcpStream;
@@ -24,6 +26,7 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::Context;
 use super::resume::{Arrival, Door, Doors};
+use super::sasl2::Welcome;
 use super::stream::{Fault, Stream};
 use crate::listen::Entry;
 use crate::socket::Socket;
@@ -61,6 +64,8 @@ pub(super) struct Authenticated {
     pub(super) authn: Authn,
     /// The language of the client's stanzas.
     pub(super) lang: Option<Box<str>>,
+    /// What is still to be said of the login, if it was by XEP-0388: its stream goes on, and is not opened anew.
+    pub(super) welcome: Option<Box<Welcome>>,
 }
 
 /// A stream with a session.
@@ -120,6 +125,8 @@ async fn states(context: Context, socket: TcpStream, entry: Entry) -> Result<Neg
 /// What a stream header asks for.
 pub(super) struct OpenedTo {
     pub(super) host: Arc<Host>,
+    /// Who the client says that it is.
+    pub(super) from: Option<Jid>,
     /// The language of the client's stanzas.
     pub(super) lang: Option<Box<str>>,
 }
@@ -139,7 +146,12 @@ pub(super) async fn open(context: &Context, stream: &mut Stream, fixed: Option<&
     if fixed.is_some_and(|fixed| fixed.name != host.name) {
         return Err(Condition::NotAuthorized.into());
     }
-    Ok(OpenedTo { host: fixed.cloned().unwrap_or(host), lang: opened.lang.map(String::into_boxed_str) })
+    // Nobody of another domain has an account here.
+    if opened.from.as_ref().is_some_and(|from| from.domain() != host.name.as_str()) {
+        return Err(Condition::InvalidFrom.into());
+    }
+    let lang = opened.lang.map(String::into_boxed_str);
+    Ok(OpenedTo { host: fixed.cloned().unwrap_or(host), from: opened.from, lang })
 }
 
 /// Adds what the features of the server announce on a stream in this state.
@@ -149,6 +161,13 @@ pub(super) fn announce(context: &Context, host: &Host, when: StreamState, featur
             features.push(tree);
         }
     }
+    // XEP-0478: who has not logged in says little, and has to hurry in any case.
+    features.push(match when {
+        StreamState::Secured => stream_limits::feature(Limits::BEFORE_AUTH.stanza_bytes, None),
+        StreamState::Authenticated => {
+            stream_limits::feature(host.limits.stanza_bytes, Some(host.values.duration(&IDLE).as_secs()))
+        }
+    });
 }
 
 impl Opened {

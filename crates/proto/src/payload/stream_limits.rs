@@ -1,0 +1,13 @@
+//! XEP-0478: Stream Limits Advertisement.
+
+use crate::ns;
+use crate::xml::Tree;
+
+/// The stream feature: the largest element that is taken, in bytes, and for how many seconds the stream may be silent before something
+/// is done about it; without them where it is not that, but the negotiation as a whole, that must be over soon.
+pub fn feature(bytes_max: usize, idle_seconds: Option<u64>) -> Tree {
+    let idle = idle_seconds.map(|seconds| Tree::new(ns::STREAM_LIMITS, "idle-seconds").text(seconds.to_string()));
+    Tree::new(ns::STREAM_LIMITS, "limits")
+        .child(Tree::new(ns::STREAM_LIMITS, "max-bytes").text(bytes_max.to_string()))
+        .children(idle)
+}
