@@ -218,7 +218,7 @@ fn host_of(server: &Server, jid: &Jid) -> Result<Arc<Host>, Failed> {
     host.ok_or_else(|| Failed::problem(format!("{} is not a domain of this server", jid.domain())))
 }
 
-async fn find(server: &Server, jid: &Jid) -> Result<(Arc<Host>, Account), Failed> {
+pub(crate) async fn find(server: &Server, jid: &Jid) -> Result<(Arc<Host>, Account), Failed> {
     let host = host_of(server, jid)?;
     let name = jid.local().unwrap_or_default();
     let account = server.store.account(host.name.as_str(), name).await.map_err(unreadable)?;

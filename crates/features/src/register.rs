@@ -190,6 +190,10 @@ async fn change_password(server: &Arc<Server>, env: &mut Envelope, submitted: Su
     if env.sender.is_readable() && !env.host.values.flag(&hosts::PLAIN_WITHOUT_TLS) {
         return Err(StanzaError::new(Condition::NotAuthorized).with_text("encrypt the stream first").into());
     }
+    // XEP-0257 section 5.2: whoever came with a certificate need not know the password that would be replaced.
+    if env.sender.mechanism == "EXTERNAL" {
+        return Err(StanzaError::new(Condition::NotAuthorized).with_text("log in with the password first").into());
+    }
     let password = policy::judge(&env.host.values, &password).map_err(|weak| StanzaError::from(&weak))?;
     if !server.throttles.passwords_changed.take(env.sender.account, PASSWORDS, server.clock.steady_ms()) {
         return Err(StanzaError::new(Condition::ResourceConstraint)

@@ -5,11 +5,15 @@ use metronome_model::{Account, AccountId};
 use metronome_proto::jid::Jid;
 use metronome_sasl::{Failure, Identity};
 
+use crate::certificates::Certified;
+
 /// Proof that a stream belongs to an account.
 #[derive(Debug)]
 pub struct Authn {
     jid: Jid,
     mechanism: &'static str,
+    /// The account's own certificate, where that was the proof.
+    certificate: Option<Certified>,
     /// None for a guest.
     proved: Option<Proved>,
 }
@@ -37,7 +41,7 @@ impl Authn {
         }
         let jid = Jid::from_parts(Some(&account.name), &account.host, None).map_err(|_| Failure::NotAuthorized)?;
         let proved = Some(Proved { account: account.id, epoch: account.auth_epoch });
-        Ok(Authn { jid, mechanism: identity.mechanism().as_str(), proved })
+        Ok(Authn { jid, mechanism: identity.mechanism().as_str(), certificate: None, proved })
     }
 
     /// A guest (SASL ANONYMOUS): has an address, and an account once it binds.
@@ -47,7 +51,7 @@ impl Authn {
         }
         let jid =
             Jid::from_parts(Some(identity.authcid()), identity.host(), None).map_err(|_| Failure::NotAuthorized)?;
-        Ok(Authn { jid, mechanism: identity.mechanism().as_str(), proved: None })
+        Ok(Authn { jid, mechanism: identity.mechanism().as_str(), certificate: None, proved: None })
     }
 
     /// Whether the proof still counts, given the account's row as it is now: none if it was deleted.
@@ -68,6 +72,17 @@ impl Authn {
     /// The account; none for a guest, whose account is made when it binds.
     pub fn account(&self) -> Option<AccountId> {
         self.proved.map(|proved| proved.account)
+    }
+
+    /// The certificate stored with the account that was the proof (XEP-0257); none if there was another.
+    pub fn certificate(&self) -> Option<Certified> {
+        self.certificate
+    }
+
+    /// The proof was this certificate.
+    pub fn by_certificate(mut self, certificate: Option<Certified>) -> Authn {
+        self.certificate = certificate;
+        self
     }
 
     /// Its bare JID.

@@ -14,6 +14,7 @@ pub mod archiving;
 pub mod asked;
 pub mod authn;
 pub mod blocking;
+pub mod certificates;
 pub mod clock;
 pub mod command;
 pub mod contacts;

@@ -14,6 +14,7 @@ use metronome_proto::stream::error::Condition;
 
 use crate::announcement::{Announcement, Says};
 use crate::blocking::{Chosen, Rules};
+use crate::certificates::Certified;
 use crate::copied::Copied;
 use crate::managed::Managed;
 use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
@@ -52,6 +53,8 @@ pub struct Session {
     wants_blocklist: AtomicBool,
     /// Whether it has asked for privacy lists (XEP-0016).
     wants_lists: AtomicBool,
+    /// The certificate of its account that it has logged in with.
+    certificate: ArcSwapOption<Certified>,
     /// Whether it gets copies of what the account's other sessions send and receive (XEP-0280).
     carbons: AtomicBool,
     /// How many of the account's sessions get copies; they share this number.
@@ -258,6 +261,7 @@ impl Session {
             rules: ArcSwapOption::empty(),
             wants_blocklist: AtomicBool::new(false),
             wants_lists: AtomicBool::new(false),
+            certificate: ArcSwapOption::empty(),
             carbons: AtomicBool::new(false),
             copying: Arc::default(),
             mechanism: bound.mechanism,
@@ -390,6 +394,16 @@ impl Session {
     /// Its client has asked about privacy lists.
     pub fn set_wants_lists(&self) {
         self.wants_lists.store(true, Ordering::Release);
+    }
+
+    /// The certificate that it has logged in with, if it is one that is stored with its account (XEP-0257).
+    pub fn certificate(&self) -> Option<Certified> {
+        self.certificate.load().as_deref().copied()
+    }
+
+    /// It has logged in with this certificate, or whoever resumes it has; none if the proof was another one.
+    pub fn set_certificate(&self, certified: Option<Certified>) {
+        self.certificate.store(certified.map(Arc::new));
     }
 
     /// Notes that the client was heard at this steady time.

@@ -8,6 +8,8 @@ mod addresses;
 mod announcement;
 #[path = "../src/blocking.rs"]
 mod blocking;
+#[path = "../src/certificates.rs"]
+mod certificates;
 #[path = "../src/contacts.rs"]
 mod contacts;
 #[path = "../src/copied.rs"]

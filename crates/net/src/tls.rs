@@ -19,7 +19,6 @@ mod end_point;
 mod names;
 
 use client_certificate::Judge;
-pub(crate) use client_certificate::addresses;
 
 /// The certificate chain.
 pub const CERT: Setting = Setting::new(
@@ -50,8 +49,8 @@ pub const CLIENT_CA: Setting = Setting::new(
     "tls.client_ca",
     Kind::Path,
     "\"\"",
-    "Certificates in PEM of those who sign client certificates. With it clients are asked for one, and one that carries their \
-     address (xmppAddr) logs them in without a password (SASL EXTERNAL).",
+    "Certificates in PEM of those who sign client certificates. One that they have signed and that carries an account's address \
+     (xmppAddr) logs in without a password (SASL EXTERNAL).",
 )
 .for_new_streams()
 .per_host();
@@ -123,11 +122,10 @@ pub fn load(values: &Values) -> Result<Option<Arc<Tls>>, TlsError> {
     let Some(leaf) = chain.first() else { return Err(file_error(&CERT, cert, "there is no certificate in it")) };
     let (end_point, not_after_s) = end_point::read(leaf).map_err(|reason| file_error(&CERT, cert, reason))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| file_error(&KEY, key, error))?;
-    let judge = match values.path(&CLIENT_CA) {
-        Some(ca) => Some(Judge::load(ca).map_err(|reason| file_error(&CLIENT_CA, ca, reason))?),
-        None => None,
-    };
-    let trusts = judge.clone().map(|judge| -> Trusts { Box::new(move |chain| judge.trusts(chain)) });
+    let ca = values.path(&CLIENT_CA);
+    let judge = Judge::load(ca).map_err(|reason| file_error(&CLIENT_CA, ca.unwrap_or(Path::new("")), reason))?;
+    let trusting = judge.clone();
+    let trusts = ca.map(|_| -> Trusts { Box::new(move |chain| trusting.trusts(chain)) });
     let names = names::of(leaf);
     let config = config(chain, private, judge).map_err(|reason| unusable(cert, key, &reason))?;
     Ok(Some(Arc::new(Tls { config: Arc::new(config), trusts, end_point, not_after_s, names })))
@@ -149,16 +147,12 @@ pub fn is_for_others(host: &Host) -> bool {
 fn config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    judge: Option<Arc<Judge>>,
+    judge: Arc<Judge>,
 ) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     // TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only (RFC 9325); rustls has nothing else.
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let builder = match judge {
-        Some(judge) => builder.with_client_cert_verifier(judge),
-        None => builder.with_no_client_auth(),
-    };
-    let mut config = builder.with_single_cert(chain, key)?;
+    let mut config = builder.with_client_cert_verifier(judge).with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"xmpp-client".to_vec()];
     // Without it a TLS 1.2 exporter does not tell connections apart (RFC 7627).
     config.require_ems = true;

@@ -26,6 +26,7 @@ pub mod roster;
 pub mod rsm;
 pub mod sasl;
 pub mod sasl2;
+pub mod sasl_cert;
 pub mod sasl_upgrade;
 pub mod session;
 pub mod sic;

@@ -22,7 +22,7 @@ use metronome_route::presence;
 use super::negotiate::{Authenticated, Bound, End, Negotiated, announce, open};
 use super::resume::{self, Arrival, Door};
 use super::stream::Fault;
-use super::{Context, guest};
+use super::{Context, certified, guest};
 
 /// What a client asks for once it has logged in.
 enum Request {
@@ -78,7 +78,12 @@ impl Authenticated {
             let request = match self.request().await? {
                 Request::Bind(request) => request,
                 Request::Resume { previd, h } => match self.context.doors.find(&previd, self.authn.jid().as_str()) {
-                    Some(door) => return Ok(Begun::Resumed { door, previd, h }),
+                    Some(door) => {
+                        if !certified::may_resume(&self.context.server, &self.authn, &door.session).await {
+                            return Err(Condition::NotAuthorized.into());
+                        }
+                        return Ok(Begun::Resumed { door, previd, h });
+                    }
                     None => {
                         self.stream.send(&resume::not_found().to_vec(ns::CLIENT)).await?;
                         continue;
@@ -117,7 +122,9 @@ impl Authenticated {
         let fault = match account {
             _ if server.control.is_stopping() => Condition::SystemShutdown,
             _ if server.hosts.load().get(session.jid.domain()).is_none() => Condition::HostGone,
-            Ok(account) if self.authn.still_counts(account.as_ref()) => {
+            Ok(account)
+                if self.authn.still_counts(account.as_ref()) && certified::still_stored(server, session).await =>
+            {
                 if account.is_some_and(|account| account.state == AccountState::Locked) {
                     self.lock(session).await;
                 }
@@ -212,6 +219,7 @@ impl Authenticated {
         if !self.stream.is_encrypted() {
             bound.session.set_readable();
         }
+        bound.session.set_certificate(self.authn.certificate());
         if let Some(replaced) = bound.replaced {
             self.replace(&replaced);
         }

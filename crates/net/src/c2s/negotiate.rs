@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use metronome_host::authn::Authn;
+use metronome_host::certificates::{Certified, Fingerprint, Leaf};
 use metronome_host::feature::StreamState;
 use metronome_host::hosts::{Host, PLAIN_WITHOUT_TLS, Tls};
 use metronome_host::server::Server;
@@ -50,6 +51,10 @@ pub(super) struct Secured {
     pub(super) facts: StreamFacts,
     /// The addresses in a certificate that is trusted to prove them.
     pub(super) certified: Vec<String>,
+    /// The certificate that the client has shown, whoever signed it.
+    pub(super) leaf: Option<(Leaf, Fingerprint)>,
+    /// The accounts that have stored it.
+    pub(super) stored: Vec<(Jid, Certified)>,
     /// The host whose trust was asked for them, and whose certificate was shown.
     pub(super) shown_by: Jid,
     /// A stream that goes on without TLS: its header, and the first element behind the features.
@@ -244,6 +249,8 @@ impl Opened {
             fixed: Some(self.to.host.clone()),
             facts: StreamFacts::default(),
             certified: Vec::new(),
+            leaf: None,
+            stored: Vec::new(),
             shown_by: self.to.host.name.clone(),
             begun: Some((self.to, first)),
         }
@@ -293,7 +300,8 @@ fn secured(
     };
     let chain = connection.peer_certificates().unwrap_or_default();
     let trusted = tls.trusts.as_ref().is_some_and(|trusts| trusts(chain));
-    let certified = chain.first().filter(|_| trusted).map(tls::addresses).unwrap_or_default();
+    let leaf = chain.first().and_then(|der| Leaf::read(der).map(|leaf| (leaf, Fingerprint::of(der))));
+    let certified = leaf.iter().filter(|_| trusted).flat_map(|(leaf, _)| leaf.addresses.clone()).collect::<Vec<_>>();
     let certificate = if certified.is_empty() { ClientCertificate::Absent } else { ClientCertificate::Verified };
     let facts = StreamFacts { encrypted: true, bindings, certificate };
     Secured {
@@ -302,6 +310,8 @@ fn secured(
         fixed,
         facts,
         certified,
+        leaf,
+        stored: Vec::new(),
         shown_by,
         begun: None,
     }

@@ -3,13 +3,12 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use metronome_host::certificates::{IA5, Leaf, tagged_string};
 use metronome_host::hosts::Names;
 use metronome_proto::jid::prepare_domain;
 use rustls_pki_types::CertificateDer;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
-
-use super::client_certificate::{IA5, addresses, string};
 
 /// id-on-dnsSRV (RFC 4985).
 const SRV_NAME: &str = "1.3.6.1.5.5.7.8.7";
@@ -23,7 +22,7 @@ pub(super) fn of(leaf: &CertificateDer<'_>) -> Names {
             names.extend(alternatives.general_names.iter().filter_map(written));
         }
     }
-    names.extend(addresses(leaf));
+    names.extend(Leaf::read(leaf).map(|leaf| leaf.addresses).unwrap_or_default());
     Names(names.iter().filter_map(|name| prepared(name)).collect())
 }
 
@@ -31,7 +30,7 @@ fn written(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
         GeneralName::OtherName(oid, value) if oid.to_id_string() == SRV_NAME => {
-            string(value, IA5)?.strip_prefix("_xmpp-client.").map(str::to_owned)
+            tagged_string(value, IA5)?.strip_prefix("_xmpp-client.").map(str::to_owned)
         }
         GeneralName::IPAddress(bytes) => match bytes.len() {
             4 => <[u8; 4]>::try_from(*bytes).ok().map(|bytes| Ipv4Addr::from(bytes).to_string()),

@@ -1,6 +1,7 @@
 //! XEP-0050: commands by forms: who finds and runs which, from the first form to the result, and what hostile requests come to.
 #![allow(clippy::unwrap_used)]
 
+mod certificates;
 mod hostile;
 mod lists;
 mod runs;

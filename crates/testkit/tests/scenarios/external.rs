@@ -132,7 +132,7 @@ fn a_certificate_of_somebody_else_is_not_enough_and_the_password_still_works() {
 }
 
 #[test]
-fn without_a_signer_to_trust_no_certificate_is_asked_for() {
+fn without_a_signer_to_trust_a_certificate_that_nobody_has_stored_proves_nothing() {
     let server = Setup::default().store(Backend::Memory).start();
     let (mut client, offered) = shown(&server, &server.certificates().client("alice@localhost"));
     assert!(!offered);
