@@ -4,11 +4,8 @@
 mod attempt;
 mod auth;
 mod bind;
-<<<<<<< HEAD
 mod bind2;
-=======
 mod certified;
->>>>>>> e63b870 (Certificates of people's own (XEP-0257): stored by requests or commands, they log in by SASL EXTERNAL)
 pub mod guest;
 pub mod managed;
 mod negotiate;

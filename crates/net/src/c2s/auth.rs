@@ -45,14 +45,9 @@ impl Secured {
             Ok(to) => to,
             Err(fault) => return Err(End { stream: self.stream, fault, host: self.fixed }),
         };
-<<<<<<< HEAD
         match self.attempts(&to, first).await {
             Ok((authn, welcome)) => {
-=======
-        match self.attempts(&to.host, first).await {
-            Ok(authn) => {
                 let authn = self.note_certificate(authn);
->>>>>>> e63b870 (Certificates of people's own (XEP-0257): stored by requests or commands, they log in by SASL EXTERNAL)
                 self.context.server.counters.logins.add();
                 tracing::info!(host = to.host.name.as_str(), jid = authn.jid().as_str(), peer = %self.context.address,
                     mechanism = authn.mechanism(), "logged in");
