@@ -1,4 +1,4 @@
-"""People with several devices: copies of messages (XEP-0280)."""
+"""People with several devices: copies of messages (XEP-0280), and devices that nobody looks at (XEP-0352)."""
 
 from device import DOMAIN, OTHER, Device
 from together import online
@@ -26,4 +26,21 @@ async def every_device_knows_the_whole_conversation(transport):
         assert laptop.copies.empty(), laptop.copies
 
 
-TESTS = (every_device_knows_the_whole_conversation,)
+async def presence_waits_while_nobody_looks(transport):
+    alice, bob = Device("alice", "phone", transport), Device("bob", "phone", OTHER[transport])
+    async with online(alice, bob):
+        bob.plugin["xep_0352"].send_inactive()
+        await bob.settle()
+        alice.send_presence(pto=bob.full, pstatus="first")
+        alice.send_presence(pto=bob.full, pstatus="second")
+        alice.send_presence(pto=bob.full, pshow="away")
+        alice.say(bob.full, "look")
+        assert (await bob.hear())["body"] == "look"
+        # Of three only the last, and before the message.
+        assert bob.seen(alice.bare) == ["away"]
+        alice.send_presence(pto=bob.full, pshow="dnd")
+        bob.plugin["xep_0352"].send_active()
+        await bob.see(alice.full, "dnd")
+
+
+TESTS = (every_device_knows_the_whole_conversation, presence_waits_while_nobody_looks)

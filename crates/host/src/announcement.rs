@@ -5,9 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use metronome_proto::jid::Jid;
+use metronome_proto::ns;
 use metronome_proto::stanza::presence::PresenceType;
 use metronome_proto::stanza::{Kind, Stanza};
-use metronome_proto::xml::write;
+use metronome_proto::xml::{Child, write};
 
 use crate::outbox::Frame;
 
@@ -18,7 +19,8 @@ pub struct Announcement {
     head: Bytes,
     /// The rest, shared by all recipients.
     body: Bytes,
-    /// The same for all announcements of one full JID: of several that wait only the latest matters.
+    /// The same for all announcements of one full JID: of several that wait only the latest matters. 0 for one that answers what its
+    /// recipient did, such as an error: it is not replaced, and does not wait.
     pub key: u64,
     /// What it says.
     pub says: Says,
@@ -48,7 +50,8 @@ impl Announcement {
             }
         }
         let says = if stanza.kind == Kind::Presence(PresenceType::Unavailable) { Says::Gone } else { Says::Here };
-        Announcement { head: exact(head), body: exact(body), key: key_of(&stanza.from), says }
+        let key = if is_answer(stanza) { 0 } else { key_of(&stanza.from) };
+        Announcement { head: exact(head), body: exact(body), key, says }
     }
 
     /// That this session is not there any more.
@@ -75,16 +78,22 @@ fn exact(bytes: Vec<u8>) -> Bytes {
     bytes.into_boxed_slice().into()
 }
 
+/// Whether it answers what its recipient did: an error, or that a room has let it in (XEP-0045 section 7.2.2).
+fn is_answer(stanza: &Stanza) -> bool {
+    let is_own = |status: Child<'_>| status.is(ns::MUC_USER, "status") && status.attr("code").as_deref() == Some("110");
+    stanza.kind == Kind::Presence(PresenceType::Error)
+        || stanza.child(ns::MUC_USER, "x").is_some_and(|x| x.children().any(is_own))
+}
+
 /// Which announcements replace each other.
 fn key_of(from: &Jid) -> u64 {
     let mut hasher = DefaultHasher::new();
     from.as_str().hash(&mut hasher);
-    hasher.finish()
+    hasher.finish().max(1)
 }
 
 #[cfg(test)]
 mod tests {
-    use metronome_proto::ns;
     use metronome_proto::xml::{Content, Tree};
 
     use super::*;

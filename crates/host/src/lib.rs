@@ -7,6 +7,7 @@ pub mod sync {
     pub use parking_lot::{Mutex, MutexGuard};
 }
 
+pub mod activity;
 pub mod addresses;
 pub mod announced;
 pub mod announcement;

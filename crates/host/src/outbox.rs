@@ -15,6 +15,8 @@ pub const FRAMES_MAX: usize = 4096;
 /// With this many bytes waiting only answers are taken, and the stream's own requests are no longer read: so answers find room,
 /// whatever others send.
 pub const BYTES_HIGH: usize = BYTES_MAX / 2;
+/// With this many bytes waiting until somebody looks, all of them are sent.
+pub const WAITING_BYTES_MAX: usize = 64 * 1024;
 /// With this many frames as well.
 pub const FRAMES_HIGH: usize = FRAMES_MAX / 2;
 
@@ -88,6 +90,11 @@ pub struct Outbox {
     gone: bool,
     /// Nobody drains it for now: the session waits for another connection.
     detached: bool,
+    /// How many of the last frames wait until something that matters comes behind them (XEP-0352), and their bytes.
+    waiting: usize,
+    waiting_bytes: usize,
+    /// With so many waiting all of them are sent; none if nothing is to wait.
+    waiting_max: Option<usize>,
     waker: Option<Waker>,
 }
 
@@ -129,6 +136,63 @@ impl Outbox {
         self.push_up_to_half(frame, What::Stored(id), 0)
     }
 
+    /// Queues a frame that waits while nobody looks at the client, in the place of one that waits with the same `key`, if that is not 0.
+    pub fn push_waiting(&mut self, frame: Frame, key: u64) -> Pushed {
+        let Some(waiting_max) = self.waiting_max else { return self.push_up_to_half(frame, What::Stanza, key) };
+        if self.is_closing() {
+            return Pushed::Gone;
+        }
+        if self.is_high() {
+            return Pushed::Full;
+        }
+        let first = self.frames.len() - self.waiting;
+        match self.frames.range_mut(first..).find(|queued| key != 0 && queued.key == key) {
+            Some(earlier) => {
+                self.bytes = self.bytes - earlier.len() + frame.len();
+                self.waiting_bytes = self.waiting_bytes - earlier.len() + frame.len();
+                earlier.frame = Some(frame);
+            }
+            None => {
+                (self.bytes, self.waiting_bytes) = (self.bytes + frame.len(), self.waiting_bytes + frame.len());
+                self.waiting += 1;
+                self.frames.push_back(Queued { frame: Some(frame), what: What::Stanza, key });
+            }
+        }
+        if self.waiting >= waiting_max || self.waiting_bytes >= WAITING_BYTES_MAX {
+            self.send_waiting();
+        }
+        Pushed::Queued
+    }
+
+    /// Queues a stanza that says nothing of others before those that wait, which go on waiting.
+    pub fn push_before_waiting(&mut self, frame: Frame) -> Pushed {
+        if self.waiting == 0 || self.is_closing() || self.is_high() {
+            return self.push(frame);
+        }
+        self.insert_before_waiting(frame, What::Stanza)
+    }
+
+    fn insert_before_waiting(&mut self, frame: Frame, what: What) -> Pushed {
+        self.bytes += frame.len();
+        self.frames.insert(self.frames.len() - self.waiting, Queued { frame: Some(frame), what, key: 0 });
+        Pushed::Queued
+    }
+
+    /// From now on what can wait does, up to so many frames.
+    pub fn hold(&mut self, waiting_max: usize) {
+        self.waiting_max = Some(waiting_max);
+    }
+
+    /// Nothing waits any more.
+    pub fn hold_no_more(&mut self) {
+        self.waiting_max = None;
+        self.send_waiting();
+    }
+
+    fn send_waiting(&mut self) {
+        (self.waiting, self.waiting_bytes) = (0, 0);
+    }
+
     /// Queues the answer to a request of the stream's own, or what the stream must be told to stay in step: up to the last bound.
     pub fn push_answer(&mut self, frame: Frame) -> Pushed {
         self.push_to_the_last(frame, What::Stanza, 0)
@@ -136,19 +200,26 @@ impl Outbox {
 
     /// Queues what is no stanza, as an answer. There is none for a connection that is lost.
     pub fn push_aside(&mut self, frame: Frame, what: What) -> Pushed {
-        if self.detached { Pushed::Gone } else { self.push_to_the_last(frame, what, 0) }
+        match self.detached {
+            true => Pushed::Gone,
+            false if self.waiting > 0 && !self.is_closing() => self.insert_before_waiting(frame, what),
+            false => self.push_to_the_last(frame, what, 0),
+        }
     }
 
     /// Queues a goodbye: as an answer, and in the place of what waits with the same `key`.
     pub fn push_goodbye(&mut self, frame: Frame, key: u64) -> Pushed {
+        if self.waiting_max.is_some() && !self.is_high() {
+            return self.push_waiting(frame, key.max(1));
+        }
         self.push_to_the_last(frame, What::Stanza, key.max(1))
     }
 
     /// Queues a frame of which only the latest with this `key` matters.
     ///
-    /// While the queue is long, a waiting frame with the same key is replaced in its place.
+    /// While the queue is long, or nobody looks at the client, a waiting frame with the same key is replaced in its place.
     pub fn push_latest(&mut self, frame: Frame, key: u64) -> Pushed {
-        self.push_up_to_half(frame, What::Stanza, key.max(1))
+        self.push_waiting(frame, key.max(1))
     }
 
     fn push_to_the_last(&mut self, frame: Frame, what: What, key: u64) -> Pushed {
@@ -172,7 +243,9 @@ impl Outbox {
         if self.is_high() { Pushed::Full } else { self.append(frame, what, key) }
     }
 
+    /// Behind all that waits, which so need not wait any more.
     fn append(&mut self, frame: Frame, what: What, key: u64) -> Pushed {
+        self.send_waiting();
         self.bytes += frame.len();
         self.frames.push_back(Queued { frame: Some(frame), what, key });
         Pushed::Queued
@@ -196,6 +269,7 @@ impl Outbox {
     /// Ends the stream after what is queued; the first reason stays.
     pub fn close(&mut self, closing: Closing) {
         self.closing.get_or_insert(closing);
+        self.send_waiting();
     }
 
     /// Takes no more frames and forgets those that wait; the stream's task calls this at its end.
@@ -203,11 +277,13 @@ impl Outbox {
         self.gone = true;
         self.frames = VecDeque::new();
         self.bytes = 0;
+        self.send_waiting();
     }
 
     /// Its connection is lost, and the session waits for another one. What is no stanza was for that connection.
     pub fn detach(&mut self) {
         self.detached = true;
+        self.hold_no_more();
         self.frames.retain(|queued| !matches!(queued.what, What::Aside | What::Enabled));
         self.bytes = self.frames.iter().map(Queued::len).sum();
     }
@@ -267,7 +343,7 @@ impl Outbox {
         bytes_max: usize,
         written: &mut Written<'_>,
     ) -> Poll<Drained> {
-        if self.frames.front().is_none_or(|first| first.frame.is_none()) {
+        if self.frames.len() == self.waiting || self.frames.front().is_none_or(|first| first.frame.is_none()) {
             if let Some(closing) = &self.closing {
                 return Poll::Ready(Drained::Closing(closing.clone()));
             }
@@ -281,6 +357,7 @@ impl Outbox {
             return Poll::Pending;
         }
         while out.len() < bytes_max
+            && self.frames.len() > self.waiting
             && let Some(queued) = self.frames.pop_front_if(|first| first.frame.is_some())
         {
             let Some(frame) = queued.frame else { break };
@@ -316,6 +393,7 @@ impl Outbox {
     /// write it.
     fn replace(&mut self, frame: &Frame, key: u64) -> bool {
         const LONG: usize = 64;
+        self.send_waiting();
         if self.frames.len() < LONG && !self.detached {
             return false;
         }
@@ -400,5 +478,51 @@ mod tests {
         assert_eq!(outbox.push(Frame::whole(b"<late/>".to_vec())), Pushed::Gone);
         assert_eq!(drain(&mut outbox), (b"<last/>".to_vec(), Poll::Ready(Drained::Frames)));
         assert_eq!(drain(&mut outbox).1, Poll::Ready(Drained::Closing(closing)));
+    }
+
+    fn text(outbox: &mut Outbox) -> String {
+        String::from_utf8(drain(outbox).0).unwrap()
+    }
+
+    #[test]
+    fn what_can_wait_waits_for_what_matters_and_leaves_before_it() {
+        let mut outbox = Outbox::default();
+        let frame = |name: &str| Frame::whole(format!("<{name}/>").into_bytes());
+        outbox.hold(300);
+        for (name, key) in [("p1", 1), ("p2", 2), ("p1-new", 1)] {
+            assert_eq!(outbox.push_latest(frame(name), key), Pushed::Queued);
+        }
+        assert_eq!(outbox.push_waiting(frame("room"), 0), Pushed::Queued);
+        assert_eq!(text(&mut outbox), "");
+        assert!(outbox.bytes() > 0);
+        assert_eq!(outbox.push_before_waiting(frame("ping")), Pushed::Queued);
+        assert_eq!(text(&mut outbox), "<ping/>");
+        assert_eq!(outbox.push_goodbye(frame("gone-2"), 2), Pushed::Queued);
+        assert_eq!(outbox.push(frame("message")), Pushed::Queued);
+        assert_eq!(outbox.push_latest(frame("later"), 1), Pushed::Queued);
+        assert_eq!(text(&mut outbox), "<p1-new/><gone-2/><room/><message/>");
+        outbox.hold_no_more();
+        assert_eq!(text(&mut outbox), "<later/>");
+        assert_eq!(outbox.push_latest(frame("now"), 1), Pushed::Queued);
+        assert_eq!(text(&mut outbox), "<now/>");
+        assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn not_everything_waits() {
+        let mut outbox = Outbox::default();
+        outbox.hold(3);
+        for number in 0..3 {
+            assert_eq!(text(&mut outbox), "");
+            assert_eq!(outbox.push_waiting(Frame::whole(b"<m/>".to_vec()), 0), Pushed::Queued, "{number}");
+        }
+        assert_eq!(text(&mut outbox), "<m/><m/><m/>");
+        outbox.hold(1000);
+        assert_eq!(outbox.push_waiting(Frame::whole(vec![b'x'; WAITING_BYTES_MAX]), 0), Pushed::Queued);
+        assert_eq!(drain(&mut outbox).0.len(), WAITING_BYTES_MAX);
+        assert_eq!(outbox.push_waiting(Frame::whole(b"<m/>".to_vec()), 7), Pushed::Queued);
+        outbox.close(Closing { condition: None, text: None });
+        assert_eq!(text(&mut outbox), "<m/>", "nothing waits for the end");
+        assert_eq!(outbox.push_waiting(Frame::whole(b"<m/>".to_vec()), 7), Pushed::Gone);
     }
 }

@@ -12,6 +12,7 @@ use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
 
+use crate::activity::{Activity, Fate, Passing, Sparing};
 use crate::announcement::{Announcement, Says};
 use crate::blocking::{Chosen, Rules};
 use crate::certificates::Certified;
@@ -115,6 +116,8 @@ pub(crate) struct State {
     presence: Option<Presence>,
     /// Grows with every change of the presence.
     presence_serial: u64,
+    /// How its client is spared while nobody looks at it; none while somebody does (XEP-0352).
+    pub(crate) sparing: Option<Sparing>,
     /// Who was sent presence directly and sees it for no other reason (RFC 6121 section 4.6); none most of the time.
     directed: Option<Box<Directed>>,
     /// The contacts it still has to be shown; none most of the time.
@@ -220,6 +223,8 @@ pub enum Offered {
     Queued,
     /// It will read it from the store, in its order.
     Deferred,
+    /// Not given: nobody looks at its client, and it does not matter.
+    Spared,
     /// Not taken: its outbox is full, and the message is not stored.
     Full,
     /// The session has ended.
@@ -347,7 +352,8 @@ impl Session {
 
     /// Whether its client is looking at what comes, as far as the server knows.
     pub fn is_attentive(&self) -> bool {
-        !self.is_closing()
+        let state = self.state.lock();
+        state.sparing.is_none() && !state.outbox.is_closing() && !state.outbox.is_detached()
     }
 
     /// Notes that a message of this session, known by this number, was copied to others.
@@ -518,6 +524,42 @@ impl Session {
             Pushed::Full => Offered::Full,
             Pushed::Gone => Offered::Gone,
         })
+    }
+
+    /// Offers a message that is not stored and does not matter to a person who does not look at the client (XEP-0352).
+    pub fn offer_passing(&self, frame: Frame, passing: Passing) -> Offered {
+        self.change(|state| {
+            let pushed = match (state.sparing.map(|sparing| sparing.fate_of(passing)), passing) {
+                (Some(Fate::Dropped), _) if !state.outbox.is_closing() => return Offered::Spared,
+                (Some(Fate::Held), Passing::ChatState(key)) => state.outbox.push_waiting(frame, key),
+                (Some(Fate::Held), _) => state.outbox.push_waiting(frame, 0),
+                _ => state.outbox.push(frame),
+            };
+            match pushed {
+                Pushed::Queued => Offered::Queued,
+                Pushed::Full => Offered::Full,
+                Pushed::Gone => Offered::Gone,
+            }
+        })
+    }
+
+    /// Its client says whether anybody looks at it (XEP-0352). What has waited is sent once somebody does.
+    pub fn set_activity(&self, activity: Activity) {
+        self.change(|state| {
+            state.sparing = match activity {
+                Activity::Active => None,
+                Activity::Inactive(sparing) => Some(sparing),
+            };
+            match state.sparing {
+                Some(sparing) => state.outbox.hold(sparing.held_max),
+                None => state.outbox.hold_no_more(),
+            }
+        });
+    }
+
+    /// Whether its client has not said that nobody looks at it.
+    pub fn is_active(&self) -> bool {
+        self.state.lock().sparing.is_none()
     }
 
     /// Queues an answer to the client's own request. Answers are never dropped: with a full outbox the stream ends.
@@ -703,6 +745,17 @@ impl Session {
         state.directed.as_ref().map_or_else(Vec::new, |directed| directed.addresses.iter().cloned().collect())
     }
 
+    /// The first full address of this bare one that was sent presence directly: who a client is in a room.
+    pub fn directed_within(&self, bare: &str) -> Option<Jid> {
+        let state = self.state.lock();
+        let addresses = &state.directed.as_ref()?.addresses;
+        addresses
+            .range(Jid::parse(bare).ok()?..)
+            .find(|jid| jid.is_full())
+            .filter(|jid| jid.bare_str() == bare)
+            .cloned()
+    }
+
     /// Everybody who was sent presence directly, to be told that it is over.
     pub fn take_directed(&self) -> BTreeSet<Jid> {
         self.state.lock().directed.take().map(|directed| directed.addresses).unwrap_or_default()
@@ -742,7 +795,7 @@ impl Session {
             }
             let due = state.proof.wants_ping() || (idle && state.proof.asked_since_ms().is_none());
             // With a full outbox it is asked again at the next tick: the answer to a ping that never left cannot come.
-            if due && state.outbox.push(frame(state.proof.next_ping())) == Pushed::Queued {
+            if due && state.outbox.push_before_waiting(frame(state.proof.next_ping())) == Pushed::Queued {
                 state.proof.ask(now_ms);
             }
         });
@@ -809,6 +862,7 @@ impl State {
             managed: None,
             presence: None,
             presence_serial: 0,
+            sparing: None,
             directed: None,
             unshown: None,
             phase: Phase::Quiet,
@@ -860,6 +914,7 @@ impl State {
 
     fn show(&mut self, announcement: &Announcement, frame: Frame) -> Shown {
         let pushed = match announcement.says {
+            Says::Here if announcement.key == 0 => self.outbox.push(frame),
             Says::Here => self.outbox.push_latest(frame, announcement.key),
             Says::Gone => self.outbox.push_goodbye(frame, announcement.key),
         };

@@ -201,6 +201,8 @@ impl Session {
 impl State {
     fn detach(&mut self) {
         self.outbox.detach();
+        // XEP-0352 section 5.2: a client says anew that nobody looks at it.
+        self.sparing = None;
         // What comes from now on is read from the store when there is a connection again.
         if self.phase == Phase::Live {
             self.phase = Phase::CatchingUp(From::Handed);

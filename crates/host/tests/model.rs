@@ -2,6 +2,8 @@
 //! and live messages, tickets, and the table of sessions. The very source files are compiled here with other locks.
 #![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub)]
 
+#[path = "../src/activity.rs"]
+mod activity;
 #[path = "../src/addresses.rs"]
 mod addresses;
 #[path = "../src/announcement.rs"]

@@ -57,6 +57,8 @@ pub const VCARD: &str = "vcard-temp";
 pub const RSM: &str = "http://jabber.org/protocol/rsm";
 /// XEP-0060: Publish-Subscribe.
 pub const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
+/// XEP-0060: Publish-Subscribe, what subscribers are told.
+pub const PUBSUB_EVENT: &str = "http://jabber.org/protocol/pubsub#event";
 /// XEP-0060: Publish-Subscribe, as the type of the form with what a publication depends on.
 pub const PUBSUB_PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
 /// XEP-0077: In-Band Registration.

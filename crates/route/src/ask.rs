@@ -53,7 +53,7 @@ fn send(server: &Server, request: &Stanza) -> Result<(), Condition> {
     }
     let session = server.sessions.at(to).ok_or(Condition::ServiceUnavailable)?;
     match session.offer_volatile(Frame::whole(request.to_vec())) {
-        Offered::Queued | Offered::Deferred => Ok(()),
+        Offered::Queued | Offered::Deferred | Offered::Spared => Ok(()),
         Offered::Full => Err(Condition::ResourceConstraint),
         Offered::Gone => Err(Condition::ServiceUnavailable),
     }

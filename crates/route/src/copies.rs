@@ -16,6 +16,7 @@ use metronome_proto::payload::stanza_id;
 use metronome_proto::stanza::{Kind, Stanza};
 
 use crate::audience::Audience;
+use crate::csi;
 
 /// Copies of a message that has come for an account, for those of its sessions that did not get the message itself (section 7).
 pub(crate) fn of_received(server: &Server, stanza: &Stanza, audience: &Audience, id: Option<u64>) {
@@ -32,7 +33,7 @@ pub(crate) fn of_received(server: &Server, stanza: &Stanza, audience: &Audience,
     if let Some(number) = carbons::number(stanza, side) {
         audience.sessions.iter().for_each(|session| session.note_copied(number));
     }
-    hand(server, &audience.others, &copy(stanza, side, &to, id, |_| {}), id);
+    hand(server, &audience.others, stanza, &copy(stanza, side, &to, id, |_| {}), id);
 }
 
 /// Copies of a message that a session has sent, for the account's other sessions (section 8). A message to the own account comes to them as
@@ -55,7 +56,7 @@ pub(crate) fn of_sent(server: &Server, sender: &Session, stanza: &Stanza, id: Op
     if let Some(number) = carbons::number(stanza, side) {
         sender.note_copied(number);
     }
-    hand(server, &others, &copy(stanza, side, &sender.jid, id, |_| {}), id);
+    hand(server, &others, stanza, &copy(stanza, side, &sender.jid, id, |_| {}), id);
 }
 
 /// Whether the message that an error answers was copied: the session that the error is for, or from, remembers it.
@@ -83,16 +84,17 @@ fn copy(stanza: &Stanza, side: Direction, account: &Jid, id: Option<u64>, stamp:
 }
 
 /// Nobody hears of a copy that found no room (section 10.3): what is stored is read later, the rest is counted.
-fn hand(server: &Server, sessions: &Devices, copy: &Carbon, id: Option<u64>) {
+fn hand(server: &Server, sessions: &Devices, stanza: &Stanza, copy: &Carbon, id: Option<u64>) {
+    let passing = if id.is_none() { csi::passing(stanza) } else { None };
     for session in sessions {
         let frame = copy.to(&session.jid);
         let offered = match id {
             Some(id) => session.offer_direct(id, frame),
-            None => session.offer_volatile(frame),
+            None => csi::offer(session, frame, stanza, passing),
         };
         match (offered, id) {
             (Offered::Queued, _) => server.counters.messages_delivered.add(),
-            (Offered::Deferred, _) | (_, Some(_)) => {}
+            (Offered::Deferred | Offered::Spared, _) | (_, Some(_)) => {}
             (Offered::Full | Offered::Gone, None) => server.counters.dropped.add(),
         }
     }

@@ -17,7 +17,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
-use crate::{audience, copies, finish, iq, presence, push};
+use crate::{audience, copies, csi, finish, iq, presence, push};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
 pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
@@ -192,10 +192,11 @@ fn volatile_message(server: &Server, env: &mut Envelope, owner: AccountId) {
     let audience = audience::choose(server, owner, &env.stanza);
     tracing::trace!(why = audience.why, sessions = audience.sessions.len(), "a message is delivered");
     let frame = (!audience.sessions.is_empty()).then(|| Frame::whole(env.stanza.to_vec()));
-    let mut taken = 0;
+    let (mut taken, passing) = (0, csi::passing(&env.stanza));
     for session in &audience.sessions {
         let Some(frame) = frame.clone() else { break };
-        match session.offer_volatile(frame) {
+        match csi::offer(session, frame, &env.stanza, passing) {
+            Offered::Spared => taken += 1,
             Offered::Queued | Offered::Deferred => {
                 taken += 1;
                 server.counters.messages_delivered.add();

@@ -7,6 +7,7 @@ mod ask;
 mod audience;
 pub mod catch_up;
 mod copies;
+pub mod csi;
 mod deliver;
 mod destination;
 mod finish;

@@ -19,7 +19,7 @@ use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::header;
 use metronome_proto::xml::{Element, Item, Scanner};
 use metronome_route::inflight::InFlight;
-use metronome_route::{catch_up, presence};
+use metronome_route::{catch_up, csi, presence};
 use metronome_store::StoreError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -278,6 +278,7 @@ impl Run {
                 self.list.push_settled();
             }
             Err(Unreadable::BadFrom) => self.fail(Condition::InvalidFrom),
+            Err(Unreadable::NotStanza(element)) if csi::is_said(&self.server, &self.session, &element) => {}
             Err(Unreadable::NotStanza(element)) => self.aside(&element),
         }
     }

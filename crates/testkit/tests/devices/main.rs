@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod carbons;
+mod csi;
 mod push;
 
 use metronome_testkit::{Client, Server};
