@@ -1,8 +1,12 @@
 //! XEP-0313: Message Archive Management, with XEP-0441 (preferences). An account asks for what was stored of its messages, and says
 //! what is stored; nobody else gets an answer. What is worth storing at all is decided in `archive`.
 
+mod commands;
 pub mod preferences;
+mod purge;
 pub mod query;
+mod removal;
+pub mod retention;
 
 use metronome_host::effect::Effect;
 use metronome_host::envelope::Envelope;
@@ -43,8 +47,17 @@ pub const DEFAULT: Setting = Setting::new(
 )
 .per_host();
 
+/// Whether people may remove messages.
+pub const PURGE: Setting = Setting::new(
+    "archive.purge",
+    Kind::Flag,
+    "true",
+    "Whether people may remove messages from their own archives.",
+)
+.per_host();
+
 /// The settings of archives.
-pub const SETTINGS: &[Setting] = &[PAGE, PAGE_MAX, DEFAULT];
+pub const SETTINGS: &[Setting] = &[PAGE, PAGE_MAX, DEFAULT, PURGE, retention::KEEP, retention::MESSAGES];
 
 /// See the module.
 pub static FEATURE: Feature = Feature {
@@ -55,14 +68,23 @@ pub static FEATURE: Feature = Feature {
         Xep::new(313, "1.1.3", "Message Archive Management"),
         Xep::new(441, "0.2.0", "Message Archive Management Preferences"),
     ],
-    disco_account: &[ns::MAM, ns::MAM_EXTENDED, ns::MAM_GROUPCHAT_FIELD, ns::RSM],
+    disco_account: &[ns::MAM, ns::MAM_EXTENDED, ns::MAM_GROUPCHAT_FIELD, ns::MAM_PURGE, ns::RSM],
     iq: &[
         own(IqType::Get, "query", Asks::Read, |_, env| Box::pin(std::future::ready(form(env)))),
         own(IqType::Set, "query", Asks::Read, |server, env| Box::pin(query::answer(server, env))),
         own(IqType::Get, "metadata", Asks::Read, |server, env| Box::pin(metadata(server, env))),
         own(IqType::Get, "prefs", Asks::Read, |server, env| Box::pin(preferences::get(server, env))),
         own(IqType::Set, "prefs", Asks::Change, |server, env| Box::pin(preferences::set(server, env))),
+        IqHandler {
+            kind: IqType::Set,
+            at: At::OwnAccount,
+            ns: ns::MAM_PURGE,
+            name: "purge",
+            asks: Asks::Change,
+            handle: |server, env| Box::pin(purge::answer(server, env)),
+        },
     ],
+    commands: commands::COMMANDS,
     settings: SETTINGS,
     ..Feature::NONE
 };
@@ -82,6 +104,10 @@ async fn metadata(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
     let ends = ends.map(|(first, last)| [(first.id, first.at_ms), (last.id, last.at_ms)]);
     reply(env, &mam::metadata(ends));
     Ok(())
+}
+
+fn done(env: &mut Envelope) {
+    env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
 }
 
 fn reply(env: &mut Envelope, answer: &Tree) {

@@ -177,6 +177,15 @@ impl Server {
         receiver.await.unwrap_or(Outcome::Unavailable(metronome_model::Unavailable::Stopping))
     }
 
+    /// Makes a change of bulk work durable, behind what people wait for, and waits for the outcome.
+    pub async fn commit_bulk(&self, record: Record) -> Outcome {
+        const BYTES: usize = 4096;
+        let permit = self.writer.permit(BYTES + record.extra_bytes()).await;
+        let (sender, receiver) = oneshot::channel();
+        self.writer.submit_bulk(permit, record, Load::Asked(Effects::new(), sender));
+        receiver.await.unwrap_or(Outcome::Unavailable(metronome_model::Unavailable::Stopping))
+    }
+
     /// Clears what clients of this account have proved and what of it is on its way to the store; when this returns, what the
     /// store calls unseen nobody has proved.
     pub async fn settle_seen(&self, owner: AccountId) {

@@ -117,6 +117,8 @@ pub const MAM: &str = "urn:xmpp:mam:2";
 pub const MAM_EXTENDED: &str = "urn:xmpp:mam:2#extended";
 /// XEP-0313: Message Archive Management, the field `include-groupchat` is understood.
 pub const MAM_GROUPCHAT_FIELD: &str = "urn:xmpp:mam:2#groupchat-field";
+/// This server's own, never on the wire: what an administrator has set for an archive.
+pub const ARCHIVE_LIMITS: &str = "http://metronome.im/protocol/archive-limits";
 /// Metronome's own: an account removes messages from its archive.
 pub const MAM_PURGE: &str = "http://metronome.im/protocol/mam-purge";
 /// XEP-0328: JID Preparation and Validation Service.

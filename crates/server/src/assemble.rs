@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use metronome_features::accounts::guests;
+use metronome_features::mam::retention;
 use metronome_host::clock::Clock;
 use metronome_host::counters::Counters;
 use metronome_host::derivations::Derivations;
@@ -109,6 +110,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     }
     tokio::spawn(timers::run(server.clone()));
     tokio::spawn(guests::run(server.clone()));
+    tokio::spawn(retention::run(server.clone()));
     tokio::spawn(tls::watch(server.clone()));
 
     server.control.set_process(Box::new(process));

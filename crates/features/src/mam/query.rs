@@ -67,19 +67,24 @@ fn search(query: &Query, host: &Host) -> Result<Search, Refuse> {
 }
 
 fn filter(query: &Query, above: u64, below: u64) -> Filter {
-    // Times before 1970 are none of ours.
-    let from_ms = query.start_ms.map_or(0, |start_ms| start_ms.max(0) as u64);
-    let (from_ms, to_ms) = match query.end_ms {
+    let only = query.ids.iter().filter_map(|text| id(text)).collect::<Vec<_>>();
+    let only = Some(only).filter(|ids| !ids.is_empty());
+    Filter { with: query.with.clone(), above, below, only, ..times(query.start_ms, query.end_ms) }
+}
+
+/// Everything between two times. Times before 1970 are none of ours.
+pub(super) fn times(start_ms: Option<i64>, end_ms: Option<i64>) -> Filter {
+    let from_ms = start_ms.map_or(0, |start_ms| start_ms.max(0) as u64);
+    let (from_ms, to_ms) = match end_ms {
         Some(end_ms) if end_ms < 0 => (1, 0),
         Some(end_ms) => (from_ms, end_ms as u64),
         None => (from_ms, u64::MAX),
     };
-    let only = query.ids.iter().filter_map(|text| id(text)).collect::<Vec<_>>();
-    Filter { with: query.with.clone(), from_ms, to_ms, above, below, only: Some(only).filter(|ids| !ids.is_empty()) }
+    Filter { from_ms, to_ms, ..Filter::default() }
 }
 
 /// The number of an id as this server writes it; anything else is no id of ours.
-fn id(text: &str) -> Option<u64> {
+pub(super) fn id(text: &str) -> Option<u64> {
     let id: u64 = text.parse().ok()?;
     (id > 0 && id.to_string() == text).then_some(id)
 }
@@ -191,7 +196,7 @@ mod tests {
     #[test]
     fn times_before_ours_bound_nothing_or_everything() {
         let times = |start_ms, end_ms| {
-            let filter = filter(&Query { start_ms, end_ms, ..Query::default() }, 0, u64::MAX);
+            let filter = times(start_ms, end_ms);
             (filter.from_ms, filter.to_ms)
         };
         assert_eq!(times(None, None), (0, u64::MAX));

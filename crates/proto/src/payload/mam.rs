@@ -271,6 +271,60 @@ fn list(prefs: &Child<'_>, name: &str) -> Result<Vec<Jid>, Malformed> {
     jids.map_err(|_| Malformed("a list with something that is not an address"))
 }
 
+/// What an account wants removed from its archive (Metronome's own `mam-purge`); everything, if it names nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purge {
+    /// The message with this id.
+    pub id: Option<String>,
+    /// Messages exchanged with this address.
+    pub jid: Option<Jid>,
+    /// Messages of this time or later: Unix time in milliseconds.
+    pub start_ms: Option<i64>,
+    /// Messages of this time or earlier: Unix time in milliseconds.
+    pub end_ms: Option<i64>,
+}
+
+impl Purge {
+    /// Reads `<purge/>`. What is not known is malformed: passed over, it would remove more than was meant.
+    pub fn read(purge: &Child<'_>) -> Result<Purge, Malformed> {
+        let mut read = Purge::default();
+        let once = |known: bool| if known { Err(Malformed("the same twice")) } else { Ok(()) };
+        for child in purge.children() {
+            let text = child.text();
+            let time = || parse_time(text.trim()).ok_or(Malformed("a time that is none")).map(Some);
+            match (child.ns(), child.name()) {
+                (ns::MAM_PURGE, "id") => {
+                    once(read.id.is_some())?;
+                    read.id = Some(text.trim().to_owned());
+                }
+                (ns::MAM_PURGE, "jid") => {
+                    once(read.jid.is_some())?;
+                    read.jid = Some(Jid::parse(text.trim()).map_err(|_| Malformed("an address that is none"))?);
+                }
+                (ns::MAM_PURGE, "start") => {
+                    once(read.start_ms.is_some())?;
+                    read.start_ms = time()?;
+                }
+                (ns::MAM_PURGE, "end") => {
+                    once(read.end_ms.is_some())?;
+                    read.end_ms = time()?;
+                }
+                _ => return Err(Malformed("only id, jid, start and end say what is removed")),
+            }
+        }
+        let has_others = read.jid.is_some() || read.start_ms.is_some() || read.end_ms.is_some();
+        if read.id.is_some() && has_others {
+            return Err(Malformed("an id stands alone"));
+        }
+        Ok(read)
+    }
+
+    /// Whether no older message stays, so that nothing is left out in the middle of the archive.
+    pub fn takes_the_oldest(&self) -> bool {
+        self.id.is_none() && self.jid.is_none() && self.start_ms.is_none()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,5 +435,33 @@ mod tests {
             assert!(read(wrong).is_err());
         }
         assert!(read("<prefs xmlns='urn:xmpp:mam:2' default='never'><never><jid>@</jid></never></prefs>").is_err());
+    }
+
+    #[test]
+    fn a_purge_removes_no_more_than_it_says() {
+        let read = |inside: &str| {
+            let xml = format!("<purge xmlns='http://metronome.im/protocol/mam-purge'>{inside}</purge>");
+            Purge::read(&Content::parse(xml.as_bytes()).unwrap().iter().next().unwrap())
+        };
+        assert!(read("").unwrap().takes_the_oldest());
+        assert!(read("<end>1970-01-01T00:00:01Z</end>").unwrap().takes_the_oldest());
+        assert_eq!(read("<id>7</id>").unwrap().id.as_deref(), Some("7"));
+        let one = read("<jid>a@b</jid><start>1970-01-01T00:00:01Z</start>").unwrap();
+        assert_eq!(
+            (one.jid.as_ref().map(Jid::as_str), one.start_ms, one.takes_the_oldest()),
+            (Some("a@b"), Some(1000), false)
+        );
+        for wrong in [
+            "<id>7</id><jid>a@b</jid>",
+            "<with>a@b</with>",
+            "<jid>@</jid>",
+            "<jid/>",
+            "<start>x</start>",
+            "<end/>",
+            "<jid xmlns='urn:x'>a@b</jid>",
+            "<jid>a@b</jid><jid>c@d</jid>",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 }

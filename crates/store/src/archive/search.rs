@@ -155,11 +155,13 @@ pub struct Count {
     pub index: u64,
 }
 
-/// The id and the time of a message.
+/// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its id.
     pub id: u64,
     /// When it was stored, Unix time in milliseconds.
     pub at_ms: u64,
+    /// Whether a client still has to prove that it has it.
+    pub unseen: bool,
 }

@@ -289,7 +289,7 @@ fn a_page_has_a_bound_in_bytes_and_a_message(world: &mut World) {
 fn the_ends_of_an_archive_are_told(world: &mut World) {
     let bob = world.add("bob", 2);
     fill(world, bob, 9);
-    let place = |id| Place { id, at_ms: START_MS + id };
+    let place = |id| Place { id, at_ms: START_MS + id, unseen: false };
     assert_eq!(read(world.store.ends(bob)), Some((place(1), place(9))));
     world.one(Op::Remove { owner: bob, ids: vec![(1, 2), (9, 9)] });
     assert_eq!(read(world.store.ends(bob)), Some((place(3), place(8))));
@@ -354,6 +354,8 @@ fn unseen_messages_are_not_removed(world: &mut World) {
     let bob = world.add("bob", 2);
     (1..=4).for_each(|n| assert_eq!(world.one(received(bob, "hello")), done(&[n])));
     world.one(seen(bob, &[(1, 1), (3, 3)]));
+    let places = read(world.store.places(bob, Filter::default(), 9));
+    assert_eq!(places.iter().map(|place| place.unseen).collect::<Vec<_>>(), [false, true, false, true]);
     assert_eq!(world.one(Op::Remove { owner: bob, ids: vec![(1, 4)] }), done(&[]));
     assert_eq!(world.unseen(bob), [2, 4]);
     assert_eq!(read(world.store.counts(bob)), Counts { last_id: 4, rows: 2, unseen: 2 });

@@ -5,6 +5,7 @@ mod filters;
 mod hostile;
 mod pages;
 mod preferences;
+mod removal;
 mod retraction;
 
 use metronome_testkit::{Client, Seen};

@@ -204,7 +204,7 @@ fn page<'a>(rows: impl Iterator<Item = &'a Row>, limit: usize) -> Vec<ArchivedRo
 
 impl Row {
     fn place(&self) -> Place {
-        Place { id: self.row.id, at_ms: self.row.at_ms }
+        Place { id: self.row.id, at_ms: self.row.at_ms, unseen: self.row.unseen }
     }
 
     fn to_archived(&self) -> ArchivedRow {

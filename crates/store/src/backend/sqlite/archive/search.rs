@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use metronome_model::{AccountId, ArchivedRow};
 use metronome_proto::jid::Jid;
 
-use super::{ID_MAX, UNTIL_SEEN, archived, id_of, key, peers, seen_to};
+use super::{ID_MAX, UNSEEN, UNTIL_SEEN, archived, id_of, key, peers, seen_to};
 use crate::StoreError;
 use crate::archive::{Count, Filter, Found, From, Page, Place, Rest, Search, names};
 use crate::backend::sqlite::db::Db;
@@ -65,14 +65,14 @@ pub(super) fn places(
     filter: &Filter,
     limit: usize,
 ) -> Result<Vec<Place>, StoreError> {
-    let mut places = Vec::new();
+    let (mut places, seen_to) = (Vec::new(), seen_to(db, slot)?);
     let Some(scope) = Scope::of(db, owner, slot, filter)? else { return Ok(places) };
     scope.walk(&scope.ranges(0, u64::MAX)?, From::First, |row| {
         if places.len() >= limit {
             return Ok(ControlFlow::Break(()));
         }
         if scope.fits(&row) && scope.full().is_none_or(|full| scope.names(&row, full)) {
-            places.push(Place { id: id_of(row.key), at_ms: row.at_ms as u64 });
+            places.push(place(row.key, row.at_ms, row.flags, seen_to));
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -82,15 +82,21 @@ pub(super) fn places(
 /// The first and the last message.
 pub(super) fn ends(db: &Db, slot: i64) -> Result<Option<(Place, Place)>, StoreError> {
     const FIRST: &str =
-        "SELECT key, at_ms FROM archive WHERE key BETWEEN ?1 AND ?2 AND flags & 4 = 0 ORDER BY key LIMIT 1";
+        "SELECT key, at_ms, flags FROM archive WHERE key BETWEEN ?1 AND ?2 AND flags & 4 = 0 ORDER BY key LIMIT 1";
     const LAST: &str =
-        "SELECT key, at_ms FROM archive WHERE key BETWEEN ?1 AND ?2 AND flags & 4 = 0 ORDER BY key DESC LIMIT 1";
+        "SELECT key, at_ms, flags FROM archive WHERE key BETWEEN ?1 AND ?2 AND flags & 4 = 0 ORDER BY key DESC LIMIT 1";
+    let seen_to = seen_to(db, slot)?;
     let end = |sql| {
         db.first(sql, (key(slot, 0), key(slot, ID_MAX)), |row| {
-            Ok(Place { id: id_of(row.get(0)?), at_ms: row.get::<_, i64>(1)? as u64 })
+            Ok(place(row.get(0)?, row.get(1)?, row.get(2)?, seen_to))
         })
     };
     Ok(end(FIRST)?.zip(end(LAST)?))
+}
+
+fn place(key: i64, at_ms: i64, flags: i64, seen_to: u64) -> Place {
+    let id = id_of(key);
+    Place { id, at_ms: at_ms as u64, unseen: flags & UNSEEN != 0 && id > seen_to }
 }
 
 impl<'a> Scope<'a> {
