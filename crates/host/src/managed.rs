@@ -238,6 +238,11 @@ impl Managed {
         self.asked_at = self.sent;
     }
 
+    /// Nobody is there to answer.
+    pub fn forget_question(&mut self) {
+        self.asked_since_ms = None;
+    }
+
     /// The steady time of the `<r/>` that was not answered yet.
     pub fn asked_since_ms(&self) -> Option<u64> {
         self.asked_since_ms

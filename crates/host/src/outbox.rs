@@ -17,6 +17,8 @@ pub const FRAMES_MAX: usize = 4096;
 pub const BYTES_HIGH: usize = BYTES_MAX / 2;
 /// With this many bytes waiting until somebody looks, all of them are sent.
 pub const WAITING_BYTES_MAX: usize = 64 * 1024;
+/// With this many bytes waiting for a client whose connection is lost only what must not be dropped is taken.
+pub const DETACHED_BYTES_MAX: usize = 64 * 1024;
 /// With this many frames as well.
 pub const FRAMES_HIGH: usize = FRAMES_MAX / 2;
 
@@ -240,7 +242,8 @@ impl Outbox {
         if key != 0 && self.replace(&frame, key) {
             return Pushed::Queued;
         }
-        if self.is_high() { Pushed::Full } else { self.append(frame, what, key) }
+        let is_full = self.is_high() || (self.detached && self.bytes >= DETACHED_BYTES_MAX);
+        if is_full { Pushed::Full } else { self.append(frame, what, key) }
     }
 
     /// Behind all that waits, which so need not wait any more.

@@ -203,6 +203,10 @@ impl State {
         self.outbox.detach();
         // XEP-0352 section 5.2: a client says anew that nobody looks at it.
         self.sparing = None;
+        self.ending = Ending::Not;
+        if let Some(managed) = &mut self.managed {
+            managed.forget_question();
+        }
         // What comes from now on is read from the store when there is a connection again.
         if self.phase == Phase::Live {
             self.phase = Phase::CatchingUp(From::Handed);

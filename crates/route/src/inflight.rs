@@ -192,6 +192,57 @@ impl InFlight {
         self.counted.as_ref().map_or(0, |counted| counted.h(self.first))
     }
 
+    /// Before another connection takes the place of the last one: how many of its stanzas the client need not send again. None while some
+    /// of them are being done.
+    ///
+    /// What waits only because the client has not read its answers has not been begun, so it is forgotten and sent again. Behind it there
+    /// may be some that are done; those do not count once more.
+    pub fn rewind(&mut self) -> Option<u32> {
+        self.tickets.take(&mut self.settled);
+        self.reap();
+        let counted = self.counted.as_mut()?;
+        let is_still = |entry: &Entry| matches!(entry.stage, Stage::Settled | Stage::Held(_) | Stage::Waiting(_));
+        if !self.entries.iter().all(is_still) {
+            return None;
+        }
+        let is_waiting = |entry: &Entry| matches!(entry.stage, Stage::Waiting(_));
+        let begun = self.entries.iter().position(is_waiting).unwrap_or(self.entries.len());
+        for (number, entry) in (self.first..).zip(&self.entries).skip(begun) {
+            if matches!(entry.stage, Stage::Settled) {
+                let h = counted.h(number).wrapping_add(1);
+                counted.repeated.insert(h);
+            }
+        }
+        self.forget_from(begun);
+        Some(self.read())
+    }
+
+    /// Counts as if only so many of the client's stanzas had been read: it sends the others again.
+    pub fn rewind_to(&mut self, h: u32) {
+        self.forget_from(0);
+        let next = self.next();
+        if let Some(counted) = &mut self.counted {
+            counted.zero = next.wrapping_sub(u64::from(h));
+        }
+    }
+
+    /// Drops all entries from this place on: none of them is in anybody else's hands.
+    fn forget_from(&mut self, place: usize) {
+        for entry in self.entries.drain(place..) {
+            self.bytes -= entry.weight;
+            if let Stage::Waiting(mut env) | Stage::Held(mut env) = entry.stage
+                && let Some(ticket) = env.ticket.take()
+            {
+                ticket.redeem();
+            }
+        }
+    }
+
+    /// How many counted stanzas were read.
+    fn read(&self) -> u32 {
+        self.counted.as_ref().map_or(0, |counted| counted.h(self.next()))
+    }
+
     /// How many the client may be told of: those that are settled and, where the stream is stored, stored as handled.
     pub fn acknowledged(&self) -> u32 {
         let handled = self.handled();
@@ -199,6 +250,11 @@ impl InFlight {
             (Some(_), Some(counted)) => counted.stored,
             _ => handled,
         }
+    }
+
+    /// How many are known to be stored as handled.
+    pub fn stored(&self) -> u32 {
+        self.counted.as_ref().map_or(0, |counted| counted.stored)
     }
 
     /// The stream, if so many handled stanzas must still be stored before the client may know of them.

@@ -46,6 +46,17 @@ pub(super) struct Management {
     storing: Option<(u32, BoxFuture<'static, Outcome>)>,
     /// The connection that takes the place of the last one, once everything that was read is settled.
     arrival: Option<Box<Arrival>>,
+    /// So many stanzas of the last connection count.
+    rewound: Option<u32>,
+    /// Whether that is known to the store.
+    tried: Tried,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    #[default]
+    Not,
+    Once,
 }
 
 impl Run {
@@ -194,19 +205,23 @@ impl Run {
 
     /// The connection is lost. Whether the session waits for another one.
     pub(super) fn detach(&mut self) -> bool {
-        let Some(patience) = self.resumption().map(|resumption| resumption.patience) else { return false };
-        if self.phase != Phase::Open || !self.session.detach() {
+        if self.resumption().is_none() || self.phase != Phase::Open || !self.session.detach() {
             return false;
         }
         tracing::debug!(jid = self.session.jid.as_str(), "a session waits for its client");
-        self.drop_connection();
-        self.phase = Phase::Detached;
-        self.set_deadline(patience);
+        self.wait_for_client();
         if let Some(oldest) = self.server.sessions.one_too_many(self.session.account) {
             oldest.close(Condition::PolicyViolation, Some("too many sessions wait for their clients"));
             presence::gone(&self.server, &oldest);
         }
         true
+    }
+
+    fn wait_for_client(&mut self) {
+        self.drop_connection();
+        self.phase = Phase::Detached;
+        let patience = self.resumption().map_or(Duration::ZERO, |resumption| resumption.patience);
+        self.set_deadline(patience);
     }
 
     fn drop_connection(&mut self) {
@@ -254,38 +269,72 @@ impl Run {
         self.set_deadline(super::run::CLOSE);
         if let Some(management) = &mut self.management {
             management.arrival = Some(arrival);
+            (management.rewound, management.tried) = (None, Tried::Not);
         }
     }
 
-    /// Section 5: everything is settled and known to be, so the numbers can be told.
+    /// Section 5: once everything that was begun is done, and known to be, the numbers can be told.
     pub(super) fn poll_resuming(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         if let Some(arrival) = self.poll_arrival(cx) {
             self.take_over(arrival);
         }
-        // A store that does not answer must not keep the client out: what this process has handled it knows of.
-        let is_late = self.poll_deadline(cx).is_ready();
-        let is_settled = self.list.poll_empty(&self.server, cx).is_ready();
-        let _ = self.poll_storing(cx);
-        let h = self.list.handled();
-        let server = self.server.clone();
-        let Some(management) = &mut self.management else {
+        if self.session.poll_closing(cx).is_ready() {
             self.give_up();
             return Poll::Ready(());
-        };
-        if !is_late && !is_settled {
-            return Poll::Pending;
         }
-        if let (false, Some(stream)) = (is_late, self.list.to_store(h)) {
-            if management.storing.is_none() {
-                management.storing = Some((h, store_handled(server, stream, h)));
-                return Poll::Ready(());
+        let _ = self.list.poll_empty(&self.server, cx);
+        let _ = self.poll_storing(cx);
+        let mut handled = self.poll_handled();
+        // What has just been begun must be polled once, to wake this task.
+        while handled.is_none() && self.poll_storing(cx) == Moved::Yes {
+            handled = self.poll_handled();
+        }
+        let is_late = handled.is_none() && self.poll_deadline(cx).is_ready();
+        let Some(management) = &mut self.management else { return Poll::Pending };
+        match handled {
+            Some(h) => {
+                if let Some(arrival) = management.arrival.take() {
+                    self.attach(*arrival, h);
+                }
+                Poll::Ready(())
             }
-            return Poll::Pending;
+            None if is_late => {
+                // The store does not answer. What the client would be told now might be done twice: it comes again.
+                if let Some(arrival) = management.arrival.take() {
+                    tokio::spawn(farewell(arrival.socket, StreamError::new(Condition::ResourceConstraint)));
+                }
+                self.wait_for_client();
+                Poll::Ready(())
+            }
+            None => Poll::Pending,
         }
-        if let Some(arrival) = management.arrival.take() {
-            self.attach(*arrival, h);
+    }
+
+    /// How many stanzas are handled, as the store knows; none while that is being found out.
+    fn poll_handled(&mut self) -> Option<u32> {
+        let management = self.management.as_mut()?;
+        if management.storing.is_some() {
+            return None;
         }
-        Poll::Ready(())
+        let h = match management.rewound {
+            Some(h) => h,
+            None => *management.rewound.insert(self.list.rewind()?),
+        };
+        match (self.list.to_store(h), management.tried) {
+            (None, _) => {}
+            (Some(stream), Tried::Not) => {
+                management.tried = Tried::Once;
+                management.storing = Some((h, store_handled(self.server.clone(), stream, h)));
+                return None;
+            }
+            // It cannot be stored now. What is not is sent again: nothing of it was stored, so nothing comes twice into an archive.
+            (Some(_), Tried::Once) => {
+                let stored = self.list.stored();
+                self.list.rewind_to(stored);
+                return Some(stored);
+            }
+        }
+        Some(h)
     }
 
     fn attach(&mut self, arrival: Arrival, handled: u32) {

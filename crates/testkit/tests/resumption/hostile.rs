@@ -2,7 +2,7 @@
 
 use metronome_testkit::{Client, Setup, on_both_stores};
 
-use crate::{chat, managed};
+use crate::{chat, ends_with, managed};
 
 #[test]
 fn numbers_that_cannot_be_end_the_stream() {
@@ -21,13 +21,13 @@ fn numbers_that_cannot_be_end_the_stream() {
         ] {
             let (mut alice, _) = managed(server, "alice", "phone");
             alice.send(wrong);
-            let error = alice.expect_stream_error(condition);
+            let error = ends_with(&mut alice, condition);
             let tells = error.contains("<handled-count-too-high xmlns='urn:xmpp:sm:3'");
             assert_eq!(tells, condition == "undefined-condition", "{wrong}: {error}");
         }
         let mut alice = Client::login(server, "alice", "phone");
         alice.send("<r xmlns='urn:xmpp:sm:3'/>");
-        alice.expect_stream_error("policy-violation");
+        ends_with(&mut alice, "policy-violation");
     });
 }
 
@@ -58,7 +58,7 @@ fn nobody_resumes_the_stream_of_another() {
         let mut alice = Client::direct_tls(server);
         alice.authenticate("alice");
         alice.send(&format!("<resume xmlns='urn:xmpp:sm:3' previd='{previd}' h='2'/>"));
-        alice.expect_stream_error("undefined-condition");
+        ends_with(&mut alice, "undefined-condition");
         let mut alice = Client::direct_tls(server);
         alice.authenticate("alice");
         alice.send(&format!("<resume xmlns='urn:xmpp:sm:3' previd='{previd}' h='1'/>"));

@@ -40,6 +40,20 @@ fn next(client: &mut Client) -> Seen {
     }
 }
 
+/// Nothing else comes; requests of stream management aside.
+fn quiet(client: &mut Client) {
+    client.send("<iq type='get' id='quiet' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>");
+    let seen = next(client);
+    assert!(seen.fits("<iq type='result' id='quiet'"), "{seen}");
+}
+
+/// Its stream ends with this error.
+fn ends_with(client: &mut Client, condition: &str) -> Seen {
+    let error = client.wait_for("<stream:error");
+    assert!(error.contains(&format!("<{condition} ")), "{error}");
+    error
+}
+
 /// Alice and bob see each other's presence from here on; what they are told of it is passed over.
 fn befriend(server: &Server) {
     let (mut alice, mut bob) = (Client::login(server, "alice", "first"), Client::login(server, "bob", "first"));
