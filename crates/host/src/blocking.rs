@@ -120,6 +120,12 @@ impl Blocking {
         self.at(name).ok().map(|at| &self.lists[at])
     }
 
+    /// The list with this [`List::mark`]; none if there are several.
+    pub fn marked(&self, mark: u32) -> Option<&Arc<List>> {
+        let mut marked = self.lists.iter().filter(|list| list.mark() == mark);
+        marked.next().filter(|_| marked.next().is_none())
+    }
+
     /// The list that counts where a session has none of its own, and for an account that is away.
     pub fn default_list(&self) -> Option<&Arc<List>> {
         self.list(self.default.as_deref()?)
@@ -244,6 +250,15 @@ impl List {
 
     fn document(&self) -> Document {
         document((ns::PRIVACY, &self.name), privacy::list(&self.name, &*self.items).to_vec(""))
+    }
+
+    /// A number from 1 to 2^24 - 1 that tells it from the other lists of its account, the same after a restart; two names very rarely have
+    /// the same.
+    pub fn mark(&self) -> u32 {
+        // FNV-1a: no hasher of the standard library promises to stay the same.
+        let hash =
+            self.name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        (hash >> 8).max(1)
     }
 
     /// Its rules, in their order.
@@ -577,6 +592,9 @@ mod tests {
         assert!(blocking.rules(None).is_none() && blocking.rules(Some("y")).is_none());
         let active = blocking.rules(Some("x")).unwrap();
         assert_eq!((active.chosen, &*active.list.name), (Chosen::Active, "x"));
+        let list = &active.list;
+        assert_eq!(blocking.marked(list.mark()), Some(list));
+        assert!(blocking.marked(list.mark() + 1).is_none() && list.mark() < 1 << 24);
         let by_default = blocking.with_default(Some("x")).rules(Some("gone")).unwrap();
         assert_eq!(by_default.chosen, Chosen::Default);
     }

@@ -54,7 +54,7 @@ pub enum Effect {
     },
     /// The account's row has changed: nothing that was known of it counts any more.
     Forget(Jid),
-    /// The privacy lists of an account are these now: what is known of it is forgotten, each of its sessions goes by the list that
+    /// The privacy lists of an account are these now: what is known of it follows, each of its sessions goes by the list that
     /// counts for it, and those who may see it, or may not any more, are told.
     Blocking {
         /// Whose lists.

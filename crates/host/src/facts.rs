@@ -119,6 +119,18 @@ impl Facts {
         }
     }
 
+    /// Changes what is known of an account along with what is stored, so that it need not be read again.
+    pub fn change(&self, bare: &str, change: impl FnOnce(&mut AccountFacts)) {
+        let mut state = self.state.lock();
+        state.generation += 1;
+        let Some(entry) = state.known.get_mut(bare) else { return };
+        let Some(facts) = &mut entry.known else { return };
+        change(Arc::make_mut(facts));
+        let (before, now) = (entry.bytes, cost(bare, &entry.known));
+        entry.bytes = now;
+        state.bytes = state.bytes - before + now;
+    }
+
     /// Bytes held.
     pub fn memory_usage(&self) -> usize {
         self.state.lock().bytes
@@ -201,6 +213,10 @@ mod tests {
             let known = Some(Arc::new(AccountFacts::new(account.clone(), documents)));
             facts.state.lock().keep(name, known, 0);
             let bytes = facts.memory_usage();
+            facts.change(name, |facts| facts.blocking = Blocking::none());
+            assert_eq!(facts.memory_usage(), cost(name, &None));
+            facts.change(name, |facts| facts.blocking = Blocking::from_documents(documents));
+            assert_eq!(facts.memory_usage(), bytes);
             facts.forget(name);
             assert_eq!(facts.memory_usage(), 0);
             bytes

@@ -9,6 +9,7 @@ use metronome_proto::payload::sm::{self, Resumable};
 use metronome_proto::stream::error::Condition;
 use metronome_proto::xml::Tree;
 
+use crate::blocking::Chosen;
 use crate::managed::{Managed, TooHigh};
 use crate::outbox::{Closing, Frame, Pushed, What};
 use crate::proof::Ranges;
@@ -18,6 +19,17 @@ use crate::session::{Carbons, From, Phase, Session, State};
 const INTERESTED: u32 = 1;
 /// It gets copies of the messages of other sessions (XEP-0280).
 const CARBONS: u32 = 2;
+/// It has asked for the blocklist (XEP-0191).
+const BLOCKLIST: u32 = 4;
+/// It works with privacy lists (XEP-0016).
+const LISTS: u32 = 8;
+/// The upper bits: [`List::mark`](crate::blocking::List::mark) of the list that it has chosen, 0 for none.
+const LIST_SHIFT: u32 = 8;
+
+/// The mark of the list that a session had chosen for itself, if it had.
+pub fn chosen_list(switches: u32) -> Option<u32> {
+    Some(switches >> LIST_SHIFT).filter(|mark| *mark != 0)
+}
 
 /// Whether the stream of a session goes on.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +67,23 @@ impl Session {
         if switches & CARBONS != 0 {
             self.set_carbons(Carbons::On);
         }
+        if switches & BLOCKLIST != 0 {
+            self.set_wants_blocklist();
+        }
+        if switches & LISTS != 0 {
+            self.set_wants_lists();
+        }
     }
 
     fn switches(&self) -> u32 {
         let bit = |is_on: bool, bit| if is_on { bit } else { 0 };
-        bit(self.is_interested(), INTERESTED) | bit(self.has_carbons(), CARBONS)
+        let rules = self.rules();
+        let chosen = rules.as_ref().filter(|rules| rules.chosen == Chosen::Active);
+        bit(self.is_interested(), INTERESTED)
+            | bit(self.has_carbons(), CARBONS)
+            | bit(self.wants_blocklist(), BLOCKLIST)
+            | bit(self.wants_lists(), LISTS)
+            | chosen.map_or(0, |rules| rules.list.mark() << LIST_SHIFT)
     }
 
     /// Takes up the stream of an earlier process, without a connection: what came behind [`Noted::handed`] is read from the store.

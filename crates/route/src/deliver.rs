@@ -17,7 +17,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
-use crate::{audience, copies, csi, finish, iq, presence, push};
+use crate::{audience, copies, csi, finish, iq, presence, push, resumables};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
 pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
@@ -119,10 +119,13 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
             Effect::Hide { of, to } => presence::hide(server, of, to),
             Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
             Effect::Blocking { owner, jid, blocking } => {
-                server.facts.forget(jid.bare_str());
+                server.facts.change(jid.bare_str(), |facts| facts.blocking = blocking.clone());
                 presence::lists_changed(server, owner, &blocking);
             }
-            Effect::Rules(session, rules) => presence::rules_changed(server, &session, rules),
+            Effect::Rules(session, rules) => {
+                presence::rules_changed(server, &session, rules);
+                resumables::note_now(server, &session);
+            }
             Effect::Lock(account, lock) => presence::lock(server, account, lock),
             Effect::Disconnect(account, condition, why) => {
                 server.sessions.of(account).iter().for_each(|session| session.close(condition, Some(why)));

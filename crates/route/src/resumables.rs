@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use metronome_features::blocking::watch;
 use metronome_features::roster::load;
 use metronome_host::announcement::Announcement;
 use metronome_host::server::{Load, Server};
 use metronome_host::session::{Bound, Presence, Session};
 use metronome_host::sessions::{BindRules, Conflict};
+use metronome_host::stream_management::chosen_list;
 use metronome_model::{Noted, Op, Record, Resumable, StreamNumber};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::presence::priority;
@@ -57,11 +59,21 @@ pub fn note_all(server: &Server) {
     let at_ms = server.clock.unix_ms();
     for index in 0..metronome_host::sessions::Sessions::SLICES {
         for session in server.sessions.slice(index) {
-            if let Some((number, noted)) = session.to_note(at_ms) {
-                submit(server, Op::NoteResumable { number, noted: Box::new(noted) });
-            }
+            note(server, &session, at_ms);
         }
     }
+}
+
+/// Notes what a stream has become, if that has changed.
+fn note(server: &Server, session: &Session, at_ms: u64) {
+    if let Some((number, noted)) = session.to_note(at_ms) {
+        submit(server, Op::NoteResumable { number, noted: Box::new(noted) });
+    }
+}
+
+/// Notes at once what a stream has become: another privacy list counts for it, which must not be forgotten with this process.
+pub(crate) fn note_now(server: &Server, session: &Session) {
+    note(server, session, server.clock.unix_ms());
 }
 
 /// The session is over.
@@ -121,6 +133,12 @@ async fn one(server: &Arc<Server>, stream: &Resumable) -> Result<Option<Arc<Sess
     let Ok(binding) = server.sessions.bind(bound, rules, String::new) else { return Ok(None) };
     let session = binding.session;
     session.switch_again(stream.noted.switches);
+    let chosen = chosen_list(stream.noted.switches);
+    if !watch::watch_again(server, &session, chosen).await.is_ok_and(|is_found| is_found) {
+        tracing::warn!(jid = jid.as_str(), "a session cannot be taken up: its privacy list is not known");
+        server.sessions.remove(&session);
+        return Ok(None);
+    }
     if let Some(presence) = stream.noted.presence.as_deref().and_then(stored::read) {
         // Its contacts have seen it, and see it still.
         if let Err(refuse) = load::contacts(server, stream.owner, &jid.bare()).await {

@@ -36,7 +36,7 @@ pub(crate) async fn hold(
     let mut owners: SmallVec<[AccountId; 2]> = SmallVec::from_slice(also);
     owners.push(owner);
     env.locked = Some(server.owners.lock(&owners).await);
-    // Whoever changed them before has had them forgotten before giving the lock away.
+    // Whoever changed them before has changed what is known of the account before giving the lock away.
     let facts = server.facts.of(&*server.store, &env.sender.jid).await?;
     let facts = facts.filter(|facts| facts.account.id == owner).ok_or(Condition::ServiceUnavailable)?;
     Ok(facts.blocking.clone())

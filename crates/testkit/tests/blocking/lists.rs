@@ -219,3 +219,22 @@ fn both_doors_lead_to_one_model() {
         assert_eq!(get(&mut alice, ""), "<list name='blocklist'/><list name='other'/>");
     });
 }
+
+#[test]
+fn a_list_that_a_session_has_chosen_outlives_the_server_with_it() {
+    let mut server = Server::start();
+    let mut alice = Client::login(&server, "alice", "phone");
+    set_list(&mut alice, "x", DENY_BOB);
+    alice.so_far();
+    let previd = alice.enable();
+    set(&mut alice, &privacy("<active name='x'/>"));
+    // Stored behind it.
+    alice.send("<message to='carol@localhost'><body>hi</body></message>");
+    alice.handled();
+    server.crash();
+    let mut bob = Client::login(&server, "bob", "desk");
+    assert_eq!(condition(&say(&mut bob, "alice@localhost/phone", "away")[0]), "service-unavailable");
+    let (mut alice, _) = Client::resume(&server, "alice", &previd, 1);
+    assert_eq!(condition(&say(&mut bob, "alice@localhost/phone", "again")[0]), "service-unavailable");
+    assert!(get(&mut alice, "").contains("<active name='x'/>"));
+}
