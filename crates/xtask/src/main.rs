@@ -9,6 +9,7 @@ mod source;
 mod test;
 mod tidy;
 mod tree;
+mod xep_examples;
 
 use std::process::ExitCode;
 
@@ -16,7 +17,10 @@ const USAGE: &str = "\
 usage: cargo xtask tidy                       checks layers, files, pages and manifests
        cargo xtask test [--full] [STAGE ...]  runs the test stages (all of them if none is named)
        cargo xtask stages                     lists the stages with their budgets
-       cargo xtask generate                   writes the pages that come from the code";
+       cargo xtask generate                   writes the pages that come from the code
+       cargo xtask xep-examples [--from FOLDER] NUMBER ...
+                                              every example of these XEPs has a scenario or a reason; the folder,
+                                              or XEP_SOURCES, holds their sources (xep-0313.xml)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +31,7 @@ fn main() -> ExitCode {
         ["test", only @ ..] => test::run(test::Length::Short, only),
         ["stages"] => test::list(),
         ["generate"] => generate::write_all(),
+        ["xep-examples", words @ ..] => xep_examples::run(words),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

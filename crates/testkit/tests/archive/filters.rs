@@ -4,7 +4,7 @@ use metronome_testkit::{Client, on_both_stores};
 
 use crate::{MAM, ask, form, query, refused, say, set};
 
-// XEP-0313 example 5
+// XEP-0313 example 6
 #[test]
 fn messages_are_found_by_the_address_they_were_exchanged_with() {
     on_both_stores(|server| {
@@ -27,8 +27,8 @@ fn messages_are_found_by_the_address_they_were_exchanged_with() {
     });
 }
 
-// XEP-0313 example 6
 // XEP-0313 example 7
+// XEP-0313 example 8
 #[test]
 fn messages_are_found_by_their_time() {
     on_both_stores(|server| {
@@ -50,9 +50,9 @@ fn messages_are_found_by_their_time() {
     });
 }
 
-// XEP-0313 example 8
 // XEP-0313 example 9
 // XEP-0313 example 10
+// XEP-0313 example 11
 #[test]
 fn messages_are_found_by_their_ids() {
     on_both_stores(|server| {
@@ -77,8 +77,8 @@ fn messages_are_found_by_their_ids() {
     });
 }
 
-// XEP-0313 example 11
 // XEP-0313 example 12
+// XEP-0313 example 13
 #[test]
 fn whether_messages_of_rooms_are_included_can_be_said() {
     on_both_stores(|server| {
@@ -91,8 +91,8 @@ fn whether_messages_of_rooms_are_included_can_be_said() {
     });
 }
 
-// XEP-0313 example 13
 // XEP-0313 example 14
+// XEP-0313 example 15
 #[test]
 fn the_form_tells_what_can_be_asked_for() {
     on_both_stores(|server| {
@@ -117,7 +117,7 @@ fn the_form_tells_what_can_be_asked_for() {
     });
 }
 
-// XEP-0313 example 15
+// XEP-0313 example 16
 #[test]
 fn a_field_that_the_server_does_not_know_is_not_implemented() {
     on_both_stores(|server| {

@@ -12,11 +12,13 @@ fn ten(alice: &mut Client) {
     settle(alice);
 }
 
+// XEP-0297 example 1
+// XEP-0297 example 2
 // XEP-0313 example 1
 // XEP-0313 example 2
 // XEP-0313 example 3
 // XEP-0313 example 4
-// XEP-0313 example 16
+// XEP-0313 example 17
 #[test]
 fn an_archive_answers_with_its_messages_and_then_with_the_end() {
     on_both_stores(|server| {
@@ -51,11 +53,11 @@ fn an_archive_answers_with_its_messages_and_then_with_the_end() {
     });
 }
 
-// XEP-0313 example 17
 // XEP-0313 example 18
 // XEP-0313 example 19
-// XEP-0313 example 21
+// XEP-0313 example 20
 // XEP-0313 example 22
+// XEP-0313 example 23
 // XEP-0059 example 3
 // XEP-0059 example 4
 // XEP-0059 example 5
@@ -87,7 +89,7 @@ fn a_client_pages_forward_and_backward() {
     });
 }
 
-// XEP-0313 example 23
+// XEP-0313 example 24
 #[test]
 fn a_flipped_page_holds_the_same_and_comes_last_first() {
     on_both_stores(|server| {
@@ -137,7 +139,7 @@ fn messages_are_counted_without_being_sent() {
     });
 }
 
-// XEP-0313 example 20
+// XEP-0313 example 21
 // XEP-0059 example 10
 #[test]
 fn an_id_that_is_not_there_is_not_found() {
@@ -156,8 +158,8 @@ fn an_id_that_is_not_there_is_not_found() {
     });
 }
 
-// XEP-0313 example 24
 // XEP-0313 example 25
+// XEP-0313 example 26
 #[test]
 fn metadata_tell_the_ends_of_an_archive() {
     on_both_stores(|server| {
@@ -175,10 +177,10 @@ fn metadata_tell_the_ends_of_an_archive() {
     });
 }
 
-// XEP-0313 example 27
 // XEP-0313 example 28
-// XEP-0059 example 19
+// XEP-0313 example 29
 // XEP-0059 example 20
+// XEP-0059 example 21
 #[test]
 fn an_account_announces_its_archive_and_the_host_has_none() {
     on_both_stores(|server| {
