@@ -86,6 +86,13 @@ impl Managed {
         }
     }
 
+    /// The same, whose `<enabled/>` stands before everything that is still to be written.
+    #[must_use]
+    pub fn begun(mut self) -> Managed {
+        self.counting = true;
+        self
+    }
+
     /// The same, stored under this number.
     #[must_use]
     pub fn stored_as(mut self, number: Option<StreamNumber>) -> Managed {

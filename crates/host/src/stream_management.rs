@@ -59,6 +59,13 @@ impl Session {
         });
     }
 
+    /// Begins to count at once: its `<enabled/>` is written before everything that waits.
+    pub fn manage_from_its_beginning(&self, resumable: Resumable, stored: Option<StreamNumber>) {
+        self.change(|state| {
+            state.managed = Some(Box::new(Managed::new(resumable).stored_as(stored).begun()));
+        });
+    }
+
     /// What the client had switched on, as [`Noted::switches`] says.
     pub fn switch_again(&self, switches: u32) {
         if switches & INTERESTED != 0 {

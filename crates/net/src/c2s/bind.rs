@@ -19,7 +19,7 @@ use metronome_proto::stream::features::Features;
 use metronome_proto::xml::{Content, Tree};
 use metronome_route::presence;
 
-use super::negotiate::{Authenticated, Bound, End, Negotiated, announce, open};
+use super::negotiate::{Authenticated, Begins, Bound, End, Negotiated, announce, open};
 use super::resume::{self, Arrival, Door};
 use super::stream::Fault;
 use super::{Context, certified, guest};
@@ -32,23 +32,38 @@ enum Request {
 
 /// What comes of it.
 pub(super) enum Begun {
-    Session(Arc<Session>),
-    Resumed { door: Arc<Door>, previd: Box<str>, h: u32 },
+    Session(Arc<Session>, Option<Begins>),
+    Resumed { door: Arc<Door>, previd: Box<str>, h: u32, told: Told },
+}
+
+/// How a client is told that its stream is resumed: what is written before it, and what it stands in.
+pub(super) struct Told {
+    pub(super) before: Vec<u8>,
+    pub(super) answer: fn(Tree) -> Vec<u8>,
 }
 
 impl Authenticated {
     /// Opens the new stream and binds a resource, or resumes an earlier stream.
     pub(super) async fn bind(mut self) -> Result<Negotiated, End> {
         match self.session().await {
-            Ok(Begun::Session(session)) => {
+            Ok(Begun::Session(session, begins)) => {
                 let (socket, scanner, unread) = self.stream.into_parts();
                 let (host, lang, Context { server, doors, .. }) = (self.host, self.lang, self.context);
-                Ok(Negotiated::Bound(Box::new(Bound { server, doors, socket, scanner, unread, host, session, lang })))
+                Ok(Negotiated::Bound(Box::new(Bound {
+                    server,
+                    doors,
+                    socket,
+                    scanner,
+                    unread,
+                    host,
+                    session,
+                    lang,
+                    begins,
+                })))
             }
-            Ok(Begun::Resumed { door, previd, h }) => {
+            Ok(Begun::Resumed { door, previd, h, told: Told { before, answer } }) => {
                 let (socket, scanner, unread) = self.stream.into_parts();
-                let answer = |resumed: Tree| resumed.to_vec(ns::CLIENT);
-                let (before, admitted) = (Vec::new(), None);
+                let admitted = None;
                 let arrival = Arrival { socket, scanner, unread, before, answer, previd, h, admitted };
                 Ok(Negotiated::Resumed(door, Box::new(arrival)))
             }
@@ -77,25 +92,21 @@ impl Authenticated {
         loop {
             let request = match self.request().await? {
                 Request::Bind(request) => request,
-                Request::Resume { previd, h } => match self.context.doors.find(&previd, self.authn.jid().as_str()) {
-                    Some(door) => {
-                        if !certified::may_resume(&self.context.server, &self.authn, &door.session).await {
-                            return Err(Condition::NotAuthorized.into());
-                        }
-                        return Ok(Begun::Resumed { door, previd, h });
+                Request::Resume { previd, h } => {
+                    if let Some(door) = self.door(&previd).await? {
+                        let told = Told { before: Vec::new(), answer: |resumed| resumed.to_vec(ns::CLIENT) };
+                        return Ok(Begun::Resumed { door, previd, h, told });
                     }
-                    None => {
-                        self.stream.send(&resume::not_found().to_vec(ns::CLIENT)).await?;
-                        continue;
-                    }
-                },
+                    self.stream.send(&resume::not_found().to_vec(ns::CLIENT)).await?;
+                    continue;
+                }
             };
             match self.claim(&request).await {
                 Ok(session) => {
                     self.recheck(&session).await?;
                     let answer = request.result(Content::from_tree(&bind::result(&session.jid)));
                     return match self.stream.send(&answer.to_vec()).await {
-                        Ok(()) => Ok(Begun::Session(session)),
+                        Ok(()) => Ok(Begun::Session(session, None)),
                         Err(fault) => {
                             presence::gone(&self.context.server, &session);
                             Err(fault)
@@ -109,6 +120,17 @@ impl Authenticated {
                 }
             }
         }
+    }
+
+    /// Where the stream of this name is resumed, if it is one of the account.
+    pub(super) async fn door(&self, previd: &str) -> Result<Option<Arc<Door>>, Fault> {
+        let found = self.context.doors.find(previd, self.authn.jid().as_str());
+        if let Some(door) = &found
+            && !certified::may_resume(&self.context.server, &self.authn, &door.session).await
+        {
+            return Err(Condition::NotAuthorized.into());
+        }
+        Ok(found)
     }
 
     /// The account may have been disabled, deleted or given another password since the login, its domain may have been switched off,

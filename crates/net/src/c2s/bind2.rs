@@ -8,40 +8,67 @@ use metronome_host::session::Session;
 use metronome_host::sessions::{BindRules, Conflict};
 use metronome_proto::jid::{Jid, prepare_resource};
 use metronome_proto::ns;
-use metronome_proto::payload::{bind2, sasl2};
-use metronome_proto::stanza::error::StanzaError;
+use metronome_proto::payload::sm::{self, Resumable, Said};
+use metronome_proto::payload::{Malformed, bind2, sasl2};
+use metronome_proto::stanza::error::{Condition as Refusal, StanzaError};
 use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::features::Features;
-use metronome_proto::xml::{Child, Tree};
+use metronome_proto::xml::Tree;
 use metronome_route::presence;
 use metronome_sasl::resource_name;
 
-use super::bind::Begun;
+use super::bind::{Begun, Told};
 use super::guest;
-use super::negotiate::{Authenticated, announce};
+use super::negotiate::{Authenticated, Begins, announce};
+use super::resume::{self, Door};
 use super::sasl2::Welcome;
 use super::stream::Fault;
 
 /// The longest tag that is taken into a resource.
 const TAG_BYTES_MAX: usize = 256;
+/// What a success ends with.
+const SUCCESS_END: &[u8] = b"</success>";
 
 impl Authenticated {
     /// Tells the client that it has logged in, with what it has asked for. Its stream is not opened anew, and what it has sent
     /// already is not lost.
-    pub(super) async fn welcomed(&mut self, welcome: Welcome) -> Result<Begun, Fault> {
+    pub(super) async fn welcomed(&mut self, mut welcome: Welcome) -> Result<Begun, Fault> {
         self.stream.set_limits(self.host.limits);
+        let mut results = Vec::new();
+        // XEP-0386 section 3.2: this comes first, and whoever is resumed has a resource.
+        match asks_to_resume(&welcome) {
+            Some(Ok((previd, h))) => match self.door(&previd).await? {
+                Some(door) => return Ok(resumed(&welcome, door, previd, h)),
+                None => results.push(resume::not_found()),
+            },
+            Some(Err(_)) => results.push(sm::failed(Refusal::BadRequest, None)),
+            None => {}
+        }
         let Some(tag) = welcome.asked.child(ns::BIND2, "bind").map(|bind| bind2::tag(&bind)) else {
-            let said = success(&welcome, self.authn.jid(), None);
+            results.extend(welcome.token.take());
+            let said = success(&welcome, self.authn.jid(), results);
             return self.requested(said).await;
         };
         let session = self.bind_inline(&welcome, &tag).await?;
-        let bound = bind2::bound(self.ask(&welcome, &session));
-        let mut said = success(&welcome, &session.jid, Some(bound));
+        let (mut bound, enable) = self.ask(&welcome, &session);
         let mut features = Features::new();
         announce(&self.context, &self.host, StreamState::Authenticated, &mut features);
-        features.write(&mut said);
-        match self.stream.send(&said).await {
-            Ok(()) => Ok(Begun::Session(session)),
+        let jid = session.jid.clone();
+        let mut says = move |enabled: Option<Tree>| {
+            bound.extend(enabled);
+            results.push(bind2::bound(std::mem::take(&mut bound)));
+            results.extend(welcome.token.take());
+            let mut said = success(&welcome, &jid, std::mem::take(&mut results));
+            features.write(&mut said);
+            said
+        };
+        if let Some((resumable, max_s)) = enable {
+            // The session itself says so, once it counts.
+            let begins = Begins { resumable, max_s, says: Box::new(move |enabled| says(Some(enabled))) };
+            return Ok(Begun::Session(session, Some(begins)));
+        }
+        match self.stream.send(&says(None)).await {
+            Ok(()) => Ok(Begun::Session(session, None)),
             Err(fault) => {
                 presence::gone(&self.context.server, &session);
                 Err(fault)
@@ -91,20 +118,48 @@ impl Authenticated {
         }
     }
 
-    /// Gives the session what the client has asked for.
-    fn ask(&self, welcome: &Welcome, session: &Arc<Session>) -> Vec<Tree> {
-        let Some(bind) = welcome.asked.child(ns::BIND2, "bind") else { return Vec::new() };
-        let ask = |child: Child<'_>| {
-            let inline = self.host.registry.bind2().find(|inline| child.is(inline.ns, inline.name))?;
-            (inline.ask)(&self.context.server, session, &child)
-        };
-        bind.children().filter_map(ask).collect()
+    /// Gives the session what the client has asked for: what is answered, and stream management if it is to begin.
+    fn ask(&self, welcome: &Welcome, session: &Arc<Session>) -> (Vec<Tree>, Option<(Resumable, Option<u32>)>) {
+        let (mut answers, mut enable) = (Vec::new(), None);
+        let Some(bind) = welcome.asked.child(ns::BIND2, "bind") else { return (answers, enable) };
+        for child in bind.children() {
+            match Said::read_inline(&child) {
+                Some(Ok(Said::Enable { resumable, max_s })) => enable = Some((resumable, max_s)),
+                Some(_) => answers.push(sm::failed(Refusal::BadRequest, None)),
+                None => {
+                    let inline = self.host.registry.bind2().find(|inline| child.is(inline.ns, inline.name));
+                    answers.extend(inline.and_then(|inline| (inline.ask)(&self.context.server, session, &child)));
+                }
+            }
+        }
+        (answers, enable)
     }
 }
 
-/// `<success/>` as it is written.
-fn success(welcome: &Welcome, jid: &Jid, bound: Option<Tree>) -> Vec<u8> {
-    let results = bound.into_iter().chain(welcome.token.clone()).collect();
+/// The stream that the client would like to take up again (XEP-0198 section 11.2).
+fn asks_to_resume(welcome: &Welcome) -> Option<Result<(Box<str>, u32), Malformed>> {
+    match Said::read_inline(&welcome.asked.child(ns::STREAM_MANAGEMENT, "resume")?)? {
+        Ok(Said::Resume { previd, h }) => Some(Ok((previd, h))),
+        Ok(_) => None,
+        Err(malformed) => Some(Err(malformed)),
+    }
+}
+
+/// The task of that stream tells the client. No features follow.
+fn resumed(welcome: &Welcome, door: Arc<Door>, previd: Box<str>, h: u32) -> Begun {
+    let token = welcome.token.clone().into_iter().collect();
+    let mut before = success(welcome, &door.session.jid, token);
+    before.truncate(before.len() - SUCCESS_END.len());
+    let answer = |resumed: Tree| {
+        let mut end = resumed.to_vec("");
+        end.extend_from_slice(SUCCESS_END);
+        end
+    };
+    Begun::Resumed { door, previd, h, told: Told { before, answer } }
+}
+
+/// `<success/>` as it is written, with what came of what was asked for.
+fn success(welcome: &Welcome, jid: &Jid, results: Vec<Tree>) -> Vec<u8> {
     sasl2::success(welcome.data.as_deref(), jid.as_str(), results).to_vec(ns::CLIENT)
 }
 

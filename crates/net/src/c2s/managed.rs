@@ -24,7 +24,7 @@ use metronome_store::StoreError;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::negotiate::Bound;
+use super::negotiate::{Begins, Bound};
 use super::resume::{Arrival, Doors, Resumption, token};
 use super::run::{Moved, Phase, Run};
 use crate::socket::Socket;
@@ -68,7 +68,8 @@ impl Run {
         let (server, doors) = (server.clone(), doors.clone());
         let (socket, scanner, unread, lang) = (Socket::Closed, Scanner::new(host.limits), Vec::new(), None);
         let door = doors.open(stream.token, session.clone());
-        let mut run = Run::new(Bound { server, doors, socket, scanner, unread, host, session, lang }, None);
+        let mut run =
+            Run::new(Bound { server, doors, socket, scanner, unread, host, session, lang, begins: None }, None);
         run.list.count(Some(stream.number), stream.handled, stream.marks);
         let resumption = Some(Resumption { door, patience });
         run.management = Some(Box::new(Management { resumption, ..Management::default() }));
@@ -108,12 +109,21 @@ impl Run {
         if self.management.is_some() {
             return self.fail(Condition::PolicyViolation);
         }
-        let answer = self.manage(resumable, max_s);
-        let (_, stored) = &answer;
-        self.list.count(*stored, 0, []);
-        let (tree, stored) = answer;
+        let (tree, stored) = self.manage(resumable, max_s);
+        self.list.count(stored, 0, []);
         let resumable = if self.resumption().is_some() { Resumable::Yes } else { Resumable::No };
         self.session.manage(element(&tree), resumable, stored);
+    }
+
+    /// Section 11: it was asked for when the resource was bound, and the answer stands in the end of the login.
+    pub(super) fn begin(&mut self, begins: Begins) {
+        let Begins { resumable, max_s, says } = begins;
+        let (tree, stored) = self.manage(resumable, max_s);
+        self.list.count(stored, 0, []);
+        let resumable = if self.resumption().is_some() { Resumable::Yes } else { Resumable::No };
+        self.session.manage_from_its_beginning(resumable, stored);
+        self.unwritten = says(tree);
+        self.unflushed = true;
     }
 
     /// Opens the door through which the stream is resumed, and stores it where sessions outlive the server. Answers `<enabled/>`.

@@ -11,12 +11,13 @@ use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
+use metronome_proto::payload::sm::Resumable;
 use metronome_proto::payload::starttls::{self, Need};
 use metronome_proto::payload::stream_limits;
 use metronome_proto::stream::error::Condition;
 use metronome_proto::stream::features::Features;
 use metronome_proto::stream::header::{self, StreamKind};
-use metronome_proto::xml::{Element, Limits, Scanner};
+use metronome_proto::xml::{Element, Limits, Scanner, Tree};
 use metronome_route::timers::IDLE;
 use metronome_sasl::{ChannelBindings, ClientCertificate, Offer, StreamFacts};
 use rustls::server::Acceptor;
@@ -83,6 +84,15 @@ pub(super) struct Bound {
     pub(super) host: Arc<Host>,
     pub(super) session: Arc<Session>,
     pub(super) lang: Option<Box<str>>,
+    pub(super) begins: Option<Begins>,
+}
+
+/// Stream management that begins with a session (XEP-0198 section 11).
+pub(super) struct Begins {
+    pub(super) resumable: Resumable,
+    pub(super) max_s: Option<u32>,
+    /// The end of the login, with `<enabled/>` in it; it has not been written.
+    pub(super) says: Box<dyn FnOnce(Tree) -> Vec<u8> + Send>,
 }
 
 /// What comes of a connection.

@@ -105,10 +105,10 @@ pub(super) enum Moved {
 
 impl Run {
     pub(super) fn new(bound: Bound, admitted: Option<Admitted>) -> Run {
-        let Bound { server, doors, socket, scanner, unread, host, session, lang } = bound;
+        let Bound { server, doors, socket, scanner, unread, host, session, lang, begins } = bound;
         tracing::debug!(jid = session.jid.as_str(), mechanism = session.mechanism, "a session begins");
         let budget = Budget::new(host.values.rate(&RATE), host.values.bytes(&BURST), server.clock.steady_ms());
-        Run {
+        let mut run = Run {
             server,
             list: InFlight::new(session.tickets.clone()),
             host,
@@ -130,7 +130,11 @@ impl Run {
             admitted,
             doors,
             management: None,
+        };
+        if let Some(begins) = begins {
+            run.begin(begins);
         }
+        run
     }
 
     fn poll_phases(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {

@@ -4,9 +4,11 @@
 use metronome_features::fast::{self as tokens, Redeemed};
 use metronome_host::authn::Authn;
 use metronome_host::hosts::Host;
+use metronome_proto::ns;
 use metronome_proto::payload::bind2;
 use metronome_proto::payload::fast;
 use metronome_proto::payload::sasl2::{self, Authenticate, Client};
+use metronome_proto::payload::sm;
 use metronome_proto::xml::{Element, Tree};
 use metronome_sasl::{Failure, MechanismName, Offer, encode_plain};
 
@@ -32,8 +34,9 @@ pub(super) fn feature(host: &Host, offer: &Offer) -> Option<Tree> {
         return None;
     }
     let mut vars: Vec<&str> = host.registry.bind2().map(|inline| inline.ns).collect();
+    vars.push(ns::STREAM_MANAGEMENT);
     vars.dedup();
-    let mut inline = vec![bind2::feature(vars)];
+    let mut inline = vec![bind2::feature(vars), sm::feature()];
     if offer.token_names().next().is_some() {
         inline.push(fast::feature(offer.token_names().map(MechanismName::as_str)));
     }

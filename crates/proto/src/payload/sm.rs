@@ -1,10 +1,12 @@
 //! XEP-0198 sections 3 to 5: the elements of stream management between a client and its server. None of them is a stanza, and none is
 //! counted.
 
+use std::borrow::Cow;
+
 use super::Malformed;
 use crate::ns;
 use crate::stanza::error::Condition;
-use crate::xml::{Element, Tree};
+use crate::xml::{Child, Element, Tree};
 
 /// Whether a stream may be resumed after its connection is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,34 +49,47 @@ impl Said {
         if element.ns() != ns::STREAM_MANAGEMENT {
             return None;
         }
+        let attr = |name: &str| element.attr(name);
         Some(match element.name() {
-            "enable" => Said::read_enable(element),
-            "resume" => Said::read_resume(element),
+            "enable" => Said::read_enable(attr),
+            "resume" => Said::read_resume(attr),
             "r" => Ok(Said::Request),
-            "a" => read_h(element).map(|h| Said::Answer { h }),
+            "a" => read_h(attr("h")).map(|h| Said::Answer { h }),
             _ => return None,
         })
     }
 
-    fn read_enable(element: &Element) -> Result<Said, Malformed> {
-        let resumable = match element.attr("resume").as_deref() {
+    /// Reads what a client may say while it logs in (section 11): `<resume/>` in its request, `<enable/>` where it binds.
+    pub fn read_inline(child: &Child<'_>) -> Option<Result<Said, Malformed>> {
+        if child.ns() != ns::STREAM_MANAGEMENT {
+            return None;
+        }
+        match child.name() {
+            "enable" => Some(Said::read_enable(|name| child.attr(name))),
+            "resume" => Some(Said::read_resume(|name| child.attr(name))),
+            _ => None,
+        }
+    }
+
+    fn read_enable<'a>(attr: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Said, Malformed> {
+        let resumable = match attr("resume").as_deref() {
             None | Some("false" | "0") => Resumable::No,
             Some("true" | "1") => Resumable::Yes,
             Some(_) => return Err(Malformed("resume is neither true nor false")),
         };
         // A preference: one that cannot be read is none.
-        let max_s = element.attr("max").and_then(|max| max.parse().ok());
+        let max_s = attr("max").and_then(|max| max.parse().ok());
         Ok(Said::Enable { resumable, max_s })
     }
 
-    fn read_resume(element: &Element) -> Result<Said, Malformed> {
-        let previd = element.attr("previd").ok_or(Malformed("there is no previd"))?;
-        Ok(Said::Resume { previd: previd.as_ref().into(), h: read_h(element)? })
+    fn read_resume<'a>(attr: impl Fn(&str) -> Option<Cow<'a, str>>) -> Result<Said, Malformed> {
+        let previd = attr("previd").ok_or(Malformed("there is no previd"))?;
+        Ok(Said::Resume { previd: previd.as_ref().into(), h: read_h(attr("h"))? })
     }
 }
 
-fn read_h(element: &Element) -> Result<u32, Malformed> {
-    let h = element.attr("h").ok_or(Malformed("there is no h"))?;
+fn read_h(h: Option<Cow<'_, str>>) -> Result<u32, Malformed> {
+    let h = h.ok_or(Malformed("there is no h"))?;
     // `parse` would also take a sign.
     let digits = !h.is_empty() && h.bytes().all(|byte| byte.is_ascii_digit());
     h.parse().ok().filter(|_| digits).ok_or(Malformed("h is not a number of 32 bits"))

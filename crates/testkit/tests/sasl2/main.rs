@@ -5,6 +5,7 @@
 mod binding;
 mod hostile;
 mod login;
+mod resumption;
 mod tokens;
 
 use metronome_testkit::{Backend, Client, Seen, Server, Setup, user_agent};
