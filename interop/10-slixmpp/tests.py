@@ -5,13 +5,14 @@ import sys
 import traceback
 
 import accounts
+import blocking
 import chat
 import contacts
 import devices
 import queries
 from device import DIRECT_TLS, STARTTLS
 
-TESTS = chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS
+TESTS = chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS + blocking.TESTS
 
 
 def keep_quiet_about_abandoned_tasks(loop, context):
