@@ -63,7 +63,12 @@ pub async fn again(server: Arc<Server>, session: Arc<Session>, ids: Vec<u64>) ->
         if rows.len() == ids.len() { ids.len() } else { rows.last().map_or(ids.len(), |row| place(&ids, row.id)) };
     for &id in &ids[..read_to] {
         let row = rows.iter().find(|row| row.id == id);
-        let form = |row| form_for(&server, row, &session).unwrap_or(Form::Itself);
+        // It was given before, whatever has changed since: what others of the account sent never as itself.
+        let otherwise = |row: &ArchivedRow| match row.direction {
+            Direction::Sent => Form::Copy,
+            Direction::Received => Form::Itself,
+        };
+        let form = |row| form_for(&server, row, &session).unwrap_or(otherwise(row));
         session.fill(id, row.map(|row| frame_of(&server, row, &session, form(row))));
     }
     Ok(())

@@ -106,6 +106,7 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
             Effect::Carbons(carbons) => {
                 if let Some(sender) = sender {
                     sender.set_carbons(carbons);
+                    resumables::note_now(server, sender);
                 }
             }
             Effect::Contact { owner, contact, push } => {

@@ -16,7 +16,7 @@ mod iq;
 mod message;
 mod order;
 pub mod presence;
-mod push;
+pub mod push;
 mod queue;
 pub mod resumables;
 pub mod timers;

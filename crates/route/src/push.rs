@@ -8,6 +8,7 @@ use metronome_features::push::decide::{self, Tells};
 use metronome_host::facts::AccountFacts;
 use metronome_host::server::Server;
 use metronome_host::services::{Begun, News, Service, Target};
+use metronome_host::session::Session;
 use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
@@ -31,13 +32,44 @@ pub(crate) fn of_stored<'a>(
     let decision = decide::decide(stanza);
     tracing::trace!(why = decision.why, told = ?decision.tells, "services may be told of a stored message");
     let Some(to) = stanza.to.as_ref().filter(|_| decision.tells != Tells::Nothing) else { return };
-    let body = (decision.tells == Tells::Words).then(|| body_of(stanza)).flatten();
-    let news = News { sender: Some(stanza.from.clone()), body };
+    let news = news_of(stanza);
     let sessions = server.sessions.of(owner);
     let sees = |client: &str| sessions.iter().any(|it| it.jid.resource() == Some(client) && it.is_attentive());
     for service in services.filter(|service| !sees(&service.client)) {
         tell(server, owner, &to.bare(), service, news.clone());
     }
+}
+
+/// Most rows that are looked at after a connection was lost.
+const LOST_ROWS_MAX: usize = 64;
+
+/// A session has lost its connection: until now it looked as if its client saw what comes. If something has come that the client has not
+/// proved to have, the service that it enabled is told.
+pub fn lost(server: &Arc<Server>, session: &Session) {
+    let Some(Some(facts)) = server.facts.peek(session.jid.bare_str()) else { return };
+    let client = session.jid.resource().unwrap_or_default();
+    let services: Vec<Service> = facts.services.iter().filter(|service| *service.client == *client).cloned().collect();
+    if !services.is_empty() {
+        tokio::spawn(tell_of_unseen(server.clone(), session.account, session.jid.clone(), services));
+    }
+}
+
+async fn tell_of_unseen(server: Arc<Server>, owner: AccountId, jid: Jid, services: Vec<Service>) {
+    // What was proved a moment ago is no news.
+    server.settle_seen(owner).await;
+    let Ok(rows) = server.store.unseen(owner, 0, LOST_ROWS_MAX).await else { return };
+    let is_back = server.sessions.at(&jid).is_some_and(|session| session.is_attentive());
+    let last = rows.iter().rev().find(|row| decide::decide(&row.stanza).tells != Tells::Nothing);
+    if let (Some(row), false) = (last, is_back) {
+        for service in &services {
+            tell(&server, owner, &jid.bare(), service, news_of(&row.stanza));
+        }
+    }
+}
+
+fn news_of(stanza: &Stanza) -> News {
+    let body = (decide::decide(stanza).tells == Tells::Words).then(|| body_of(stanza)).flatten();
+    News { sender: Some(stanza.from.clone()), body }
 }
 
 fn body_of(stanza: &Stanza) -> Option<Box<str>> {

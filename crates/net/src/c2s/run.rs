@@ -19,7 +19,7 @@ use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::header;
 use metronome_proto::xml::{Element, Item, Scanner};
 use metronome_route::inflight::InFlight;
-use metronome_route::{catch_up, csi, presence};
+use metronome_route::{catch_up, csi, presence, push};
 use metronome_store::StoreError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -501,6 +501,7 @@ impl Run {
 
     /// The connection is gone.
     fn lose(&mut self) {
+        push::lost(&self.server, &self.session);
         if self.detach() {
             return;
         }

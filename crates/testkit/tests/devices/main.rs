@@ -4,6 +4,7 @@
 mod carbons;
 mod csi;
 mod push;
+mod resumed;
 
 use metronome_testkit::{Client, Server};
 
