@@ -275,3 +275,163 @@ fn ranges(ids: Vec<u64>) -> Vec<(u64, u64)> {
     ids.into_iter().for_each(|id| ranges.add(id));
     ranges.take()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::task::Waker;
+
+    use metronome_model::AccountId;
+    use metronome_proto::jid::Jid;
+
+    use super::*;
+    use crate::announcement::Announcement;
+    use crate::session::{Bound, Presence};
+
+    const ENABLED: &str = "<enabled/>";
+    const RESUMED: &str = "<resumed/>";
+
+    fn session() -> Session {
+        let bound = Bound {
+            jid: Jid::parse("alice@localhost/x").unwrap(),
+            account: AccountId::from_bytes([7; 16]),
+            since_ms: 0,
+            heard_ms: 0,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 5,
+            mechanism: "PLAIN",
+        };
+        let session = Session::new(bound, 1);
+        let announcement = Announcement::unavailable(&session.jid);
+        session.set_presence(Some(Presence { priority: 0, announcement }));
+        session.caught_up(0);
+        session
+    }
+
+    fn frame(text: &str) -> Frame {
+        Frame::whole(text.as_bytes().to_vec())
+    }
+
+    /// A session, its archive, and a client on a line that breaks.
+    struct Talk {
+        session: Session,
+        /// The last id of the archive.
+        last: u64,
+        /// Stanzas that are not stored, so far.
+        volatile: u64,
+        /// Written and not read by the client.
+        line: Vec<String>,
+        /// Read by the client, stanzas only.
+        had: Vec<String>,
+        /// How many of them were counted before `had` began.
+        before: u32,
+    }
+
+    impl Talk {
+        fn new() -> Talk {
+            let session = session();
+            session.manage(frame(ENABLED), Resumable::Yes, None);
+            let mut talk = Talk { session, last: 0, volatile: 0, line: Vec::new(), had: Vec::new(), before: 0 };
+            // The client knows that its stream may be resumed.
+            talk.write(usize::MAX);
+            talk.line.clear();
+            talk
+        }
+
+        fn write(&mut self, bytes_max: usize) {
+            for id in self.session.unread() {
+                self.session.fill(id, Some(frame(&format!("<m{id}/>"))));
+            }
+            let mut out = Vec::new();
+            let _ = self.session.poll_drain(&mut Context::from_waker(Waker::noop()), &mut out, bytes_max);
+            let text = String::from_utf8(out).unwrap();
+            self.line.extend(text.split_inclusive("/>").map(str::to_owned));
+        }
+
+        /// The client reads so many elements.
+        fn read(&mut self, count: usize) {
+            let count = count.min(self.line.len());
+            let is_stanza = |text: &String| text.starts_with("<m") || text.starts_with("<v");
+            self.had.extend(self.line.drain(..count).filter(is_stanza));
+        }
+
+        fn h(&self) -> u32 {
+            self.before + self.had.len() as u32
+        }
+
+        /// What the session reads from the store.
+        fn catch_up(&mut self) {
+            while let Some(at) = self.session.catch_up() {
+                let Some(id) = (at.after + 1..=self.last).next() else {
+                    self.session.caught_up(at.noted);
+                    continue;
+                };
+                if !self.session.catch_up_with(id, || frame(&format!("<m{id}/>"))) {
+                    return;
+                }
+            }
+        }
+
+        fn resume(&mut self) {
+            self.line.clear();
+            assert!(self.session.detach());
+            assert!(self.session.catch_up().is_none() && self.session.unread().is_empty(), "nobody is there");
+        }
+
+        fn attach(&mut self) {
+            self.session.attach(self.h(), frame(RESUMED)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_client_on_a_line_that_breaks_has_every_stored_message_once_and_in_order() {
+        for seed in 0..300 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut talk = Talk::new();
+            let mut is_there = true;
+            for _ in 0..400 {
+                match random.u8(0..12) {
+                    0..4 => {
+                        talk.last += 1;
+                        let id = talk.last;
+                        let _ = talk.session.offer(id, frame(&format!("<m{id}/>")));
+                    }
+                    4..6 => {
+                        talk.volatile += 1;
+                        let _ = talk.session.offer_volatile(frame(&format!("<v{}/>", talk.volatile)));
+                    }
+                    6..8 if is_there => {
+                        talk.catch_up();
+                        talk.write(random.usize(1..200));
+                    }
+                    8..10 if is_there => talk.read(random.usize(0..20)),
+                    10 if is_there => drop(talk.session.acknowledged(talk.h()).unwrap()),
+                    11 if is_there => {
+                        talk.resume();
+                        is_there = false;
+                    }
+                    11 => {
+                        talk.attach();
+                        is_there = true;
+                    }
+                    _ => {}
+                }
+            }
+            if !is_there {
+                talk.attach();
+            }
+            for _ in 0..talk.last + talk.volatile {
+                talk.catch_up();
+                talk.write(usize::MAX);
+                talk.read(usize::MAX);
+            }
+            let stored: Vec<u64> =
+                talk.had.iter().filter_map(|text| text.strip_prefix("<m")?.strip_suffix("/>")?.parse().ok()).collect();
+            assert_eq!(stored, (1..=talk.last).collect::<Vec<_>>(), "seed {seed}");
+            let volatile: Vec<&String> = talk.had.iter().filter(|text| text.starts_with("<v")).collect();
+            assert_eq!(volatile.iter().collect::<BTreeSet<_>>().len(), volatile.len(), "seed {seed}: each once");
+            assert_eq!(volatile.len() as u64, talk.volatile, "seed {seed}: few enough to be kept");
+        }
+    }
+}
