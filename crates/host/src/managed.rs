@@ -60,6 +60,8 @@ pub struct Managed {
     asked_since_ms: Option<u64>,
     /// How many had been sent when it was asked.
     asked_at: u32,
+    /// Stored messages that were written and are not in the journal yet.
+    pub fresh: Vec<(u32, u64)>,
     /// Under which it is stored; none if it ends with the server, or with its connection.
     pub stored: Option<StreamNumber>,
     /// Whether another connection may take the place of a lost one.
@@ -80,6 +82,7 @@ impl Managed {
             bytes: 0,
             asked_since_ms: None,
             asked_at: 0,
+            fresh: Vec::new(),
             stored: None,
             resumable,
             noted: None,
@@ -159,6 +162,9 @@ impl Managed {
         };
         self.sent = self.sent.wrapping_add(1);
         self.total += 1;
+        if let (Sent::Stored(id), Some(_)) = (&sent, self.stored) {
+            self.fresh.push((self.sent, *id));
+        }
         self.unacked.push_back(sent);
         self.lose_oldest();
     }

@@ -15,12 +15,12 @@ pub const FRAMES_MAX: usize = 4096;
 /// With this many bytes waiting only answers are taken, and the stream's own requests are no longer read: so answers find room,
 /// whatever others send.
 pub const BYTES_HIGH: usize = BYTES_MAX / 2;
+/// With this many frames as well.
+pub const FRAMES_HIGH: usize = FRAMES_MAX / 2;
 /// With this many bytes waiting until somebody looks, all of them are sent.
 pub const WAITING_BYTES_MAX: usize = 64 * 1024;
 /// With this many bytes waiting for a client whose connection is lost only what must not be dropped is taken.
 pub const DETACHED_BYTES_MAX: usize = 64 * 1024;
-/// With this many frames as well.
-pub const FRAMES_HIGH: usize = FRAMES_MAX / 2;
 
 /// One element to write: a start of its own and a body that recipients share.
 #[derive(Clone, Debug)]

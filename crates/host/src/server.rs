@@ -1,12 +1,13 @@
 //! The root of a running server: everything that lives longer than a stream hangs here, and there are no globals.
 //! Built once by the binary's assembly, or by `for_test` on the memory store with a clock and a seed.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use metronome_model::{AccountId, Op, Outcome, Record};
 use metronome_proto::jid::Jid;
+use metronome_store::journal::Journal;
 use metronome_store::{Committed, Opened, Reads, StoreError, Writer, WriterLimits};
 use tokio::sync::oneshot;
 
@@ -79,6 +80,8 @@ pub struct Server {
     pub derivations: Derivations,
     /// The number of the next stream that is stored to be resumed; 0 where nothing outlives the process.
     pub next_stream: AtomicU64,
+    /// What was sent on streams that are stored; none where nothing outlives the process.
+    pub journal: OnceLock<Journal>,
     /// What may happen only so often.
     pub throttles: Throttles,
     /// Mixed into the salts that unknown users are shown, so that they look like accounts; from the store.
@@ -154,6 +157,7 @@ impl Server {
             counters: Counters::default(),
             derivations: Derivations::default(),
             next_stream: AtomicU64::new(1),
+            journal: OnceLock::new(),
             throttles: Throttles::default(),
             fake_salt_secret: Box::default(),
             seen: Mutex::default(),

@@ -9,6 +9,8 @@ use metronome_proto::payload::sm::{self, Resumable};
 use metronome_proto::stream::error::Condition;
 use metronome_proto::xml::Tree;
 
+use metronome_store::journal::Line;
+
 use crate::blocking::Chosen;
 use crate::managed::{Managed, TooHigh};
 use crate::outbox::{Closing, Frame, Pushed, What};
@@ -216,6 +218,14 @@ impl Session {
             state.outbox.attach(resumed, managed.take_unacked());
             Ok(ranges(proved))
         })
+    }
+
+    /// The stored messages that were written since this was asked last, for the journal.
+    pub fn take_fresh(&self) -> Vec<Line> {
+        let mut state = self.state.lock();
+        let Some(managed) = &mut state.managed else { return Vec::new() };
+        let Some(stream) = managed.stored else { return Vec::new() };
+        managed.fresh.drain(..).map(|(sent, id)| Line { stream, sent, id }).collect()
     }
 
     /// Rows that must be read again before anything else can be written; see [`crate::outbox::Outbox::unread`].

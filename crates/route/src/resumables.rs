@@ -15,6 +15,7 @@ use metronome_host::stream_management::chosen_list;
 use metronome_model::{Noted, Op, Record, Resumable, StreamNumber};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::presence::priority;
+use metronome_store::journal::{self, Journal, Line};
 use metronome_store::{StoreError, stored};
 
 /// Stores a stream that begins; none where sessions end with the process.
@@ -54,8 +55,27 @@ fn submit(server: &Server, op: Op) {
     }
 }
 
-/// Notes what all streams have become since the last time.
-pub fn note_all(server: &Server) {
+/// Notes what all streams have become since the last time. A long journal begins anew, and its earlier part is forgotten once all that it
+/// tells is stored.
+pub fn note_all(server: &Arc<Server>) {
+    let turned = server.journal.get().map(Journal::turn);
+    note_each(server);
+    match turned {
+        Some(Ok(true)) => {
+            let server = server.clone();
+            tokio::spawn(async move {
+                let stored = server.commit(Record::default()).await;
+                if let (true, Some(journal)) = (stored.is_done(), server.journal.get()) {
+                    let _ = journal.forget_earlier();
+                }
+            });
+        }
+        Some(Err(error)) => tracing::warn!(%error, "the journal of streams could not be begun anew"),
+        _ => {}
+    }
+}
+
+fn note_each(server: &Server) {
     let at_ms = server.clock.unix_ms();
     for index in 0..metronome_host::sessions::Sessions::SLICES {
         for session in server.sessions.slice(index) {
@@ -93,12 +113,15 @@ pub struct Again {
 
 /// Takes up the sessions of an earlier process, before anybody connects. Those whose accounts or domains are not what they were are
 /// forgotten, and so are those that nobody has come for in time.
-pub async fn take_up(server: &Arc<Server>) -> Result<Vec<Again>, StoreError> {
+///
+/// `written` is what the journal of that process tells of them.
+pub async fn take_up(server: &Arc<Server>, written: &[Line]) -> Result<Vec<Again>, StoreError> {
     let streams = server.store.resumables().await?;
     let next = streams.last().map_or(1, |stream| stream.number.0 + 1);
     server.next_stream.store(next, Ordering::Relaxed);
     let mut again = Vec::new();
-    for stream in streams {
+    for mut stream in streams {
+        journal::apply(written, stream.number, &mut stream.noted);
         match one(server, &stream).await? {
             Some(session) => again.push(Again { session, stream }),
             None => submit(server, Op::ForgetResumable { number: stream.number }),

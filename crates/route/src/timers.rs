@@ -45,7 +45,7 @@ pub async fn run(server: Arc<Server>) {
 }
 
 /// One tick: visits every session, then submits what clients have proved since the last one.
-pub fn tick(server: &Server) {
+pub fn tick(server: &Arc<Server>) {
     let now_ms = server.clock.steady_ms();
     let values = server.hosts.load().values.clone();
     let idle_ms = values.duration(&IDLE).as_millis() as u64;

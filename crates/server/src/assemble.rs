@@ -29,6 +29,7 @@ use metronome_net::tls;
 use metronome_route::timers;
 use metronome_route::workers::Workers;
 use metronome_store::backend::{memory, split, sqlite};
+use metronome_store::journal::Journal;
 use metronome_store::{Opened, Reads, Writer, WriterLimits};
 use tokio::task::JoinHandle;
 
@@ -100,6 +101,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         counters: Counters::default(),
         derivations: Derivations::new(cores),
         next_stream: Default::default(),
+        journal: Default::default(),
         throttles: Default::default(),
         fake_salt_secret,
         seen: Default::default(),
@@ -122,7 +124,10 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     let addresses = listeners.addresses();
     let doors = Arc::new(Doors::default());
     if values.text(&BACKEND) != "memory" {
-        take_up(&server, &doors).await.context("the sessions of the last run cannot be read")?;
+        let data = values.path(&DATA).context("server.data must not be empty")?;
+        let (journal, written) = Journal::open(data).context("the journal of streams cannot be read")?;
+        let _ = server.journal.set(journal);
+        take_up(&server, &doors, &written).await.context("the sessions of the last run cannot be read")?;
     }
     listeners.serve(&server, &admission, &doors);
     take_over(&server, &domains, &stored).await;

@@ -12,6 +12,7 @@ pub mod backend;
 pub mod documents;
 mod error;
 pub mod hosts;
+pub mod journal;
 pub mod meta;
 pub mod resumables;
 pub mod rosters;

@@ -21,6 +21,7 @@ use metronome_proto::xml::{Element, Scanner, Tree};
 use metronome_route::resumables::Again;
 use metronome_route::{presence, resumables};
 use metronome_store::StoreError;
+use metronome_store::journal::Line;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -169,6 +170,17 @@ impl Run {
         let stored = self.poll_storing(cx);
         let answered = self.poll_answer(cx);
         if stored == Moved::Yes || answered == Moved::Yes { Moved::Yes } else { Moved::No }
+    }
+
+    /// What is written now outlives the process in the journal: after a crash the client's number tells which of it has arrived.
+    pub(super) fn note_written(&self) {
+        if self.management.is_none() {
+            return;
+        }
+        let lines = self.session.take_fresh();
+        if let (false, Some(journal)) = (lines.is_empty(), self.server.journal.get()) {
+            journal.append(&lines);
+        }
     }
 
     fn poll_arrival(&mut self, cx: &mut TaskContext<'_>) -> Option<Box<Arrival>> {
@@ -391,9 +403,9 @@ impl Run {
     }
 }
 
-/// Takes up the sessions of an earlier process; before anybody connects.
-pub async fn take_up(server: &Arc<Server>, doors: &Arc<Doors>) -> Result<(), StoreError> {
-    let again = resumables::take_up(server).await?;
+/// Takes up the sessions of an earlier process, whose journal said what it had `written`; before anybody connects.
+pub async fn take_up(server: &Arc<Server>, doors: &Arc<Doors>, written: &[Line]) -> Result<(), StoreError> {
+    let again = resumables::take_up(server, written).await?;
     if !again.is_empty() {
         tracing::info!(sessions = again.len(), "sessions wait for their clients");
     }

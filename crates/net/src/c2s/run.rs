@@ -376,7 +376,7 @@ impl Run {
             match self.session.poll_drain(cx, buffer, CHUNK) {
                 Poll::Pending => return Ok(Moved::No),
                 Poll::Ready(Drained::Closing(closing)) => return Ok(self.close(closing, cx)),
-                Poll::Ready(Drained::Frames) => {}
+                Poll::Ready(Drained::Frames) => self.note_written(),
             }
             self.unflushed = true;
             match Pin::new(&mut self.socket).poll_write(cx, buffer)? {

@@ -46,6 +46,40 @@ fn a_stream_is_resumed_on_a_new_process_with_all_that_was_not_acknowledged() {
 }
 
 #[test]
+fn what_the_client_had_before_a_crash_does_not_come_again() {
+    each_end(|server, end| {
+        let mut bob = Client::login(server, "bob", "desk");
+        let (mut alice, previd) = managed(server, "alice", "phone");
+        for number in 0..30 {
+            bob.send(&chat("alice@localhost", number));
+        }
+        // It has not acknowledged any of them, and the server had no time to note them.
+        assert_eq!(bodies(&mut alice, 30).len(), 30);
+        end(server);
+        let (mut alice, handled) = Client::resume(server, "alice", &previd, 21);
+        if handled == 0 {
+            // The server did not come to note her presence, so she says it again.
+            alice.send("<presence/>");
+        }
+        let mut came = Vec::new();
+        while came.len() < 10 {
+            came.extend(next(&mut alice).text_of("body"));
+        }
+        let expected: Vec<_> = (20..30).map(|number| number.to_string()).collect();
+        assert_eq!(came, expected);
+        let mut bob = Client::login(server, "bob", "desk");
+        bob.send(&chat("alice@localhost", "next"));
+        loop {
+            let seen = next(&mut alice);
+            if let Some(body) = seen.text_of("body") {
+                assert_eq!(body, "next");
+                break;
+            }
+        }
+    });
+}
+
+#[test]
 fn what_is_sent_again_after_a_crash_is_stored_once() {
     each_end(|server, end| {
         let (mut alice, previd) = managed(server, "alice", "phone");
