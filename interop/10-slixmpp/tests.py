@@ -7,12 +7,13 @@ import traceback
 import accounts
 import blocking
 import chat
+import commands
 import contacts
 import devices
 import queries
 from device import DIRECT_TLS, STARTTLS
 
-TESTS = chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS + blocking.TESTS
+TESTS = chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS + blocking.TESTS + commands.TESTS
 
 
 def keep_quiet_about_abandoned_tasks(loop, context):

@@ -20,5 +20,5 @@ macro_rules! features {
 features! {
     accounts, adhoc, archive, blocking, caps, carbons, certificates, contact_info, csi, disco, fast, groups, hosts,
     jid_prep, last_activity, legacy_session, login, mam, offline, operations, ping, privacy, private, push, register,
-    reports, retraction, roster, sic, stanza_id, stream_management, time, vcard, version,
+    reports, retraction, roster, sic, stanza_id, stream_management, switches, time, vcard, version,
 }

@@ -9,7 +9,7 @@ use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::commands::{Action, Actions, Note, Problem, Request, Response, Status};
-use metronome_proto::payload::data_form::DataForm;
+use metronome_proto::payload::data_form::{DataForm, FormType};
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use serde_json::{Map, Value};
 
@@ -74,7 +74,13 @@ impl Turn<'_> {
             Action::Prev | Action::Next | Action::Complete => return self.refuse(dialog, Problem::BadAction),
         }
         if let Step::Fields(names) = step {
-            let Some(form) = &request.form else { return self.refuse(dialog, Problem::BadPayload) };
+            // Where everything may be left out, so may the form.
+            let empty = DataForm::new(FormType::Submit);
+            let form = match &request.form {
+                Some(form) => form,
+                None if self.requires_nothing(names) => &empty,
+                None => return self.refuse(dialog, Problem::BadPayload),
+            };
             if let Err(wrong) = self.take(names, form, &mut dialog.given) {
                 return self.show(dialog, Some(Note::error(wrong))).await;
             }
@@ -84,6 +90,11 @@ impl Turn<'_> {
         }
         dialog.stage += 1;
         self.show(dialog, None).await
+    }
+
+    fn requires_nothing(&self, names: &[&str]) -> bool {
+        let asked = self.node.command.fields.iter().filter(|field| names.contains(&field.name));
+        asked.into_iter().all(|field| !field.required || field.kind == command::FieldKind::Own)
     }
 
     fn take(&self, names: &[&str], form: &DataForm, given: &mut Map<String, Value>) -> Result<(), String> {

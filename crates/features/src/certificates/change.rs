@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use metronome_host::certificates::{
-    COUNT_MAX, DER_BYTES_MAX, Leaf, Manages, NAME_BYTES_MAX, Stored, nothing,
+    COUNT_MAX, DER_BYTES_MAX, Fingerprint, Leaf, Manages, NAME_BYTES_MAX, Stored, nothing,
 };
 use metronome_host::command::Failed;
 use metronome_host::effect::Effect;
@@ -137,13 +137,17 @@ pub(super) async fn remove(
     }
     // Whoever logs in with it meanwhile is in the table by now, or finds out that it is gone.
     let sessions = server.sessions.of(account);
-    let with_it = sessions
-        .iter()
-        .filter(|session| session.certificate().is_some_and(|certified| certified.fingerprint.is(&fingerprint)));
-    let ended = with_it.map(|session| {
+    let ended = sessions.iter().filter(|session| is_by(session, &fingerprint));
+    let close = |session: &Arc<Session>| {
         session.close(stream::error::Condition::NotAuthorized, Some("the certificate was revoked"));
-    });
-    Ok(ended.count())
+    };
+    Ok(ended.map(close).count())
+}
+
+/// Whether a session has logged in with this certificate, or with a token that may have been given for it.
+fn is_by(session: &Session, fingerprint: &Fingerprint) -> bool {
+    session.mechanism.starts_with("HT-")
+        || session.certificate().is_some_and(|certified| certified.fingerprint.is(fingerprint))
 }
 
 fn judge(server: &Server, account: AccountId, jid: &Jid, certificate: &Stored) -> Result<(), Refused> {

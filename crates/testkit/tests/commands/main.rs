@@ -5,6 +5,7 @@ mod certificates;
 mod hostile;
 mod lists;
 mod runs;
+mod switches;
 
 use metronome_testkit::{Client, Seen, Server, Setup};
 use serde_json::json;

@@ -30,6 +30,9 @@ fn a_table_is_reported_with_its_items() {
     ));
     assert!(!answer.contains("b.example"), "an admin sees the own domain only: {answer}");
     let list = execute(&mut alice, &own("session-list"));
+    let all = go_on(&mut alice, &list, "complete", "");
+    assert!(all.contains("<value>alice@localhost/phone</value>"), "nothing of the form is needed: {all}");
+    let list = execute(&mut alice, &own("session-list"));
     let none = go_on(&mut alice, &list, "complete", &form(&[("jid", "bob@localhost")]));
     assert!(none.contains("<note type='info'>there are none</note>") && !none.contains("<reported"), "{none}");
 }
