@@ -79,7 +79,7 @@ const SHORT: &[Stage] = &[
     Stage {
         name: "interop-clients",
         about: "real clients against the real server",
-        budget: Duration::from_secs(300),
+        budget: Duration::from_secs(320),
         run: Run::Interop,
     },
     Stage {
@@ -101,6 +101,12 @@ const LONG: &[Stage] = &[
             arguments: &["hostile"],
             environment: &[("METRONOME_HOSTILE_CONNECTIONS", "2000")],
         },
+    },
+    Stage {
+        name: "interop-smack",
+        about: "Smack's tests with every type of connection",
+        budget: Duration::from_secs(600),
+        run: Run::Script { program: "interop/40-smack/run", arguments: &["all"], judge: counts::of_last_line },
     },
     Stage {
         name: "crash-200",
