@@ -2,10 +2,12 @@
 //! store, and in the log. Nothing goes to anybody else, whatever a reporter agrees to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metronome_host::command::{Answer, Arguments, Cell, Command, Does, Failed, Field, FieldKind, Role};
 use metronome_host::envelope::Envelope;
 use metronome_host::feature::{Feature, Xep};
+use metronome_host::options::Frequency;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_model::{AccountId, Op, Outcome, Record};
@@ -55,6 +57,8 @@ const REPORTS_MAX: usize = 256;
 const OF_ONE_MAX: usize = 16;
 /// Most bytes of all; every new report writes them anew.
 const BYTES_MAX: usize = 128 * 1024;
+/// How often an account may report somebody; of more only the block counts, since each report costs a write of all of them.
+const OFTEN: Frequency = Frequency { times: 32, per: Duration::from_secs(3600) };
 
 /// One report as it is kept: an element with all of it as attributes and text.
 struct Kept(Tree);
@@ -100,12 +104,20 @@ pub(crate) async fn keep(server: &Server, env: &mut Envelope, items: &[Item]) ->
     }
     let by = env.sender.jid.bare();
     let mut all = read(server).await?;
+    let mut added = 0;
     for item in items {
+        if !server.throttles.reports.take(env.sender.account, OFTEN, server.clock.steady_ms()) {
+            tracing::debug!(jid = by.as_str(), "an account reports too often; this is not kept");
+            break;
+        }
         let Some(report) = Kept::new(server.clock.unix_ms(), by.as_str(), item) else { continue };
         tracing::info!(jid = by.as_str(), peer = item.jid.as_str(), why = report.attr("reason"), "somebody was reported");
         add(&mut all, report);
+        added += 1;
     }
-    env.record.push(Op::SetMeta { key: KEY, value: write(&mut all) });
+    if added > 0 {
+        env.record.push(Op::SetMeta { key: KEY, value: write(&mut all) });
+    }
     Ok(())
 }
 

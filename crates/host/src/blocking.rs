@@ -514,6 +514,67 @@ mod tests {
         }
     }
 
+    /// The rules as the XEP tells them, one after the other.
+    fn told_plainly(items: &[Item], other: &Jid, what: What, known: &Acquaintance) -> bool {
+        let sort = match what {
+            What::Message => Some(Sort::Message),
+            What::Iq => Some(Sort::Iq),
+            What::PresenceIn => Some(Sort::PresenceIn),
+            What::PresenceOut => Some(Sort::PresenceOut),
+            What::OtherIn | What::OtherOut => None,
+        };
+        for item in items {
+            let about = match &item.who {
+                Who::Jid(jid) => {
+                    jid == other
+                        || (jid.is_bare() && jid.local().is_some() && jid.same_bare(other))
+                        || (jid.is_domain() && jid.domain() == other.domain())
+                }
+                Who::Group(group) => known.groups.contains(group),
+                Who::Standing(standing) => known.standing == *standing,
+                Who::Everybody => true,
+            };
+            if about && (item.kinds.is_all() || sort.is_some_and(|sort| item.kinds.holds(sort))) {
+                return item.action == Action::Deny;
+            }
+        }
+        false
+    }
+
+    #[test]
+    fn any_list_says_what_its_rules_say_one_after_the_other() {
+        let mut rng = fastrand::Rng::with_seed(16);
+        let jids = ["a@x", "a@x/r", "b@x", "b@x/r", "x", "x/r", "y", "a@y/r"].map(jid);
+        let all = [What::Message, What::Iq, What::PresenceIn, What::PresenceOut, What::OtherIn, What::OtherOut];
+        let standings = [Standing::Both, Standing::To, Standing::From, Standing::None];
+        let groups: [Box<str>; 2] = ["g".into(), "h".into()];
+        for _ in 0..3000 {
+            let count = rng.u32(0..7);
+            let mut one = |order: u32| {
+                let who = match rng.u8(0..8) {
+                    0 => Who::Everybody,
+                    1 => Who::Group(groups[rng.usize(0..2)].clone()),
+                    2 => Who::Standing(standings[rng.usize(0..4)]),
+                    _ => Who::Jid(jids[rng.usize(0..jids.len())].clone()),
+                };
+                let sorts = [Sort::Message, Sort::Iq, Sort::PresenceIn, Sort::PresenceOut];
+                let named = sorts.into_iter().filter(|_| rng.u8(0..4) == 0);
+                let kinds = named.fold(Kinds::ALL, Kinds::with);
+                Item { order: order * 3, who, action: if rng.bool() { Action::Deny } else { Action::Allow }, kinds }
+            };
+            let items: Vec<Item> = (0..count).map(&mut one).collect();
+            let list = List::new("x", items.clone());
+            for other in &jids {
+                let groups: Vec<Box<str>> = groups.iter().filter(|_| rng.bool()).cloned().collect();
+                let known = Acquaintance { standing: standings[rng.usize(0..4)], groups };
+                for what in all {
+                    let plainly = told_plainly(&items, other, what, &known);
+                    assert_eq!(list.denies(other, what, || known.clone()), plainly, "{other} {what:?} {items:?}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_roster_is_asked_only_by_rules_that_need_it() {
         let nobody = || panic!("the roster is not asked");

@@ -31,6 +31,8 @@ pub struct Throttles {
     pub all_accounts_made: Throttle<()>,
     /// Passwords that an account has changed itself.
     pub passwords_changed: Throttle<AccountId>,
+    /// People whom an account has reported.
+    pub reports: Throttle<AccountId>,
 }
 
 #[derive(Debug)]

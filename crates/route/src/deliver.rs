@@ -186,7 +186,10 @@ fn stored_message(server: &Arc<Server>, env: &Envelope, owner: AccountId, id: u6
         }
     }
     copies::of_received(server, &env.stanza, &audience, Some(id));
-    if let Some(services) = &env.services {
+    // What no device but one that has chosen another list may have is nothing to wake the others for.
+    let is_denied =
+        env.stanza.to.as_ref().is_some_and(|to| check::denies_account_now(server, to, &env.stanza.from, What::Message));
+    if let Some(services) = env.services.as_ref().filter(|_| !is_denied) {
         push::of_stored(server, &env.stanza, owner, services.iter());
     }
 }

@@ -80,6 +80,13 @@ pub async fn denies_account(
     Ok(list.denies(other, what, || known))
 }
 
+/// The same by what is in memory, for what happens after the admission: a block may have come since.
+pub fn denies_account_now(server: &Server, owner: &Jid, other: &Jid, what: What) -> bool {
+    let Some(facts) = server.facts.peek(owner.bare_str()).flatten() else { return false };
+    let list = facts.blocking.default_list().filter(|_| !is_exempt(owner, other));
+    list.is_some_and(|list| list.denies(other, what, || acquaintance(server, facts.account.id, owner, other)))
+}
+
 /// An account's sessions are never kept from each other (XEP-0016 section 2.1), nor from their own domain, which answers them.
 fn is_exempt(owner: &Jid, other: &Jid) -> bool {
     other.same_bare(owner) || (other.local().is_none() && other.domain() == owner.domain())

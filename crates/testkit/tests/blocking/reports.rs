@@ -72,3 +72,18 @@ fn reports_of_many_at_once_are_all_kept() {
     }
     assert_eq!(server.control().run("report list", json!({})).as_array().unwrap().len(), 24);
 }
+
+#[test]
+fn who_reports_too_often_still_blocks() {
+    let server = Server::start();
+    let mut alice = Client::login(&server, "alice", "phone");
+    let spam = "<report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'/>";
+    for number in 0..40 {
+        set(&mut alice, &report(&format!("spammer-{number}@example.net"), spam));
+    }
+    assert_eq!(blocklist(&mut alice).len(), 40);
+    let list = server.control().run("report list", json!({}));
+    let last = list.as_array().unwrap().last().unwrap();
+    assert_eq!(last["about"], "spammer-31@example.net");
+    assert_eq!(list.as_array().unwrap().len(), 16);
+}
