@@ -204,7 +204,9 @@ impl Outbox {
     pub fn push_aside(&mut self, frame: Frame, what: What) -> Pushed {
         match self.detached {
             true => Pushed::Gone,
-            false if self.waiting > 0 && !self.is_closing() => self.insert_before_waiting(frame, what),
+            false if self.waiting > 0 && !self.is_closing() && !self.is_full() => {
+                self.insert_before_waiting(frame, what)
+            }
             false => self.push_to_the_last(frame, what, 0),
         }
     }
@@ -231,8 +233,7 @@ impl Outbox {
         if key != 0 && self.replace(&frame, key) {
             return Pushed::Queued;
         }
-        let is_full = self.bytes >= BYTES_MAX || self.frames.len() >= FRAMES_MAX;
-        if is_full { Pushed::Full } else { self.append(frame, what, key) }
+        if self.is_full() { Pushed::Full } else { self.append(frame, what, key) }
     }
 
     fn push_up_to_half(&mut self, frame: Frame, what: What, key: u64) -> Pushed {
@@ -377,6 +378,11 @@ impl Outbox {
         self.bytes
     }
 
+    /// Whether so much waits that nothing is added.
+    fn is_full(&self) -> bool {
+        self.bytes >= BYTES_MAX || self.frames.len() >= FRAMES_MAX
+    }
+
     /// Whether so much waits that only answers should be added.
     pub fn is_high(&self) -> bool {
         self.bytes >= BYTES_HIGH || self.frames.len() >= FRAMES_HIGH
@@ -509,6 +515,16 @@ mod tests {
         assert_eq!(outbox.push_latest(frame("now"), 1), Pushed::Queued);
         assert_eq!(text(&mut outbox), "<now/>");
         assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn what_is_written_before_those_that_wait_has_its_bound_too() {
+        let mut outbox = Outbox::default();
+        outbox.hold(300);
+        assert_eq!(outbox.push_waiting(Frame::whole(b"<m/>".to_vec()), 0), Pushed::Queued);
+        let aside = || Frame::whole(b"<a/>".to_vec());
+        while outbox.push_aside(aside(), What::Aside) == Pushed::Queued {}
+        assert!(outbox.frames.len() <= FRAMES_MAX);
     }
 
     #[test]

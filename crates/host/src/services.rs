@@ -7,6 +7,7 @@ use hashlink::LinkedHashMap;
 use metronome_model::{AccountId, Document, Drawer};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
+use metronome_proto::payload::data_form::Field;
 use metronome_proto::payload::push::Enable;
 use metronome_proto::xml::{Content, Tree};
 
@@ -102,10 +103,16 @@ impl Services {
 
     /// Bytes on the heap; none that others share.
     pub fn memory_usage(&self) -> usize {
-        // The tree of options is a few times their text.
-        const OPTIONS: usize = 1024;
-        let options = self.0.iter().filter(|service| service.what.options.is_some()).count() * OPTIONS;
-        self.0.len() * (size_of::<Service>() + 128) + options
+        let of_field = |field: &Field| {
+            let values = field.values.iter().map(|value| size_of::<String>() + value.len());
+            size_of::<Field>() + field.var.as_ref().map_or(0, String::len) + values.sum::<usize>()
+        };
+        let of_service = |service: &Service| {
+            let fields = service.what.options.iter().flat_map(|options| &options.fields).map(of_field);
+            let node = service.what.node.as_ref().map_or(0, |node| node.len());
+            size_of::<Service>() + service.what.jid.as_str().len() + node + service.client.len() + fields.sum::<usize>()
+        };
+        self.0.iter().map(of_service).sum()
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Answer {
     Error(StanzaError),
     /// Nothing came in time.
     Nothing,
+    /// It was not asked: the server waits for too many answers already. Whom it was meant for can do nothing about that.
+    Unasked,
 }
 
 /// Sends a request with one payload and waits for its answer.
@@ -31,7 +33,7 @@ pub(crate) async fn set(server: &Arc<Server>, from: Jid, to: Jid, payload: Conte
     let id = server.rng.token();
     let deadline_ms = server.clock.steady_ms() + PATIENCE_MS;
     let Some(answer) = server.asked.ask(&id, &from, &to, deadline_ms) else {
-        return Answer::Error(Condition::ResourceConstraint.into());
+        return Answer::Unasked;
     };
     let request = Stanza::new(Kind::Iq(IqType::Set), from).with_to(to).with_id(&id).with_content(payload);
     if let Err(condition) = send(server, &request) {

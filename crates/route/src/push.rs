@@ -135,6 +135,7 @@ impl Turn {
                 push::is_final(&error)
             }
             Answer::Nothing => false,
+            Answer::Unasked => return self.server.counters.dropped.add(),
         };
         if failed || self.server.notices.failed(&self.target) >= push::FAILURES_MAX {
             self.server.notices.succeeded(&self.target);
