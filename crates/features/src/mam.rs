@@ -14,10 +14,12 @@ use metronome_host::feature::{Asks, At, Feature, Handle, IqHandler, Xep};
 use metronome_host::options::{Kind, Setting};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
+use metronome_model::AccountId;
 use metronome_proto::ns;
 use metronome_proto::payload::mam;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::{Content, Tree};
+use metronome_store::StoreError;
 
 /// Messages of a page where a client does not say how many it wants.
 pub const PAGE: Setting = Setting::new(
@@ -100,10 +102,17 @@ fn form(env: &mut Envelope) -> Result<(), Refuse> {
 }
 
 async fn metadata(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
-    let ends = server.store.ends(env.sender.account).await?;
-    let ends = ends.map(|(first, last)| [(first.id, first.at_ms), (last.id, last.at_ms)]);
-    reply(env, &mam::metadata(ends));
+    let (metadata, _) = position(server, env.sender.account).await?;
+    reply(env, &metadata);
     Ok(())
+}
+
+/// What is told of an archive as a whole (section 4.2), and the id of the last message in it; zero if there is none.
+pub async fn position(server: &Server, owner: AccountId) -> Result<(Tree, u64), StoreError> {
+    let ends = server.store.ends(owner).await?;
+    let last_id = ends.as_ref().map_or(0, |(_, last)| last.id);
+    let ends = ends.map(|(first, last)| [(first.id, first.at_ms), (last.id, last.at_ms)]);
+    Ok((mam::metadata(ends), last_id))
 }
 
 fn done(env: &mut Envelope) {

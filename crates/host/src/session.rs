@@ -64,6 +64,8 @@ pub struct Session {
     pub mechanism: &'static str,
     /// How its stanzas are settled.
     pub tickets: Arc<Tickets>,
+    /// Its client reads what the archive has up to this id there itself (XEP-0386).
+    archived_to: AtomicU64,
     /// Steady time at which something was last read from it, in milliseconds.
     heard_ms: AtomicU64,
     pub(crate) state: Mutex<State>,
@@ -271,6 +273,7 @@ impl Session {
             copying: Arc::default(),
             mechanism: bound.mechanism,
             tickets: Arc::default(),
+            archived_to: AtomicU64::new(0),
             heard_ms: AtomicU64::new(bound.heard_ms),
             state: Mutex::new(State::new()),
         }
@@ -323,6 +326,16 @@ impl Session {
     /// Whether others on the way can read what it says: its stream is not encrypted.
     pub fn is_readable(&self) -> bool {
         self.readable.load(Ordering::Acquire)
+    }
+
+    /// Its client knows where the archive stood when it was bound, and reads what was in it there.
+    pub fn reads_archive_to(&self, id: u64) {
+        self.archived_to.store(id, Ordering::Release);
+    }
+
+    /// Whether the client reads this row of the archive there.
+    pub fn has_archived(&self, id: u64) -> bool {
+        id <= self.archived_to.load(Ordering::Acquire)
     }
 
     /// Its stream is not encrypted.

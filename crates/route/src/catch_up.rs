@@ -8,7 +8,7 @@ use metronome_features::{offline, ping};
 use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::{CatchUp, From, Session};
-use metronome_model::{ArchivedRow, Direction};
+use metronome_model::{ArchivedRow, Direction, Keep};
 use metronome_proto::jid::Jid;
 use metronome_store::StoreError;
 
@@ -39,7 +39,7 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
     }
     for row in rows {
         let id = row.id;
-        let form = form_for(&server, &row, &session);
+        let form = form_for(&server, &row, &session).filter(|_| !leaves_to_archive(&server, &session, &row, at.from));
         let went = match form {
             Some(form) => session.catch_up_with(id, || frame_of(&server, &row, &session, form)),
             None => session.pass_over(id),
@@ -89,6 +89,16 @@ async fn unseen(server: &Server, session: &Session, at: CatchUp) -> Result<Vec<A
     server.settle_seen(session.account).await;
     session.settled();
     server.store.unseen(session.account, at.after, PAGE_ROWS).await
+}
+
+/// Whether the client reads this row in the archive (XEP-0386 section 3.2): then it is seen. What is kept only until somebody has seen it
+/// is not in the archive, and is sent as ever.
+fn leaves_to_archive(server: &Server, session: &Session, row: &ArchivedRow, from: From) -> bool {
+    let leaves = from == From::Unseen && row.keep == Keep::Archive && session.has_archived(row.id);
+    if leaves && row.unseen {
+        server.note_seen(session.account, vec![(row.id, row.id)]);
+    }
+    leaves
 }
 
 /// How a row comes to a session.

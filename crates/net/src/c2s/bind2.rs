@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use metronome_features::mam;
 use metronome_host::feature::StreamState;
 use metronome_host::session::Session;
 use metronome_host::sessions::{BindRules, Conflict};
@@ -50,7 +51,8 @@ impl Authenticated {
             return self.requested(said).await;
         };
         let session = self.bind_inline(&welcome, &tag).await?;
-        let (mut bound, enable) = self.ask(&welcome, &session);
+        let (answers, enable) = self.ask(&welcome, &session);
+        let mut bound: Vec<Tree> = self.position(&session).await.into_iter().chain(answers).collect();
         let mut features = Features::new();
         announce(&self.context, &self.host, StreamState::Authenticated, &mut features);
         let jid = session.jid.clone();
@@ -72,6 +74,20 @@ impl Authenticated {
             Err(fault) => {
                 presence::gone(&self.context.server, &session);
                 Err(fault)
+            }
+        }
+    }
+
+    /// Where the archive stands. What is in it the client reads there: it is not sent to it as well.
+    async fn position(&self, session: &Session) -> Option<Tree> {
+        match mam::position(&self.context.server, session.account).await {
+            Ok((metadata, last_id)) => {
+                session.reads_archive_to(last_id);
+                Some(metadata)
+            }
+            Err(error) => {
+                tracing::error!(%error, "an archive could not be read");
+                None
             }
         }
     }

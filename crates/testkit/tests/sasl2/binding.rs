@@ -90,3 +90,61 @@ fn carbons_come_with_the_login() {
     bob.wait_for("<message><body>from my desk</body>");
     phone.wait_for("<message><sent xmlns='urn:xmpp:carbons:2'");
 }
+
+#[test]
+fn what_is_in_the_archive_is_told_and_not_sent() {
+    on_both_stores(|server| {
+        let mut bob = Client::login(server, "bob", "desk");
+        let message = |body: &str, hint: &str| {
+            format!("<message to='alice@localhost' type='chat'><body>{body}</body>{hint}</message>")
+        };
+        let (mut empty, success) = logged_in(server, "alice", &bind("phone", ""));
+        assert!(
+            success.contains("<bound xmlns='urn:xmpp:bind:0'><metadata xmlns='urn:xmpp:mam:2'/></bound>"),
+            "{success}"
+        );
+        empty.send("</stream:stream>");
+        empty.expect_end();
+        bob.send(&message("archived", ""));
+        bob.send(&message("for the moment", "<no-permanent-store xmlns='urn:xmpp:hints'/>"));
+        settled(&mut bob, "alice@localhost");
+        let (mut alice, success) = logged_in(server, "alice", &bind("phone", ""));
+        let place = success.attribute_of("end", "id").unwrap();
+        assert_eq!(success.attribute_of("start", "id").as_ref(), Some(&place), "{success}");
+        bob.send(&message("behind it", ""));
+        settled(&mut bob, "alice@localhost");
+        alice.available();
+        alice.expect("<message from='bob@localhost/desk'><body>for the moment</body>");
+        alice.expect("<message from='bob@localhost/desk'><body>behind it</body>");
+        alice.send("<iq type='set' id='a'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>1</max></set></query></iq>");
+        alice.wait_for(&format!("<message><result xmlns='urn:xmpp:mam:2' id='{place}'"));
+        alice.wait_for("<iq type='result' id='a'");
+        alice.close();
+        let mut desk = Client::login(server, "alice", "desk");
+        desk.available();
+        desk.expect_nothing_before_ping();
+    });
+}
+
+#[test]
+fn without_an_archive_everything_is_sent() {
+    let server = Setup::default().options("archive.users = \"off\"").start();
+    let mut bob = Client::login(&server, "bob", "desk");
+    bob.send("<message to='alice@localhost' type='chat'><body>hello</body></message>");
+    settled(&mut bob, "alice@localhost");
+    let (mut alice, _) = logged_in(&server, "alice", &bind("phone", ""));
+    alice.available();
+    alice.expect("<message from='bob@localhost/desk'><body>hello</body>");
+}
+
+#[test]
+fn an_inactive_client_begins_inactive() {
+    let server = server();
+    let features = Client::direct_tls(&server).open_as("alice");
+    for var in ["urn:xmpp:carbons:2", "urn:xmpp:csi:0", "urn:xmpp:sm:3"] {
+        assert_eq!(features.matches(&format!("<feature var='{var}'/>")).count(), 1, "{features}");
+    }
+    let inside = user_agent(PHONE) + &bind("phone", "<inactive xmlns='urn:xmpp:csi:0'/>");
+    let (mut alice, _) = logged_in(&server, "alice", &inside);
+    alice.expect_nothing_before_ping();
+}

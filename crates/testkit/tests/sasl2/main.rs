@@ -46,3 +46,9 @@ fn logged_in(server: &Server, username: &str, inside: &str) -> (Client, Seen) {
     client.expect("<stream:features");
     (client, success)
 }
+
+/// Waits until what this client has sent to somebody is settled: a request to the same address is answered behind it.
+fn settled(client: &mut Client, to: &str) {
+    client.send(&format!("<iq type='get' id='settled' to='{to}'><ping xmlns='urn:xmpp:ping'/></iq>"));
+    client.wait_for("<iq id='settled'");
+}

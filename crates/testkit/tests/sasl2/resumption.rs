@@ -42,7 +42,7 @@ fn a_lost_stream_is_resumed_in_one_round_trip_by_a_token() {
         let jid = alice.available().attribute("from").unwrap();
         alice.drop_connection();
         bob.send("<message to='alice@localhost' type='chat'><body>while you were away</body></message>");
-        bob.expect_nothing_before_ping();
+        settled(&mut bob, "alice@localhost");
         let mut again = Client::direct_tls(server);
         let uses = phone_uses("") + &resume(&name, 1);
         again.open_as("alice");
