@@ -88,7 +88,6 @@ async def an_account_is_added_and_deleted_by_forms(transport):
             sessions = await run(judy, DOMAIN, f"{OWN}session-list")
             rows = sessions["form"].get_items()
             assert any(row["jid"] == f"{jid}/phone" for row in rows), rows
-        # It is asked twice: the second form has nothing to fill in.
         deleted = await run(judy, DOMAIN, f"{ADMIN}delete-user", {"accountjids": [jid]})
         assert notes(deleted) == [("info", f"{jid} was deleted")], notes(deleted)
 

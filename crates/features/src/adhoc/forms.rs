@@ -30,8 +30,8 @@ pub(super) fn steps(node: &Node, role: Role) -> Vec<Step> {
     let confirms = match node.command.does {
         Does::Tells => false,
         Does::Changes => asked.is_empty(),
-        // What waits for a confirmation is kept meanwhile, and no password ever is.
-        Does::Ends => !has_secrets,
+        // What waits for a confirmation is kept meanwhile, and no password ever is. XEP-0133 knows one form only.
+        Does::Ends => !has_secrets && !node.is_standard(),
     };
     let offers = asked.iter().any(|field| field.offers.is_some());
     let (who, what): (Vec<&Field>, Vec<&Field>) =

@@ -100,6 +100,11 @@ impl Node {
         several && matches!(field.kind, FieldKind::Jid | FieldKind::Session)
     }
 
+    /// Whether it goes as XEP-0133 says.
+    pub(super) fn is_standard(&self) -> bool {
+        self.standard.is_some()
+    }
+
     /// Whether a password is wanted twice.
     pub(super) fn verifies(&self) -> bool {
         self.standard.is_some_and(|standard| standard.node == "add-user")

@@ -74,18 +74,20 @@ fn wrong_steps_are_refused_and_change_nothing() {
         problem(&ask(&mut alice, "set", "localhost", &format!("<command xmlns='{COMMANDS}'/>"))).0,
         "bad-request"
     );
-    let who = form(&[("accountjids", "bob@localhost")]);
-    let begun = execute(&mut alice, &node);
-    assert_eq!(problem(&go_on(&mut alice, &begun, "complete", &who)), bad("bad-action"), "it is not to be skipped");
-    assert_eq!(problem(&go_on(&mut alice, &begun, "prev", &who)), bad("bad-action"));
-    assert_eq!(problem(&go_on(&mut alice, &begun, "next", "")), bad("bad-payload"));
+    let mut carol = Client::login(&server, "carol", "phone");
+    let which = form(&[("name", "b.example")]);
+    let begun = execute(&mut carol, &own("host-disable"));
+    assert_eq!(problem(&go_on(&mut carol, &begun, "complete", &which)), bad("bad-action"), "it is not to be skipped");
+    assert_eq!(problem(&go_on(&mut carol, &begun, "prev", &which)), bad("bad-action"));
+    assert_eq!(problem(&go_on(&mut carol, &begun, "next", "")), bad("bad-payload"));
     let other = format!("sessionid='{}'", session(&begun));
-    assert_eq!(problem(&send(&mut alice, "localhost", &admin("disable-user"), &other, &who)), bad("bad-sessionid"));
-    let sure = go_on(&mut alice, &begun, "next", &who);
+    assert_eq!(problem(&send(&mut carol, "localhost", &own("host-enable"), &other, &which)), bad("bad-sessionid"));
+    assert_eq!(problem(&send(&mut carol, "b.example", &own("host-disable"), &other, &which)), bad("bad-sessionid"));
+    let sure = go_on(&mut carol, &begun, "next", &which);
     assert_eq!(status(&sure), "executing", "the session has outlived all of that");
-    assert_eq!(problem(&go_on(&mut alice, &sure, "next", "")), bad("bad-action"));
-    assert_eq!(status(&go_on(&mut alice, &sure, "complete", "")), "completed");
-    assert_eq!(problem(&go_on(&mut alice, &sure, "complete", "")), expired(), "once is enough");
+    assert_eq!(problem(&go_on(&mut carol, &sure, "next", "")), bad("bad-action"));
+    assert_eq!(status(&go_on(&mut carol, &sure, "complete", "")), "completed");
+    assert_eq!(problem(&go_on(&mut carol, &sure, "complete", "")), expired(), "once is enough");
 }
 
 #[test]

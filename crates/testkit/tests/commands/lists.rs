@@ -69,7 +69,7 @@ fn a_role_counts_from_the_moment_it_is_given() {
     let begun = execute(&mut bob, &admin("delete-user"));
     role("user");
     assert!(!nodes(&list(&mut bob, "localhost")).contains(&admin("add-user")));
-    let refused = crate::go_on(&mut bob, &begun, "next", &crate::form(&[("accountjids", "alice@localhost")]));
+    let refused = crate::go_on(&mut bob, &begun, "complete", &crate::form(&[("accountjids", "alice@localhost")]));
     assert_eq!(problem(&refused).0, "forbidden");
 }
 
