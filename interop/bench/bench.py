@@ -80,6 +80,12 @@ def login(seconds: int) -> dict:
     return compare("durable", NOT_STORED, LOGINS, *run)
 
 
+def login_by_token(seconds: int) -> dict:
+    run = ("login", "--fast", "--accounts", LOGINS, "--concurrent", 16, "--seconds", seconds)
+    rates = [fresh(Metronome, "durable", LOGINS, *run)["per_cpu_second"] for _ in range(RUNS)]
+    return {"metronome": statistics.median(rates)}
+
+
 def presence(seconds: int) -> dict:
     run = ("presence", "--groups", GROUPS, "--contacts", CONTACTS, "--seconds", seconds)
     return compare("durable", NOT_STORED, GROUPS * CONTACTS, *run)
@@ -137,6 +143,7 @@ ROWS = [
     ),
     ("idle session", idle, "bytes", "<= 12288", lambda row, _: row["metronome"] <= 12288),
     ("login", login, "logins/cpu s", ">= 3 x", lambda row, _: row["ratio"] >= 3),
+    ("login by token", login_by_token, "logins/cpu s", "a figure", lambda row, _: row["metronome"] > 0),
     ("presence", presence, "deliveries/cpu s", ">= 6 x", lambda row, _: row["ratio"] >= 6),
     ("exec to ready", ready, "ms", "< 100", lambda row, _: row["metronome"] < 100),
     ("crash, 200 kills", crash, "lost + duplicated", "= 0", lambda row, _: row["metronome"] == 0),

@@ -114,6 +114,9 @@ pub(crate) struct Login {
     pub(crate) concurrent: usize,
     #[arg(long, default_value_t = 15)]
     pub(crate) seconds: u64,
+    /// With a token instead of the password, in one round trip behind TLS (XEP-0388, XEP-0386, XEP-0484)
+    #[arg(long)]
+    pub(crate) fast: bool,
 }
 
 #[derive(Debug, Args)]

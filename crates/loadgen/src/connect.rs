@@ -19,6 +19,7 @@ use crate::frames::{Frame, Frames, attribute, between, contains};
 use crate::scram::{Secrets, verify};
 use crate::socket::Socket;
 use crate::tls::connector;
+use crate::tokens::Tokens;
 
 /// A login that takes longer has failed.
 const LOGIN_SECONDS_MAX: u64 = 60;
@@ -34,6 +35,7 @@ pub(crate) struct Door {
     tls: TlsConnector,
     tls_name: ServerName<'static>,
     connections: AtomicU32,
+    pub(crate) tokens: Tokens,
 }
 
 impl Door {
@@ -46,6 +48,7 @@ impl Door {
             tls_name: ServerName::try_from(target.domain.clone()).context("the domain is not a DNS name")?,
             target: target.clone(),
             connections: AtomicU32::new(0),
+            tokens: Tokens::default(),
         }))
     }
 
@@ -82,6 +85,28 @@ impl Door {
     }
 
     async fn login_steps(&self, user: &str) -> Result<Session> {
+        let mut session = self.secured().await?;
+        session.open(self.domain()).await?;
+        session.authenticate(user, &self.secrets).await?;
+        session.frames = Frames::default();
+        let features = session.open(self.domain()).await?;
+        session.bind(&features).await?;
+        Ok(session)
+    }
+
+    /// Logs account `number` in with a token, or the first time with its password, and binds a resource along with it.
+    pub(crate) async fn login_by_token(&self, number: usize) -> Result<Session> {
+        let user = format!("{}{number}", self.target.user_prefix);
+        let steps = async {
+            let mut session = self.secured().await?;
+            self.tokens.log_in(&mut session, &user, self.domain(), &self.secrets).await?;
+            anyhow::Ok(session)
+        };
+        timeout(Duration::from_secs(LOGIN_SECONDS_MAX), steps).await.context("login takes too long")?
+    }
+
+    /// A connection on which the stream is to be opened.
+    async fn secured(&self) -> Result<Session> {
         let tcp = self.connect().await?;
         let socket = match self.target.tls {
             Tls::Direct => self.encrypt(tcp).await?,
@@ -95,13 +120,7 @@ impl Door {
                 self.encrypt(tcp).await?
             }
         };
-        let mut session = Session::new(socket);
-        session.open(self.domain()).await?;
-        session.authenticate(user, &self.secrets).await?;
-        session.frames = Frames::default();
-        let features = session.open(self.domain()).await?;
-        session.bind(&features).await?;
-        Ok(session)
+        Ok(Session::new(socket))
     }
 
     async fn connect(&self) -> Result<TcpStream> {
@@ -287,7 +306,7 @@ impl Session {
         Ok(())
     }
 
-    async fn expect(&mut self, start: &str) -> Result<Vec<u8>> {
+    pub(crate) async fn expect(&mut self, start: &str) -> Result<Vec<u8>> {
         let stanza = self.next().await?;
         ensure!(stanza.starts_with(start.as_bytes()), "wanted {start}, got {}", String::from_utf8_lossy(&stanza));
         Ok(stanza)

@@ -1,4 +1,4 @@
-//! Scenario `login`: TCP, full TLS handshake, SASL, binding, first presence, graceful close, again and again.
+//! Scenario `login`: TCP, full TLS handshake, SASL, binding, first presence, graceful close, again and again; with `--fast` by a token.
 //! The server's CPU time is taken from the first to the last of these logins.
 
 use std::sync::Arc;
@@ -19,14 +19,15 @@ pub(crate) async fn run(args: &Login) -> Result<Report> {
     let door = Door::new(&args.target)?;
     let server = args.target.server()?;
     let next = Arc::new(AtomicUsize::new(0));
-    // Each account once before: key derivation is then behind us, and the server has seen everyone.
+    // Each account once before: key derivation is then behind us, everyone has a token, and the server has seen everyone.
     round(&door, &next, args, Until::Count(args.accounts)).await.context("warm-up")?;
 
     let window = Window::open(server.as_ref())?;
     let end = Instant::now() + Duration::from_secs(args.seconds);
     let (latencies, count) = round(&door, &next, args, Until::Time(end)).await?;
     let span = window.close()?;
-    Ok(Report::of_rate("login", args.target.name(), args.concurrent, span, count, &latencies))
+    let scenario = if args.fast { "login --fast" } else { "login" };
+    Ok(Report::of_rate(scenario, args.target.name(), args.concurrent, span, count, &latencies))
 }
 
 #[derive(Clone, Copy)]
@@ -40,7 +41,7 @@ async fn round(door: &Arc<Door>, next: &Arc<AtomicUsize>, args: &Login, until: U
     let mut tasks = JoinSet::new();
     let first = next.load(Ordering::Relaxed);
     for _ in 0..args.concurrent {
-        let (door, next, accounts) = (door.clone(), next.clone(), args.accounts);
+        let (door, next, accounts, fast) = (door.clone(), next.clone(), args.accounts, args.fast);
         tasks.spawn(async move {
             let (mut latencies, mut count) = (Latencies::new(), 0);
             loop {
@@ -53,7 +54,8 @@ async fn round(door: &Arc<Door>, next: &Arc<AtomicUsize>, args: &Login, until: U
                     return anyhow::Ok((latencies, count));
                 }
                 let begin = Instant::now();
-                let mut session = door.login(1 + number % accounts).await?;
+                let account = 1 + number % accounts;
+                let mut session = if fast { door.login_by_token(account).await? } else { door.login(account).await? };
                 session.write(b"<presence/>").await?;
                 session.close(|_| {}).await?;
                 latencies.record(begin.elapsed());

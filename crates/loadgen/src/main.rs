@@ -19,6 +19,7 @@ mod scram;
 mod socket;
 mod steady;
 mod tls;
+mod tokens;
 mod victim;
 mod watcher;
 mod window;
