@@ -64,6 +64,7 @@ async fn services(world: &World, count: usize) {
     }
 }
 
+// XEP-0357 example 12
 #[tokio::test]
 async fn a_service_is_told_that_there_is_something_and_nothing_of_what_it_says() {
     let world = World::new().await;
@@ -234,6 +235,9 @@ async fn who_does_not_answer_is_told_again_after_a_while() {
     assert_eq!(world.server.asked.count(), 0);
 }
 
+// XEP-0357 example 8
+// XEP-0357 example 10
+// XEP-0357 example 11
 #[tokio::test]
 async fn services_are_enabled_and_disabled_by_address_and_node() {
     let world = World::with(&[("limits.push.services", "3")], metronome_features::ALL).await;

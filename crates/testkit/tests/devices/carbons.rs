@@ -4,6 +4,8 @@ use metronome_testkit::{Client, Setup, on_both_stores};
 
 use crate::{copied, enable, pass, quiet};
 
+// XEP-0280 example 1
+// XEP-0280 example 2
 #[test]
 fn carbons_are_announced_with_their_rules() {
     on_both_stores(|server| {
@@ -18,6 +20,10 @@ fn carbons_are_announced_with_their_rules() {
     });
 }
 
+// XEP-0280 example 9
+// XEP-0280 example 10
+// XEP-0280 example 12
+// XEP-0280 example 13
 #[test]
 fn a_conversation_is_the_same_on_every_device() {
     on_both_stores(|server| {
@@ -54,6 +60,10 @@ fn a_conversation_is_the_same_on_every_device() {
     });
 }
 
+// XEP-0280 example 3
+// XEP-0280 example 4
+// XEP-0280 example 6
+// XEP-0280 example 7
 #[test]
 fn copies_stop_when_they_are_not_wanted_any_more() {
     on_both_stores(|server| {
@@ -84,6 +94,8 @@ fn copies_belong_to_a_session_and_not_to_its_successor() {
     });
 }
 
+// XEP-0280 example 14
+// XEP-0280 example 15
 #[test]
 fn what_is_private_stays_with_the_device() {
     on_both_stores(|server| {
@@ -101,6 +113,7 @@ fn what_is_private_stays_with_the_device() {
 }
 
 /// CVE-2017-5589 and its relatives: clients that believe a copy from anybody. Here no such copy reaches them.
+// XEP-0280 example 11
 #[test]
 fn forged_copies_and_ids_reach_nobody() {
     on_both_stores(|server| {

@@ -23,6 +23,7 @@ fn show(alice: &mut Client, status: &str) {
     alice.settle("bob@localhost");
 }
 
+// XEP-0352 example 1
 #[test]
 fn the_feature_is_announced_once_the_client_has_logged_in() {
     on_both_stores(|server| {
@@ -35,6 +36,8 @@ fn the_feature_is_announced_once_the_client_has_logged_in() {
     });
 }
 
+// XEP-0352 example 2
+// XEP-0352 example 3
 #[test]
 fn presence_and_chat_states_wait_for_a_message() {
     on_both_stores(|server| {
@@ -56,6 +59,7 @@ fn presence_and_chat_states_wait_for_a_message() {
 }
 
 /// Section 5.1.
+// XEP-0352 example 4
 #[test]
 fn what_waited_comes_before_the_answer_to_what_was_asked_behind_active() {
     on_both_stores(|server| {

@@ -36,6 +36,8 @@ fn told(service: &mut Client) -> Seen {
     seen
 }
 
+// XEP-0357 example 4
+// XEP-0357 example 5
 #[test]
 fn an_account_announces_that_services_are_told() {
     on_both_stores(|server| {
@@ -47,6 +49,8 @@ fn an_account_announces_that_services_are_told() {
     });
 }
 
+// XEP-0357 example 9
+// XEP-0357 example 13
 #[test]
 fn a_service_is_told_of_messages_for_who_is_away_and_not_what_they_say() {
     on_both_stores(|server| {
