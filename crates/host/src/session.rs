@@ -50,6 +50,8 @@ pub struct Session {
     readable: AtomicBool,
     /// The privacy list that counts for it; none most of the time.
     rules: ArcSwapOption<Rules>,
+    /// Whether there is one: cheaper to ask, for every presence that anybody sends.
+    has_rules: AtomicBool,
     /// Whether it has asked for the blocklist (XEP-0191).
     wants_blocklist: AtomicBool,
     /// Whether it has asked for privacy lists (XEP-0016).
@@ -266,6 +268,7 @@ impl Session {
             interested: AtomicBool::new(false),
             readable: AtomicBool::new(false),
             rules: ArcSwapOption::empty(),
+            has_rules: AtomicBool::new(false),
             wants_blocklist: AtomicBool::new(false),
             wants_lists: AtomicBool::new(false),
             certificate: ArcSwapOption::empty(),
@@ -384,9 +387,17 @@ impl Session {
         self.rules.load()
     }
 
-    /// Another list counts for it, or none; answers the one before.
+    /// Whether a privacy list counts for it.
+    pub fn has_rules(&self) -> bool {
+        self.has_rules.load(Ordering::Acquire)
+    }
+
+    /// Another list counts for it, or none; answers the one before. Whoever changes lists holds the owner's lock, or has just bound it.
     pub fn set_rules(&self, rules: Option<Arc<Rules>>) -> Option<Arc<Rules>> {
-        self.rules.swap(rules)
+        let is_some = rules.is_some();
+        let before = self.rules.swap(rules);
+        self.has_rules.store(is_some, Ordering::Release);
+        before
     }
 
     /// The name of the list that it has chosen for itself (XEP-0016 section 2.4).

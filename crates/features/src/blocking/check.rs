@@ -53,7 +53,7 @@ pub async fn refuse_message(server: &Server, env: &Envelope, to: &AccountFacts) 
 
 /// Whether the list that counts for a session denies this from or to `other`. Rules about the roster go by what is in memory of it.
 pub fn denies(server: &Server, session: &Session, other: &Jid, what: What) -> bool {
-    rules_deny(server, session, session.rules().as_deref(), other, what)
+    session.has_rules() && rules_deny(server, session, session.rules().as_deref(), other, what)
 }
 
 /// The same for a list that counts for it before or after a change.

@@ -48,7 +48,7 @@ pub async fn watch(server: &Arc<Server>, session: &Session) -> Result<(), Refuse
 
 fn go_by(session: &Session, blocking: &Blocking) {
     // Most have no lists, and never had any.
-    if !blocking.is_empty() || session.rules().is_some() {
+    if !blocking.is_empty() || session.has_rules() {
         session.set_rules(blocking.rules(session.active_list().as_deref()));
     }
 }

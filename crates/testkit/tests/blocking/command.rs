@@ -4,6 +4,11 @@ use metronome_testkit::{Client, Server, on_both_stores};
 
 use crate::{ask, block, blocklist, condition, set, unblock};
 
+// XEP-0191 example 1
+// XEP-0191 example 2
+// XEP-0016 example 52
+// XEP-0016 example 53
+// XEP-0377 example 1
 #[test]
 fn the_server_and_the_account_announce_it() {
     let server = Server::start();
@@ -16,6 +21,15 @@ fn the_server_and_the_account_announce_it() {
     }
 }
 
+// XEP-0191 example 3
+// XEP-0191 example 4
+// XEP-0191 example 5
+// XEP-0191 example 6
+// XEP-0191 example 7
+// XEP-0191 example 10
+// XEP-0191 example 11
+// XEP-0191 example 13
+// XEP-0191 example 14
 #[test]
 fn addresses_are_blocked_listed_and_unblocked() {
     on_both_stores(|server| {
@@ -53,6 +67,9 @@ fn a_block_without_an_address_is_none() {
     assert!(blocklist(&mut alice).is_empty());
 }
 
+// XEP-0191 example 8
+// XEP-0191 example 12
+// XEP-0191 example 15
 #[test]
 fn sessions_that_have_asked_for_the_list_are_told_of_changes() {
     on_both_stores(|server| {

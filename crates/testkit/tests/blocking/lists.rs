@@ -18,6 +18,20 @@ fn refused(client: &mut Client, kind: &str, inside: &str) -> String {
     condition(&ask(client, kind, "", &privacy(inside)))
 }
 
+// XEP-0016 example 1
+// XEP-0016 example 2
+// XEP-0016 example 3
+// XEP-0016 example 4
+// XEP-0016 example 9
+// XEP-0016 example 10
+// XEP-0016 example 11
+// XEP-0016 example 12
+// XEP-0016 example 13
+// XEP-0016 example 16
+// XEP-0016 example 17
+// XEP-0016 example 19
+// XEP-0016 example 27
+// XEP-0016 example 28
 #[test]
 fn lists_are_made_read_and_removed() {
     on_both_stores(|server| {
@@ -47,6 +61,10 @@ fn lists_are_made_read_and_removed() {
     });
 }
 
+// XEP-0016 example 23
+// XEP-0016 example 24
+// XEP-0016 example 25
+// XEP-0016 example 26
 #[test]
 fn every_session_is_told_that_a_list_has_changed() {
     let server = Server::start();
@@ -65,6 +83,12 @@ fn every_session_is_told_that_a_list_has_changed() {
     desk.expect_nothing_before_ping();
 }
 
+// XEP-0016 example 14
+// XEP-0016 example 15
+// XEP-0016 example 18
+// XEP-0016 example 20
+// XEP-0016 example 21
+// XEP-0016 example 22
 #[test]
 fn nobody_changes_a_list_under_anothers_feet() {
     on_both_stores(|server| {
@@ -88,6 +112,8 @@ fn nobody_changes_a_list_under_anothers_feet() {
     });
 }
 
+// XEP-0016 example 7
+// XEP-0016 example 8
 #[test]
 fn a_list_counts_as_it_is_now_for_all_who_go_by_it() {
     on_both_stores(|server| {
@@ -132,6 +158,8 @@ fn the_default_list_counts_where_no_session_has_chosen_and_while_away() {
     });
 }
 
+// XEP-0016 example 5
+// XEP-0016 example 6
 #[test]
 fn rules_about_subscriptions_and_groups_follow_the_roster() {
     on_both_stores(|server| {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod command;
+mod examples;
 mod hostile;
 mod lists;
 mod presence;

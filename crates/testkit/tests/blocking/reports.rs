@@ -9,6 +9,11 @@ fn report(jid: &str, report: &str) -> String {
     format!("<block xmlns='urn:xmpp:blocking'><item jid='{jid}'>{report}</item></block>")
 }
 
+// XEP-0377 example 2
+// XEP-0377 example 3
+// XEP-0377 example 4
+// XEP-0377 example 5
+// XEP-0377 example 6
 #[test]
 fn reports_are_kept_for_administrators_until_they_are_cleared() {
     let mut server = Server::start();

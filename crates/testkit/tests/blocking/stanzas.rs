@@ -4,6 +4,8 @@ use metronome_testkit::{Client, Server, on_both_stores};
 
 use crate::{ask, befriend, block, condition, heard, online, say, set, unblock};
 
+// XEP-0016 example 49
+// XEP-0016 example 50
 #[test]
 fn who_is_blocked_hears_what_is_heard_of_nobody() {
     on_both_stores(|server| {
@@ -114,6 +116,8 @@ fn what_waits_from_the_blocked_does_not_come_until_they_are_unblocked() {
     desk.wait_for("<message from='bob@localhost/desk'");
 }
 
+// XEP-0191 example 9
+// XEP-0016 example 51
 #[test]
 fn nothing_goes_to_the_blocked_either() {
     on_both_stores(|server| {
