@@ -378,6 +378,11 @@ impl Outbox {
         self.bytes
     }
 
+    /// Whether this stored message waits to be written.
+    pub fn holds(&self, id: u64) -> bool {
+        self.frames.iter().any(|queued| queued.what == What::Stored(id))
+    }
+
     /// Whether so much waits that nothing is added.
     fn is_full(&self) -> bool {
         self.bytes >= BYTES_MAX || self.frames.len() >= FRAMES_MAX

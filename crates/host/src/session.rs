@@ -492,8 +492,9 @@ impl Session {
             if !state.reads(id) || !state.has_room() {
                 return false;
             }
-            // What the full JID was given before it became available is not given twice.
-            if id > state.handed && !state.holds(id) && state.give(id, frame()) != Pushed::Queued {
+            // What the session was given before it became available is not given twice, even if it is not written yet.
+            let is_queued = state.phase == Phase::CatchingUp(From::Unseen) && state.outbox.holds(id);
+            if id > state.handed && !is_queued && !state.holds(id) && state.give(id, frame()) != Pushed::Queued {
                 return false;
             }
             state.handed = state.handed.max(id);
