@@ -138,6 +138,8 @@ async fn of_account(server: &Server, account: AccountId, jid: &Jid, query: Query
             Ok(Info { identities, features, ..Info::default() }.tree())
         }
         Query::Items(None) => Ok(items_of_account(server, account).tree()),
+        // An account's commands are its own.
+        Query::Items(node @ Some(_)) if node.as_deref() == Some(ns::COMMANDS) => Ok(Items { node, items: Vec::new() }.tree()),
         Query::Info(Some(_)) | Query::Items(Some(_)) => Err(Condition::ItemNotFound.into()),
     }
 }

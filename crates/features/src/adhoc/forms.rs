@@ -154,10 +154,12 @@ pub(super) fn read(node: &Node, names: &[&str], form: &DataForm, given: &mut Map
             return Err("the passwords differ".to_owned());
         }
     }
-    for field in node.command.fields.iter().filter(|field| names.contains(&field.name) && field.kind != FieldKind::Own) {
+    for field in node.command.fields.iter().filter(|field| names.contains(&field.name)) {
         let judge = |value: Option<&Value>| Arguments::judge(field, value).map_err(|failed| failed.message);
         match given.get(field.name) {
             Some(Value::Array(values)) => values.iter().try_for_each(|value| judge(Some(value)).map(drop))?,
+            // Who says nothing means the own account.
+            None if field.kind == FieldKind::Own => {}
             value => drop(judge(value)?),
         }
     }

@@ -118,6 +118,8 @@ pub(super) fn sentence(text: &'static str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use metronome_host::command::Role;
+
     use super::*;
 
     fn all() -> impl Iterator<Item = Node> {
@@ -142,6 +144,26 @@ mod tests {
             for (ours, _) in standard.fields {
                 assert!(command.fields.iter().any(|field| field.name == *ours), "{} {ours}", standard.command);
             }
+        }
+    }
+
+    /// Otherwise it would be about all domains, whoever's administrator asks.
+    #[test]
+    fn what_an_admin_may_run_is_about_an_account_or_a_domain() {
+        for Node { command, .. } in all().filter(|node| node.command.role == Role::Admin) {
+            let narrows =
+                |field: &Field| matches!(field.kind, FieldKind::Jid | FieldKind::Session | FieldKind::Domain);
+            assert!(command.fields.iter().any(narrows), "{}", command.name);
+            let named = command.fields.iter().any(|field| field.required && narrows(field));
+            let filled = command.fields.iter().any(|field| field.kind == FieldKind::Domain);
+            assert!(named || filled, "{} without arguments is about everybody", command.name);
+        }
+    }
+
+    #[test]
+    fn what_a_user_may_run_is_about_the_own_account() {
+        for Node { command, .. } in all().filter(|node| node.command.role == Role::User) {
+            assert!(command.fields.iter().any(|field| field.kind == FieldKind::Own), "{}", command.name);
         }
     }
 

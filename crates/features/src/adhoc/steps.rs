@@ -129,11 +129,12 @@ impl Turn<'_> {
     /// Does what was asked for, once for each account where there are several.
     async fn run(&self, dialog: Dialog) -> Result<Response, Refuse> {
         let runs = each(&self.node, &dialog.given);
+        // What was understood wrongly can be said better, unless some of it has happened.
+        let form = self.last_form().filter(|_| runs.len() == 1);
         let mut told = Told::default();
         for given in runs {
             let result = command::run(self.server, self.node.command, self.asker, given).await;
-            match (result, self.last_form()) {
-                // What was understood wrongly can be said better.
+            match (result, form) {
                 (Err(failed), Some(stage)) if failed.exit == WRONG_USE => {
                     return self.show(Dialog { stage, ..dialog }, Some(Note::error(failed.message))).await;
                 }

@@ -155,7 +155,9 @@ fn judge(server: &Server, account: AccountId, jid: &Jid, certificate: &Stored) -
     if account.is_guest() || !host.sasl.external || !host.values.flag(&ALLOWED) {
         return Err(Refused::NotHere);
     }
-    if certificate.name.len() > NAME_BYTES_MAX || certificate.name.chars().any(char::is_control) {
+    // It must be found again by the name under which it is read.
+    let survives = || Stored::all(&[certificate.document()]).iter().any(|read| read.name == certificate.name);
+    if certificate.name.len() > NAME_BYTES_MAX || certificate.name.chars().any(char::is_control) || !survives() {
         return Err(Refused::BadName);
     }
     if certificate.der.len() > DER_BYTES_MAX {

@@ -42,7 +42,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "archive purge",
         about: "Removes messages from an account's archive: all of them, or those older than some days.",
         role: Role::Admin,
-        does: Does::Changes,
+        does: Does::Ends,
         fields: &[WHO, Field::optional("days", FieldKind::Count, "Only messages older than this many days.")],
         run: |server, given| Box::pin(purge(server, given)),
     },

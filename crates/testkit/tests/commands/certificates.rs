@@ -206,6 +206,7 @@ fn what_could_not_log_in_is_not_stored() {
         "<name>c</name><x509cert>AAAA</x509cert>",
         "<name>c</name><x509cert>?</x509cert>",
         &format!("<name>c</name><x509cert>{}</x509cert>", "A".repeat(16_000)),
+        &format!("<name>a&#9;b</name><x509cert>{}</x509cert>", base64(&made(&["alice@localhost"]))),
         &format!("<name>{}</name><x509cert>{}</x509cert>", "c".repeat(300), base64(&made(&["alice@localhost"]))),
     ] {
         let refused = ask(&mut alice, "set", "", &format!("<append xmlns='{NS}'>{inside}</append>"));

@@ -129,6 +129,23 @@ fn other_accounts_have_no_commands_whether_they_exist_or_not() {
 }
 
 #[test]
+fn a_contact_has_no_commands_at_an_account_either() {
+    let server = server();
+    let mut alice = Client::login(&server, "alice", "phone");
+    let mut bob = Client::login(&server, "bob", "phone");
+    bob.available();
+    alice.available();
+    alice.send("<presence to='bob@localhost' type='subscribe'/>");
+    bob.wait_for("<presence type='subscribe'");
+    bob.send("<presence to='alice@localhost' type='subscribed'/>");
+    alice.wait_for("<presence type='subscribed'");
+    let listed = list(&mut alice, "bob@localhost");
+    assert!(listed.fits("<iq type='result'") && nodes(&listed).is_empty(), "{listed}");
+    assert_eq!(problem(&info(&mut alice, "bob@localhost", &own("switch-set"))).0, "item-not-found");
+    assert_eq!(problem(&send(&mut alice, "bob@localhost", &own("switch-set"), "", "")).0, "service-unavailable");
+}
+
+#[test]
 fn guests_have_none() {
     let server = Setup::default().options("auth.mechanisms = [\"SCRAM-SHA-256\", \"ANONYMOUS\"]").start();
     let mut guest = Client::direct_tls(&server);
