@@ -23,7 +23,7 @@ const PAGE_BYTES_MAX: usize = 448 * 1024;
 const COUNTED_MAX: u64 = 500;
 
 /// The same for a client that asks for the number alone.
-const COUNTED_ALONE_MAX: u64 = 100_000;
+const COUNTED_ALONE_MAX: u64 = 20_000;
 
 /// Largest number by which a page can be asked for.
 const INDEX_MAX: u64 = 10_000;
