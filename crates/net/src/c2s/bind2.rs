@@ -55,6 +55,10 @@ impl Authenticated {
         let mut bound: Vec<Tree> = self.position(&session).await.into_iter().chain(answers).collect();
         let mut features = Features::new();
         announce(&self.context, &self.host, StreamState::Authenticated, &mut features);
+        if enable.is_some() {
+            // It has begun: a client that saw it here would ask for it once more.
+            features.remove(ns::STREAM_MANAGEMENT, "sm");
+        }
         let jid = session.jid.clone();
         let mut says = move |enabled: Option<Tree>| {
             bound.extend(enabled);

@@ -25,6 +25,11 @@ impl Features {
         self.0.push(feature);
     }
 
+    /// Takes one out that cannot be negotiated any more.
+    pub fn remove(&mut self, ns: &str, name: &str) {
+        self.0.retain(|feature| !feature.is(ns, name));
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Tree> {
         self.0.iter()

@@ -35,6 +35,18 @@ fn stream_management_begins_with_the_resource_and_counts_from_there() {
 }
 
 #[test]
+fn what_has_begun_is_not_offered_again() {
+    let server = server();
+    for (enable, is_offered) in [(ENABLE, false), ("", true)] {
+        let mut client = Client::direct_tls(&server);
+        client.log_in_second("alice", &bind("phone", enable));
+        let features = client.expect("<stream:features");
+        assert_eq!(features.contains("<sm xmlns='urn:xmpp:sm:3'/>"), is_offered, "{features}");
+        assert!(!features.contains("urn:ietf:params:xml:ns:xmpp-bind"), "{features}");
+    }
+}
+
+#[test]
 fn a_lost_stream_is_resumed_in_one_round_trip_by_a_token() {
     on_both_stores(|server| {
         let mut bob = Client::login(server, "bob", "desk");
