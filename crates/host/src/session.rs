@@ -1130,6 +1130,41 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_while_unseen_rows_are_read_is_read_with_all_that_others_have_seen() {
+        let session = session();
+        session.set_presence(available());
+        assert!(session.catch_up_with(3, frame));
+        // A copy of what another session has sent: its row is never unseen.
+        assert_eq!(session.offer_direct(6, frame()), Offered::Deferred);
+        assert_eq!(session.offer(8, frame()), Offered::Deferred);
+        assert!(session.catch_up_with(5, frame));
+        assert!(!session.catch_up_with(8, || panic!("the row before it comes first")));
+        let at = session.catch_up().unwrap();
+        assert_eq!((at.after, at.noted, at.from), (5, 8, From::Handed));
+        assert!(session.catch_up_with(6, frame) && session.pass_over(7) && session.catch_up_with(8, frame));
+        session.caught_up(8);
+        assert_eq!(session.offer(9, frame()), Offered::Queued);
+        assert_eq!(drain(&session), 5);
+    }
+
+    #[test]
+    fn a_session_that_gets_copies_reads_unseen_rows_only_up_to_where_it_began() {
+        let session = session();
+        session.set_presence(available());
+        session.reads_unseen_to(5);
+        assert!(session.catch_up_with(4, frame));
+        // Committed behind the beginning, and read before a worker has offered the copy of 6.
+        assert!(!session.catch_up_with(7, || panic!("6 comes first")));
+        assert_eq!(session.catch_up().map(|at| (at.after, at.from)), Some((5, From::Handed)));
+        let session = live();
+        session.set_presence(None);
+        session.set_presence(available());
+        session.reads_unseen_to(5);
+        session.caught_up(0);
+        assert_eq!(session.offer_direct(6, frame()), Offered::Queued, "with nothing behind it the session is live");
+    }
+
+    #[test]
     fn a_session_that_comes_back_goes_on_behind_what_it_had() {
         let session = live();
         assert_eq!(session.offer(7, frame()), Offered::Queued);
