@@ -40,18 +40,14 @@ impl Announcement {
     pub fn new(stanza: &Stanza) -> Announcement {
         let mut head = Vec::with_capacity(64);
         stanza.write_head(&mut head, None, None);
-        let mut body = vec![b'>'];
         head.pop();
-        match stanza.content.is_empty() {
-            true => body = b"/>".to_vec(),
-            false => {
-                body.extend_from_slice(stanza.content.bytes());
-                body.extend_from_slice(stanza.tail().as_bytes());
-            }
-        }
+        let body = match stanza.content.is_empty() {
+            true => Bytes::from_static(b"/>"),
+            false => exact([&b">"[..], stanza.content.bytes(), stanza.tail().as_bytes()].concat()),
+        };
         let says = if stanza.kind == Kind::Presence(PresenceType::Unavailable) { Says::Gone } else { Says::Here };
         let key = if is_answer(stanza) { 0 } else { key_of(&stanza.from) };
-        Announcement { head: exact(head), body: exact(body), key, says }
+        Announcement { head: exact(head), body, key, says }
     }
 
     /// That this session is not there any more.

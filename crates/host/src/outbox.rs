@@ -88,7 +88,7 @@ pub enum What {
 pub struct Outbox {
     frames: VecDeque<Queued>,
     bytes: usize,
-    closing: Option<Closing>,
+    closing: Option<Box<Closing>>,
     gone: bool,
     /// Nobody drains it for now: the session waits for another connection.
     detached: bool,
@@ -272,7 +272,7 @@ impl Outbox {
 
     /// Ends the stream after what is queued; the first reason stays.
     pub fn close(&mut self, closing: Closing) {
-        self.closing.get_or_insert(closing);
+        self.closing.get_or_insert_with(|| Box::new(closing));
         self.send_waiting();
     }
 
@@ -349,7 +349,7 @@ impl Outbox {
     ) -> Poll<Drained> {
         if self.frames.len() == self.waiting || self.frames.front().is_none_or(|first| first.frame.is_none()) {
             if let Some(closing) = &self.closing {
-                return Poll::Ready(Drained::Closing(closing.clone()));
+                return Poll::Ready(Drained::Closing((**closing).clone()));
             }
             if self.frames.is_empty() {
                 self.frames = VecDeque::new();

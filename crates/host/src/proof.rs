@@ -48,37 +48,42 @@ impl Ranges {
     }
 }
 
-/// What one session has been given and has not yet proved to have.
+/// What one session has been given and has not yet proved to have. Small while that is nothing, as it is most of the time.
 #[derive(Debug, Default)]
 pub struct Proof {
+    wanted: Option<Box<Wanted>>,
+    pings: u64,
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
     /// Written or queued since the last ping.
     open: Ranges,
     /// Covered by the ping that is on its way.
     asked: Ranges,
     /// The ping on its way: its number and the steady time at which it was queued.
     ping: Option<(u64, u64)>,
-    pings: u64,
 }
 
 impl Proof {
     /// Notes that a stored message was queued for this session.
     pub fn given(&mut self, id: u64) {
-        self.open.add(id);
+        self.wanted.get_or_insert_default().open.add(id);
     }
 
     /// Whether this session was given the message and has not proved it yet.
     pub fn holds(&self, id: u64) -> bool {
-        self.open.contains(id) || self.asked.contains(id)
+        self.wanted.as_ref().is_some_and(|wanted| wanted.open.contains(id) || wanted.asked.contains(id))
     }
 
     /// Whether so much is unproved that no more is handed out before an answer comes.
     pub fn is_full(&self) -> bool {
-        self.open.len() >= RANGES_MAX
+        self.wanted.as_ref().is_some_and(|wanted| wanted.open.len() >= RANGES_MAX)
     }
 
     /// Whether something waits for proof and no ping is on its way.
     pub fn wants_ping(&self) -> bool {
-        self.ping.is_none() && !self.open.is_empty()
+        self.wanted.as_ref().is_some_and(|wanted| wanted.ping.is_none() && !wanted.open.is_empty())
     }
 
     /// The number of the next ping.
@@ -89,29 +94,36 @@ impl Proof {
     /// Starts the next ping, which covers everything given so far; answers its number.
     pub fn ask(&mut self, now_ms: u64) -> u64 {
         self.pings += 1;
-        self.ping = Some((self.pings, now_ms));
-        self.asked = std::mem::take(&mut self.open);
+        let wanted = self.wanted.get_or_insert_default();
+        wanted.ping = Some((self.pings, now_ms));
+        wanted.asked = std::mem::take(&mut wanted.open);
         self.pings
     }
 
     /// The steady time of the unanswered ping.
     pub fn asked_since_ms(&self) -> Option<u64> {
-        self.ping.map(|(_, since_ms)| since_ms)
+        self.wanted.as_ref()?.ping.map(|(_, since_ms)| since_ms)
     }
 
     /// The answer to ping `number`: what it proves, none if no such ping is on its way.
     pub fn answered(&mut self, number: u64) -> Option<Vec<(u64, u64)>> {
-        if self.ping.is_none_or(|(expected, _)| expected != number) {
+        let wanted = self.wanted.as_mut()?;
+        if wanted.ping.is_none_or(|(expected, _)| expected != number) {
             return None;
         }
-        self.ping = None;
-        Some(self.asked.take())
+        wanted.ping = None;
+        let proved = wanted.asked.take();
+        if wanted.open.is_empty() {
+            self.wanted = None;
+        }
+        Some(proved)
     }
 
     /// A graceful close proves everything.
     pub fn closed(&mut self) -> Vec<(u64, u64)> {
-        let mut all = self.asked.take();
-        all.append(&mut self.open.take());
+        let Some(mut wanted) = self.wanted.take() else { return Vec::new() };
+        let mut all = wanted.asked.take();
+        all.append(&mut wanted.open.take());
         all
     }
 }

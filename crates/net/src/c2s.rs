@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_task_of_an_idle_session_is_small() {
-        assert!(size_of::<Run>() <= 600, "{}", size_of::<Run>());
-        assert!(size_of::<Serve>() <= 608, "{}", size_of::<Serve>());
+        assert!(size_of::<Run>() <= 488, "{}", size_of::<Run>());
+        assert!(size_of::<Serve>() <= 488, "{}", size_of::<Serve>());
     }
 }

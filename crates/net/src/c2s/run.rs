@@ -65,7 +65,7 @@ pub(crate) struct Run {
     /// We end the connection now.
     goodbye: bool,
     /// Why we close, if it is the client's own fault.
-    fault: Option<StreamError>,
+    fault: Option<Box<StreamError>>,
     /// Its connection's place among those of the server.
     pub(super) admitted: Option<Admitted>,
     /// Where streams are resumed.
@@ -295,7 +295,7 @@ impl Run {
     /// The same with more to say.
     pub(super) fn fail_with(&mut self, error: StreamError) {
         tracing::debug!(jid = self.session.jid.as_str(), why = error.condition.name(), "a stream ends with an error");
-        self.fault = Some(error);
+        self.fault = Some(Box::new(error));
         self.settle();
     }
 
@@ -399,7 +399,7 @@ impl Run {
                 Moved::Yes
             }
             Phase::Draining => {
-                let fault = self.fault.take().or_else(|| {
+                let fault = self.fault.take().map(|fault| *fault).or_else(|| {
                     let error = StreamError::new(closing.condition?);
                     Some(match closing.text {
                         Some(text) => error.with_text(text),
