@@ -48,3 +48,13 @@ pub mod stream_management;
 pub mod switches;
 pub mod throttle;
 pub mod tickets;
+
+#[cfg(test)]
+mod tests {
+    use crate::session::Session;
+
+    #[test]
+    fn an_idle_session_is_small() {
+        assert!(size_of::<Session>() <= 448, "{}", size_of::<Session>());
+    }
+}
