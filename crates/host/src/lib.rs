@@ -55,6 +55,7 @@ mod tests {
 
     #[test]
     fn an_idle_session_is_small() {
-        assert!(size_of::<Session>() <= 448, "{}", size_of::<Session>());
+        // With its two counts it is one of 512 bytes to the allocator.
+        assert!(size_of::<Session>() <= 496, "{}", size_of::<Session>());
     }
 }
