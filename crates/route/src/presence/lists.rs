@@ -10,6 +10,7 @@ use metronome_host::server::Server;
 use metronome_host::session::{Session, Unseen};
 use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
+use metronome_proto::payload::privacy::Who;
 use metronome_proto::stream::error::Condition;
 
 use super::broadcast;
@@ -52,6 +53,7 @@ pub(crate) fn rules_changed(server: &Server, session: &Arc<Session>, rules: Opti
         broadcast::each_shown(server, session, contacts.as_deref(), |contact| change.of_shown(contact));
     }
     change.of_directed();
+    change.of_directors();
     for contact in contacts.iter().flat_map(|contacts| contacts.iter()).filter(|contact| contact.sees()) {
         let mut is_seen_again = false;
         for other in server.sessions.named(contact.jid.as_str()) {
@@ -102,6 +104,21 @@ impl Change<'_> {
                 Verdict::Denied => announce(self.server, &Announcement::unavailable(&self.session.jid), &viewer),
                 Verdict::Allowed => count(self.server, show_one(self.server, self.session, &viewer)),
                 Verdict::AsBefore => {}
+            }
+        }
+    }
+
+    /// Of those that the list names, whoever has sent the session presence directly is gone for it. Whom else it denies is a contact, or
+    /// nobody knows.
+    fn of_directors(&self) {
+        let named = self.now.iter().flat_map(|rules| rules.list.items()).filter_map(|item| match &item.who {
+            Who::Jid(jid) if jid.local().is_some() => Some(jid),
+            _ => None,
+        });
+        for other in named.flat_map(|jid| self.server.sessions.named(jid.bare_str())) {
+            let is_denied = matches!(self.verdict(&other.jid, What::PresenceIn), Verdict::Denied);
+            if is_denied && other.has_directed(&self.session.jid) {
+                count(self.server, self.session.show_directly(&Announcement::unavailable(&other.jid)));
             }
         }
     }

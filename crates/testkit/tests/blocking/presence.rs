@@ -71,7 +71,10 @@ fn directed_presence_is_taken_back_by_a_block() {
     let mut bob = online(&server, "bob", "desk");
     alice.send("<presence to='bob@localhost/desk'/>");
     bob.expect("<presence from='alice@localhost/phone'");
-    set(&mut alice, &block(&["bob@localhost"]));
+    bob.send("<presence to='alice@localhost/phone'/>");
+    alice.expect("<presence from='bob@localhost/desk'");
+    let came = set(&mut alice, &block(&["bob@localhost"]));
+    among(&came, "<presence from='bob@localhost/desk' type='unavailable'");
     bob.expect(GONE_ALICE);
     bob.send("<presence to='alice@localhost'/>");
     bob.send("<presence to='alice@localhost/phone'/>");
