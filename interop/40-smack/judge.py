@@ -47,7 +47,7 @@ def main():
             continue
         counted += 1
         if outcome == "passed":
-            print(f"ok {name}")
+            print(f"ok {name} ({why})" if why else f"ok {name}")
             if entry and entry[0] != "unsteady":
                 print(f"note: {name} passes now: take it out of {path}")
         else:
