@@ -73,6 +73,10 @@ fn login(server: &Server, certificate: &Shown, resource: &str) -> Client {
     client
 }
 
+// XEP-0257 example 1
+// XEP-0257 example 3
+// XEP-0257 example 4
+// XEP-0257 example 7
 #[test]
 fn a_certificate_that_was_stored_logs_in_whoever_signed_it() {
     on_both_stores(|server| {
@@ -112,6 +116,8 @@ fn a_certificate_acts_for_the_account_that_has_stored_it_only() {
     assert!(!shown(&server, &made(&["alice@localhost"])).1);
 }
 
+// XEP-0257 example 5
+// XEP-0257 example 6
 #[test]
 fn a_certificate_that_was_removed_does_not_log_in_and_its_sessions_end_if_it_was_revoked() {
     on_both_stores(|server| {
@@ -165,6 +171,8 @@ fn certificates_outlive_a_crash_and_end_with_the_account() {
     assert!(!shown(&server, &certificate).1, "a stranger has the name now");
 }
 
+// XEP-0257 example 2
+// XEP-0257 example 10
 #[test]
 fn a_certificate_that_manages_none_changes_none() {
     let server = Setup::default().store(Backend::Memory).start();
@@ -329,4 +337,73 @@ fn an_admin_does_it_for_the_own_domain_in_two_steps() {
     let done = go_on(&mut alice, &which, "complete", &form(&[("name", "bot")]));
     assert_eq!(status(&done), "completed", "{done}");
     bot.expect_stream_error("not-authorized");
+}
+
+const SM: &str = "urn:xmpp:sm:3";
+
+/// Proves with a certificate whose stream it is, and goes on up to the features behind that.
+#[track_caller]
+fn proved(server: &Server, certificate: &Shown) -> Client {
+    let (mut client, offered) = shown(server, certificate);
+    assert!(offered);
+    assert!(client.sasl(&external("")).fits("<success"));
+    client.open();
+    client
+}
+
+#[test]
+fn a_stream_that_waits_to_be_resumed_ends_with_its_certificate() {
+    on_both_stores(|server| {
+        let certificate = made(&["alice@localhost"]);
+        let mut desk = Client::login(server, "alice", "desk");
+        granted(&append(&mut desk, "phone", &certificate, ""));
+        let mut phone = login(server, &certificate, "phone");
+        let previd = phone.enable();
+        phone.drop_connection();
+        granted(&remove(&mut desk, "revoke", "phone"));
+        let mut thief = Client::direct_tls(server);
+        thief.authenticate("alice");
+        thief.send(&format!("<resume xmlns='{SM}' previd='{previd}' h='0'/>"));
+        thief.expect(&format!("<failed xmlns='{SM}'"));
+    });
+}
+
+#[test]
+fn a_stream_that_was_resumed_by_a_certificate_ends_with_it_also_on_a_new_process() {
+    let mut server = Setup::default().start();
+    let certificate = made(&["alice@localhost"]);
+    granted(&append(&mut Client::login(&server, "alice", "desk"), "phone", &certificate, ""));
+    let mut phone = login(&server, &certificate, "phone");
+    let previd = phone.enable();
+    phone.available();
+    server.crash();
+    let mut phone = proved(&server, &certificate);
+    phone.send(&format!("<resume xmlns='{SM}' previd='{previd}' h='1'/>"));
+    phone.expect(&format!("<resumed xmlns='{SM}'"));
+    let mut desk = Client::login(&server, "alice", "desk");
+    assert!(items(&mut desk).contains("<resource>phone</resource>"));
+    granted(&remove(&mut desk, "revoke", "phone"));
+    let error = phone.wait_for("<stream:error");
+    assert!(error.contains("<not-authorized "), "{error}");
+}
+
+#[test]
+fn a_certificate_logs_in_by_the_newer_profile_too() {
+    let server = Setup::default().store(Backend::Memory).start();
+    let certificate = made(&["alice@localhost"]);
+    let mut desk = Client::login(&server, "alice", "desk");
+    granted(&append(&mut desk, "phone", &certificate, ""));
+    let (mut phone, offered) = shown(&server, &certificate);
+    assert!(offered);
+    phone.send(
+        "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='EXTERNAL'><initial-response/>\
+         <bind xmlns='urn:xmpp:bind:0'><tag>phone</tag></bind></authenticate>",
+    );
+    let success = phone.expect("<success xmlns='urn:xmpp:sasl:2'");
+    assert!(success.contains("alice@localhost/phone"), "{success}");
+    phone.expect("<stream:features");
+    assert!(items(&mut desk).contains("<users><resource>phone"));
+    granted(&remove(&mut desk, "revoke", "phone"));
+    phone.expect_stream_error("not-authorized");
+    assert!(!shown(&server, &certificate).1);
 }

@@ -20,6 +20,10 @@ fn info(client: &mut Client, to: &str, node: &str) -> Seen {
     ask(client, "get", to, &format!("<query xmlns='http://jabber.org/protocol/disco#info' node='{node}'/>"))
 }
 
+// XEP-0050 example 1
+// XEP-0050 example 2
+// XEP-0257 example 8
+// XEP-0257 example 9
 #[test]
 fn commands_are_announced() {
     let server = server();
@@ -27,11 +31,14 @@ fn commands_are_announced() {
     for to in ["localhost", "", "b.example"] {
         let plain = ask(&mut bob, "get", to, "<query xmlns='http://jabber.org/protocol/disco#info'/>");
         assert!(plain.contains(&format!("<feature var='{COMMANDS}'/>")), "{plain}");
+        assert!(plain.contains("<feature var='urn:xmpp:saslcert:1'/>"), "{plain}");
         let list = info(&mut bob, to, COMMANDS);
         assert!(list.contains("<identity category='automation' type='command-list'/>"), "{list}");
     }
 }
 
+// XEP-0050 example 3
+// XEP-0050 example 4
 #[test]
 fn lists_are_filtered_by_class() {
     let server = server();
@@ -73,6 +80,8 @@ fn a_role_counts_from_the_moment_it_is_given() {
     assert_eq!(problem(&refused).0, "forbidden");
 }
 
+// XEP-0050 example 5
+// XEP-0050 example 6
 #[test]
 fn a_command_tells_what_it_is_to_those_who_may_run_it() {
     let server = server();

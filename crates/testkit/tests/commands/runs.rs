@@ -18,6 +18,8 @@ fn what_needs_no_form_is_answered_at_once() {
     );
 }
 
+// XEP-0050 example 8
+// XEP-0050 example 9
 #[test]
 fn a_table_is_reported_with_its_items() {
     let server = server();
@@ -105,6 +107,14 @@ fn an_operators_account_is_changed_by_operators_only() {
     assert!(done.contains("the password of dave@b.example was changed"), "{done}");
 }
 
+// XEP-0050 example 10
+// XEP-0050 example 11
+// XEP-0050 example 12
+// XEP-0050 example 13
+// XEP-0050 example 14
+// XEP-0050 example 15
+// XEP-0050 example 16
+// XEP-0050 example 17
 #[test]
 fn what_cannot_be_undone_is_asked_twice_and_goes_back() {
     let server = server();
@@ -142,6 +152,8 @@ fn several_accounts_are_deleted_at_a_time_and_each_is_told_of() {
     assert!(gone.sasl(&Sasl::new("SCRAM-SHA-256", "bob", "bob-secret")).fits("<failure"));
 }
 
+// XEP-0050 example 18
+// XEP-0050 example 19
 #[test]
 fn what_was_called_off_does_not_happen() {
     let server = server();
@@ -197,4 +209,20 @@ fn without_encryption_no_command_is_run() {
     let mut alice = Client::connect(&server);
     alice.log_in("alice", "phone");
     assert_eq!(problem(&execute(&mut alice, &admin("add-user"))).0, "policy-violation");
+}
+
+// XEP-0050 example 20
+// XEP-0050 example 21
+// XEP-0050 example 22
+#[test]
+fn every_language_is_answered_in_english_and_told_so() {
+    let server = server();
+    let mut carol = Client::login(&server, "carol", "phone");
+    let payload = format!("<command xmlns='{}' node='{}'/>", crate::COMMANDS, own("host-list"));
+    for lang in ["en-us", "fr-ca"] {
+        carol.send(&format!("<iq type='set' id='l' to='localhost' xml:lang='{lang}'>{payload}</iq>"));
+        let answer = carol.wait_for("<iq type='result' id='l'");
+        assert_eq!(answer.attribute_of("command", "xml:lang").as_deref(), Some("en"), "{answer}");
+        assert_eq!(status(&answer), "completed");
+    }
 }
