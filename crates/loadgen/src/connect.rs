@@ -1,6 +1,8 @@
 //! From nothing to a bound session: TCP, TLS, SASL, resource binding (RFC 6120 sections 4 to 7).
 //! Called by every scenario; a `Session` then moves bytes and answers the server's own requests.
 
+mod resume;
+
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -85,11 +87,7 @@ impl Door {
     }
 
     async fn login_steps(&self, user: &str) -> Result<Session> {
-        let mut session = self.secured().await?;
-        session.open(self.domain()).await?;
-        session.authenticate(user, &self.secrets).await?;
-        session.frames = Frames::default();
-        let features = session.open(self.domain()).await?;
+        let (mut session, features) = self.authenticated(user).await?;
         session.bind(&features).await?;
         Ok(session)
     }
@@ -103,6 +101,16 @@ impl Door {
             anyhow::Ok(session)
         };
         timeout(Duration::from_secs(LOGIN_SECONDS_MAX), steps).await.context("login takes too long")?
+    }
+
+    /// A stream that is authenticated and not bound, with its features.
+    async fn authenticated(&self, user: &str) -> Result<(Session, Vec<u8>)> {
+        let mut session = self.secured().await?;
+        session.open(self.domain()).await?;
+        session.authenticate(user, &self.secrets).await?;
+        session.frames = Frames::default();
+        let features = session.open(self.domain()).await?;
+        Ok((session, features))
     }
 
     /// A connection on which the stream is to be opened.
@@ -161,7 +169,7 @@ fn source_address(number: u32) -> IpAddr {
 pub(crate) struct Session {
     socket: Socket,
     frames: Frames,
-    answers: Vec<u8>,
+    answers: Vec<String>,
 }
 
 /// What `stanzas` saw.
@@ -209,10 +217,15 @@ impl Session {
     /// Sends what `stanzas` noted: real clients answer pings and roster pushes.
     pub(crate) async fn answer(&mut self) -> Result<()> {
         if !self.answers.is_empty() {
-            let answers = std::mem::take(&mut self.answers);
-            self.write(&answers).await?;
+            let answers = self.take_answers().concat();
+            self.write(answers.as_bytes()).await?;
         }
         Ok(())
+    }
+
+    /// What `stanzas` noted, one stanza each, for who counts what it sends.
+    pub(crate) fn take_answers(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.answers)
     }
 
     /// Frees what an idle session does not need.
@@ -328,8 +341,8 @@ impl Session {
     }
 }
 
-/// Appends the answer to `stanza` if it is a request: a result to pings and pushes, else an error.
-fn answer_to(stanza: &[u8], answers: &mut Vec<u8>) {
+/// Notes the answer to `stanza` if it is a request: a result to pings and pushes, else an error.
+fn answer_to(stanza: &[u8], answers: &mut Vec<String>) {
     let kind = attribute(stanza, "type");
     if !stanza.starts_with(b"<iq") || !matches!(kind, Some("get" | "set")) {
         return;
@@ -344,7 +357,7 @@ fn answer_to(stanza: &[u8], answers: &mut Vec<u8>) {
              <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
         )
     };
-    answers.extend_from_slice(answer.as_bytes());
+    answers.push(answer);
 }
 
 #[cfg(test)]
@@ -354,7 +367,7 @@ mod tests {
     fn answer(stanza: &str) -> String {
         let mut answers = Vec::new();
         answer_to(stanza.as_bytes(), &mut answers);
-        String::from_utf8(answers).unwrap()
+        answers.concat()
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod args;
 mod befriend;
 mod chat;
+mod client;
 mod connect;
 mod crash;
 mod crowd;
@@ -12,6 +13,7 @@ mod frames;
 mod idle;
 mod ledger;
 mod login;
+mod managed;
 mod presence;
 mod process;
 mod report;

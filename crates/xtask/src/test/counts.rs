@@ -94,16 +94,16 @@ pub(super) fn of_exit(output: &Output) -> Counts {
     if output.is_success() { Counts::ONE_PASSED } else { Counts::ONE_FAILED }
 }
 
-/// One test: passed when the load generator's JSON object has `lost` and `duplicated` 0 and something was
-/// acknowledged. It is its last line of output; the server's own messages may come after it in the log.
+/// One test: passed when the load generator's JSON object has `lost`, `duplicated` and `archive_duplicates` 0, something was
+/// acknowledged and a stream was resumed. It is its last line of output; the server's own messages may come after it in the log.
 pub(super) fn of_crash(output: &Output) -> Counts {
     let is_report = |line: &&str| line.starts_with('{') && line.contains("\"kills\"");
     let Some(report) = output.text.lines().rev().find(is_report) else { return Counts::ONE_FAILED };
     println!("  crash: {report}");
     let Ok(report) = serde_json::from_str::<serde_json::Value>(report) else { return Counts::ONE_FAILED };
     let figure = |name: &str| report.get(name).and_then(serde_json::Value::as_u64);
-    let clean = figure("lost") == Some(0) && figure("duplicated") == Some(0);
-    let real = figure("acked").is_some_and(|acked| acked > 0) && figure("kills").is_some_and(|kills| kills > 0);
+    let clean = ["lost", "duplicated", "archive_duplicates"].iter().all(|name| figure(name) == Some(0));
+    let real = ["acked", "kills", "resumed"].iter().all(|name| figure(name).is_some_and(|count| count > 0));
     if output.is_success() && clean && real { Counts::ONE_PASSED } else { Counts::ONE_FAILED }
 }
 
@@ -155,7 +155,10 @@ mod tests {
     #[test]
     fn a_crash_report_must_lose_nothing() {
         let report = |lost: u64| {
-            format!("{{\"kills\":10,\"sent\":9,\"acked\":9,\"received\":9,\"duplicated\":0,\"lost\":{lost}}}\n")
+            format!(
+                "{{\"kills\":10,\"sent\":9,\"acked\":9,\"received\":9,\"duplicated\":0,\"lost\":{lost},\
+                 \"resumed\":3,\"failed_resumes\":0,\"archive_duplicates\":0,\"wire_duplicates\":2}}\n"
+            )
         };
         assert_eq!(of_crash(&output(&report(0), End::Success)), Counts::ONE_PASSED);
         assert_eq!(of_crash(&output(&format!("{}stopped\n", report(0)), End::Success)), Counts::ONE_PASSED);

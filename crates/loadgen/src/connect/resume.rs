@@ -1,0 +1,53 @@
+//! Logins with stream management (XEP-0198): a stream goes on, or another one begins. Keeps nothing of its own.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::time::timeout;
+
+use super::{Door, LOGIN_SECONDS_MAX, Session};
+use crate::frames::attribute;
+use crate::managed::Managed;
+
+impl Door {
+    /// Logs account `number` in with stream management (XEP-0198): its stream is resumed if it has one, else another one begins.
+    pub(crate) async fn enter(&self, number: usize, managed: &mut Managed) -> Result<Session> {
+        let user = format!("{}{number}", self.target.user_prefix);
+        let entered = async {
+            let (mut session, features) = self.authenticated(&user).await?;
+            if !session.resume(managed).await? {
+                session.bind(&features).await?;
+                session.enable(managed).await?;
+            }
+            Ok(session)
+        };
+        timeout(Duration::from_secs(LOGIN_SECONDS_MAX), entered).await.context("login takes too long")?
+    }
+}
+
+impl Session {
+    /// Asks for stream management with resumption, and begins to count.
+    pub(crate) async fn enable(&mut self, managed: &mut Managed) -> Result<()> {
+        self.write(b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>").await?;
+        let enabled = self.expect("<enabled").await?;
+        managed.begin(attribute(&enabled, "id"));
+        Ok(())
+    }
+
+    /// Resumes the stream if there is one, and sends what was not handled. False if there is none, or it is over.
+    async fn resume(&mut self, managed: &mut Managed) -> Result<bool> {
+        let Some((name, h)) = managed.to_resume() else { return Ok(false) };
+        let resume = format!("<resume xmlns='urn:xmpp:sm:3' previd='{name}' h='{h}'/>");
+        self.write(resume.as_bytes()).await?;
+        let answer = self.next().await?;
+        if answer.starts_with(b"<failed") {
+            managed.fail();
+            return Ok(false);
+        }
+        ensure!(answer.starts_with(b"<resumed"), "wanted <resumed, got {}", String::from_utf8_lossy(&answer));
+        let h = attribute(&answer, "h").and_then(|h| h.parse().ok()).context("resumed without a number")?;
+        let again = managed.resume(h) + "<r xmlns='urn:xmpp:sm:3'/>";
+        self.write(again.as_bytes()).await?;
+        Ok(true)
+    }
+}
