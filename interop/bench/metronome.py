@@ -13,7 +13,7 @@ READY_SECONDS_MAX = 10
 
 
 class Metronome(Server):
-    """Variants: `volatile` (nothing stored) and `durable` (every message on disk before it is seen)."""
+    """Variants: `volatile` (nothing stored) and `durable` (every message on disk before it is seen). Both have stream management."""
 
     name = "metronome"
 
@@ -23,7 +23,7 @@ class Metronome(Server):
         return self.folder / "control.sock"
 
     def prepare(self):
-        storage = '[storage]\nmessages = "volatile"\n' if self.variant == "volatile" else ""
+        storage = '[storage]\nmessages = "volatile"\n' if self.storage == "volatile" else ""
         (self.folder / "metronome.toml").write_text(f"""
 domain = "{DOMAIN}"
 [server]

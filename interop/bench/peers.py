@@ -13,7 +13,7 @@ from servers import DOMAIN, PASSWORD, Server
 
 
 class Prosody(Server):
-    """Variants: `none` (nothing stored), `files` and `sqlite` (archive of every message)."""
+    """Variants: `none` (nothing stored), `files` and `sqlite` (archive of every message); with `+sm` stream management."""
 
     name = "prosody"
 
@@ -27,7 +27,7 @@ class Prosody(Server):
     def prepare(self):
         root = packages.unpacked(self.folder.parents[1])
         usr, libraries = root / "usr", packages.libraries(root)
-        archive = "" if self.variant == "none" else '; "mam"'
+        more = ("" if self.storage == "none" else '; "mam"') + ('; "smacks"' if self.is_managed else "")
         # Without this folder it complains about certificates on each start.
         (self.folder / "certs").mkdir()
         (self.folder / "prosody.cfg.lua").write_text(f"""
@@ -37,13 +37,13 @@ log = {{ error = "*console" }}
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {self.port} }}
 c2s_direct_tls_ports = {{ }}
-modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"{archive} }}
+modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"{more} }}
 authentication = "internal_hashed"
 c2s_require_encryption = true
 ssl = {{ certificate = "{self.cert}"; key = "{self.key}"; protocol = "tlsv1_2+" }}
 default_archive_policy = true
 archive_expires_after = "never"
-{self.STORAGE[self.variant]}
+{self.STORAGE[self.storage]}
 VirtualHost "{DOMAIN}"
 """)
         self._write_accounts(self.folder / "data" / DOMAIN / "accounts")
@@ -81,7 +81,7 @@ VirtualHost "{DOMAIN}"
 
 
 class Ejabberd(Server):
-    """Variants: `none` (nothing stored), `mnesia` and `sqlite` (archive of every message)."""
+    """Variants: `none` (nothing stored), `mnesia` and `sqlite` (archive of every message); with `+sm` stream management."""
 
     name = "ejabberd"
 
@@ -98,7 +98,7 @@ class Ejabberd(Server):
         libraries, erlang = packages.libraries(root), root / "usr/lib/erlang"
         pem = self.folder / "both.pem"
         pem.write_text(self.cert.read_text() + self.key.read_text())
-        database = {"none": "", "mnesia": "mnesia", "sqlite": "sql"}[self.variant]
+        database = {"none": "", "mnesia": "mnesia", "sqlite": "sql"}[self.storage]
         (self.folder / "ejabberd.yml").write_text(f"""
 hosts: [ {DOMAIN} ]
 loglevel: error
@@ -121,6 +121,7 @@ listen:
 modules:
   mod_disco: {{}}
   mod_roster: {{}}
+{"  mod_stream_mgmt: {}" if self.is_managed else ""}
 {self.ARCHIVE.format(database) if database else ""}
 """)
         if database == "sql":

@@ -51,6 +51,16 @@ class Server:
     def __str__(self) -> str:
         return f"{self.name} {self.variant}"
 
+    @property
+    def storage(self) -> str:
+        """The variant without what follows `+`."""
+        return self.variant.partition("+")[0]
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether it has stream management: the variant ends with `+sm`."""
+        return self.variant.endswith("+sm")
+
     def __enter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)

@@ -129,6 +129,9 @@ pub(crate) struct Idle {
     /// How long the sessions stay idle before the memory is read
     #[arg(long, default_value_t = 30)]
     pub(crate) seconds: u64,
+    /// All have stream management and lose their connections before the time begins
+    #[arg(long)]
+    pub(crate) hibernate: bool,
 }
 
 #[derive(Debug, Args)]
@@ -143,8 +146,14 @@ pub(crate) struct Chat {
     /// Length of a body in bytes
     #[arg(long, default_value_t = 100)]
     pub(crate) body: usize,
-    /// Both of a pair write, not only the first
+    /// Messages per second of all senders together, whatever has arrived; the window bounds them only
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: Option<u32>,
+    /// Both sides have stream management
     #[arg(long)]
+    pub(crate) sm: bool,
+    /// Both of a pair write, not only the first
+    #[arg(long, conflicts_with = "rate")]
     pub(crate) both_ways: bool,
     /// Seconds of traffic before the measurement
     #[arg(long, default_value_t = 3)]

@@ -1,32 +1,47 @@
-//! Scenario `chat`: pairs of accounts, one-to-one messages to the bare address, a window of them under way.
+//! Scenario `chat`: pairs of accounts, one-to-one messages to the bare address, a window of them under way or a given rate.
 //! One task holds both sides of a pair. The server's CPU time is taken between two moments of steady traffic.
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use tokio::task::JoinSet;
+use tokio::time::sleep_until;
 
 use crate::args::Chat;
 use crate::connect::{Door, Session, Stream};
 use crate::crowd;
 use crate::frames::{attribute, between};
+use crate::managed::{Managed, Sent};
 use crate::report::{Latencies, Report};
 use crate::steady::{self, Phase, Times, Traffic};
+
+/// With stream management a sender asks for an acknowledgement behind so many messages.
+const ASK_EVERY: u64 = 8;
+/// Most messages of one sender under way where their rate is given.
+const UNDER_WAY_MAX: u32 = 4096;
 
 /// Runs the scenario. Fails if a message is lost, refused or out of order.
 pub(crate) async fn run(args: &Chat) -> Result<Report> {
     let door = Door::new(&args.target)?;
     let server = args.target.server()?;
-    let mut sessions = crowd::come_online(&door, args.pairs * 2).await?.into_iter();
+    let sessions = crowd::come_online(&door, args.pairs * 2).await?;
+    let mut sides = if args.sm {
+        crowd::each(sessions, manage).await?.into_iter()
+    } else {
+        sessions.into_iter().map(|session| (session, None)).collect::<Vec<_>>().into_iter()
+    };
     let traffic = Traffic::new();
     let mut tasks = JoinSet::new();
     let mut number = 1;
-    while let (Some(first), Some(second)) = (sessions.next(), sessions.next()) {
+    let (begin, gap) = (Instant::now(), args.rate.map(|rate| Duration::from_secs(1) / rate));
+    while let (Some(first), Some(second)) = (sides.next(), sides.next()) {
+        let place = (number / 2) as u32;
         let pair = Pair {
             sides: [Side::new(first, door.account(number + 1), args), Side::new(second, door.account(number), args)],
-            window: args.window,
+            window: if gap.is_some() { UNDER_WAY_MAX } else { args.window },
+            beat: gap.map(|gap| Beat { next: begin + gap * place, gap: gap * args.pairs as u32 }),
             latencies: Latencies::new(),
             traffic: traffic.clone(),
         };
@@ -40,9 +55,23 @@ pub(crate) async fn run(args: &Chat) -> Result<Report> {
     Ok(Report::of_rate("chat", args.target.name(), args.pairs * 2, span, count, &latencies))
 }
 
+async fn manage(mut session: Session) -> Result<(Session, Option<Managed>)> {
+    let mut managed = Managed::default();
+    session.enable(&mut managed).await?;
+    Ok((session, Some(managed)))
+}
+
+/// When the next message is due, where their rate is given.
+#[derive(Clone, Copy, Debug)]
+struct Beat {
+    next: Instant,
+    gap: Duration,
+}
+
 /// One account of a pair: what it has sent to the other and what it has received from it.
 struct Side {
     session: Session,
+    managed: Option<Managed>,
     head: String,
     tail: String,
     sent: u64,
@@ -53,14 +82,16 @@ struct Side {
 }
 
 impl Side {
-    fn new(session: Session, to: String, args: &Chat) -> Side {
+    fn new((session, managed): (Session, Option<Managed>), to: String, args: &Chat) -> Side {
+        let slots = if args.rate.is_some() { UNDER_WAY_MAX } else { args.window };
         Side {
             session,
+            managed,
             head: format!("<message type='chat' to='{to}' id='m"),
             tail: "x".repeat(args.body),
             sent: 0,
             received: 0,
-            sent_at: vec![Instant::now(); args.window as usize],
+            sent_at: vec![Instant::now(); slots as usize],
             out: Vec::new(),
         }
     }
@@ -76,37 +107,84 @@ impl Side {
             let slot = self.sent as usize % self.sent_at.len();
             self.sent_at[slot] = now;
             self.sent += 1;
+            if let Some(managed) = &mut self.managed {
+                managed.send(Sent::default());
+                if self.sent.is_multiple_of(ASK_EVERY) {
+                    self.out.extend_from_slice(b"<r xmlns='urn:xmpp:sm:3'/>");
+                }
+            }
         }
         if self.out.is_empty() {
             return Ok(());
         }
         self.session.write(&self.out).await
     }
+
+    /// Answers what the server has asked.
+    async fn answer(&mut self) -> Result<()> {
+        let Some(managed) = &mut self.managed else { return self.session.answer().await };
+        let answers = self.session.take_answers();
+        let mut text = answers.concat();
+        answers.iter().for_each(|_| managed.send(Sent::default()));
+        text.extend(managed.answer());
+        if text.is_empty() { Ok(()) } else { self.session.write(text.as_bytes()).await }
+    }
+
+    /// Whether stream management was done, where it was wanted: what was asked for has come, and no number was wrong.
+    fn check(&self) -> Result<()> {
+        let Some(managed) = &self.managed else { return Ok(()) };
+        ensure!(managed.violations.is_empty(), "{}", managed.violations.join("; "));
+        let asked = self.sent >= 2 * ASK_EVERY;
+        ensure!(!asked || managed.acknowledged() > 0, "the server acknowledges nothing");
+        Ok(())
+    }
 }
 
 struct Pair {
     sides: [Side; 2],
     window: u32,
+    beat: Option<Beat>,
     latencies: Latencies,
     traffic: Arc<Traffic>,
 }
 
 impl Pair {
     async fn run(mut self, writers: usize) -> Result<Latencies> {
-        for writer in 0..writers {
-            self.sides[writer].send_up_to(u64::from(self.window), Instant::now()).await?;
+        if self.beat.is_none() {
+            for writer in 0..writers {
+                self.sides[writer].send_up_to(u64::from(self.window), Instant::now()).await?;
+            }
         }
         loop {
+            let due = self.beat.map(|beat| beat.next).filter(|_| self.traffic.phase() != Phase::Draining);
             let [first, second] = &mut self.sides;
             let reader = tokio::select! {
-                read = first.session.read() => read.map(|()| 0),
-                read = second.session.read() => read.map(|()| 1),
+                read = first.session.read() => read.map(|()| Some(0)),
+                read = second.session.read() => read.map(|()| Some(1)),
+                () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => Ok(None),
             }?;
-            self.receive(reader).await?;
+            match reader {
+                Some(reader) => self.receive(reader).await?,
+                None => self.send_due().await?,
+            }
             if self.traffic.phase() == Phase::Draining && self.is_drained() {
+                self.sides.iter().try_for_each(Side::check)?;
                 return Ok(self.latencies);
             }
         }
+    }
+
+    /// Sends what is due by now. One that is late does not make the next ones late.
+    async fn send_due(&mut self) -> Result<()> {
+        let (Some(beat), now) = (&mut self.beat, Instant::now()) else { return Ok(()) };
+        let mut limit = self.sides[0].sent;
+        while beat.next <= now {
+            beat.next += beat.gap;
+            limit += 1;
+        }
+        let under_way = limit - self.sides[1].received;
+        ensure!(under_way <= u64::from(self.window), "{under_way} messages of one sender are under way");
+        self.sides[0].send_up_to(limit, now).await
     }
 
     fn is_drained(&self) -> bool {
@@ -121,6 +199,9 @@ impl Pair {
         let (now, before) = (Instant::now(), reader.received);
         let mut fault = None;
         let stream = reader.session.stanzas(|stanza| {
+            if let Some(managed) = &mut reader.managed {
+                managed.heard(stanza);
+            }
             if !stanza.starts_with(b"<message") {
                 return;
             }
@@ -140,10 +221,10 @@ impl Pair {
             anyhow::bail!(fault);
         }
         ensure!(stream == Stream::Open, "the server closed the stream");
-        reader.session.answer().await?;
+        reader.answer().await?;
         if reader.received > before {
             self.traffic.add(reader.received - before);
-            if phase != Phase::Draining {
+            if phase != Phase::Draining && self.beat.is_none() {
                 writer.send_up_to(reader.received + u64::from(self.window), now).await?;
             }
         }

@@ -89,7 +89,7 @@ pub(crate) async fn run(args: &Crash) -> Result<Verdict> {
 
     let kills = Arc::new(AtomicU32::new(0));
     let (phase, watched) = watch::channel(Phase::Kills);
-    let (mut senders, mut recipients, mut ledgers) = (JoinSet::new(), JoinSet::new(), Vec::new());
+    let (mut senders, mut recipients, mut ledgers) = (JoinSet::new(), JoinSet::new(), Vec::<Arc<Mutex<Ledger>>>::new());
     for number in 0..args.pairs {
         let ledger = Arc::new(Mutex::new(Ledger::default()));
         let pair = Pair {
@@ -110,6 +110,7 @@ pub(crate) async fn run(args: &Crash) -> Result<Verdict> {
         check(&mut senders)?;
         check(&mut recipients)?;
         kills.fetch_add(1, Ordering::SeqCst);
+        ledgers.iter().for_each(|ledger| lock(ledger).killed());
         server.kill().await?;
         server = Victim::start(&args.server_command, args.target.address)
             .await

@@ -3,11 +3,14 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::managed::Managed;
 
+/// A client's end of a connection proves that it has read everything. A server that is killed so soon behind may not have stored that.
+const SETTLING: Duration = Duration::from_millis(250);
 /// How many broken messages are told in full.
 const EXAMPLES_MAX: usize = 20;
 
@@ -15,10 +18,8 @@ const EXAMPLES_MAX: usize = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     messages: Vec<Message>,
-    /// How each connection of the recipient ended, in order; an open one counts as `Clean`.
-    connections: Vec<Ending>,
-    /// How many kills had been when each of them began.
-    kills: Vec<u32>,
+    /// Those of the recipient, in order.
+    connections: Vec<Connection>,
     /// Numbers that arrived and were never sent.
     foreign: u64,
     /// What the archives hold in the end, if they were read: the recipient's and the sender's.
@@ -56,6 +57,25 @@ enum Fate {
     Refused,
 }
 
+/// A connection of the recipient.
+#[derive(Clone, Copy, Debug)]
+struct Connection {
+    /// How many kills had been when it began.
+    kills: u32,
+    /// An open one counts as `Clean`.
+    ending: Ending,
+    ended: Option<Instant>,
+    /// From its end to the next kill.
+    outlived: Option<Duration>,
+}
+
+impl Connection {
+    /// Whether what came on it may come again.
+    fn was_cut(&self) -> bool {
+        self.ending == Ending::Cut || self.outlived.is_some_and(|outlived| outlived < SETTLING)
+    }
+}
+
 /// How a connection of the recipient ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -91,14 +111,21 @@ impl Ledger {
 
     /// A connection of the recipient begins after `kills` kills; returns its place in the ledger.
     pub(crate) fn connected(&mut self, kills: u32) -> usize {
-        self.connections.push(Ending::Clean);
-        self.kills.push(kills);
+        self.connections.push(Connection { kills, ending: Ending::Clean, ended: None, outlived: None });
         self.connections.len() - 1
     }
 
     /// The connection at `connection` ended.
     pub(crate) fn ended(&mut self, connection: usize, ending: Ending) {
-        self.connections[connection] = ending;
+        self.connections[connection].ending = ending;
+        self.connections[connection].ended = Some(Instant::now());
+    }
+
+    /// The server is killed now.
+    pub(crate) fn killed(&mut self) {
+        if let Some(last) = self.connections.last_mut() {
+            last.outlived = last.outlived.or(last.ended.map(|ended| ended.elapsed()));
+        }
     }
 
     /// Message `number` arrived on `connection`.
@@ -192,7 +219,9 @@ impl Ledger {
     fn history(&self, number: usize) -> String {
         let Message { fate, arrivals, synced } = &self.messages[number];
         let ends = |connection: &usize| {
-            format!("{connection} ({:?}, begun after {} kills)", self.connections[*connection], self.kills[*connection])
+            let Connection { kills, ending, outlived, .. } = self.connections[*connection];
+            let kill = outlived.map(|outlived| format!(", the next {} ms after its end", outlived.as_millis()));
+            format!("{connection} ({ending:?}, begun after {kills} kills{})", kill.unwrap_or_default())
         };
         let arrivals: Vec<String> = arrivals.iter().map(ends).collect();
         let all = self.connections.len();
@@ -203,7 +232,7 @@ impl Ledger {
 
     /// Whether an arrival on `later` may repeat one on `earlier`: once per unclean cut from the one to the other.
     fn was_cut_between(&self, earlier: usize, later: usize) -> bool {
-        earlier < later && self.connections[earlier..later].contains(&Ending::Cut)
+        earlier < later && self.connections[earlier..later].iter().any(Connection::was_cut)
     }
 }
 
@@ -345,6 +374,24 @@ mod tests {
             ledger.judge(&mut verdict);
             assert_eq!([verdict.lost, verdict.archive_duplicates, verdict.violations], *expected, "{name}");
             assert_eq!(verdict.is_broken(), expected.iter().sum::<u64>() > 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_kill_right_behind_an_orderly_end_counts_as_a_cut() {
+        for (settles, allowed) in [(Duration::ZERO, [0, 1]), (SETTLING, [1, 0])] {
+            let mut ledger = Ledger::default();
+            ledger.send(1);
+            let first = ledger.connected(0);
+            ledger.arrived(0, first);
+            ledger.ended(first, Clean);
+            ledger.connections[first].ended = Instant::now().checked_sub(settles);
+            ledger.killed();
+            let second = ledger.connected(1);
+            ledger.arrived(0, second);
+            let mut verdict = Verdict::default();
+            ledger.judge(&mut verdict);
+            assert_eq!([verdict.duplicated, verdict.wire_duplicates], allowed, "{settles:?}");
         }
     }
 

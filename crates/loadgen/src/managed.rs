@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::frames::attribute;
 
 /// A stanza that was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) stanza: String,
     /// Its number, if it is a message that is counted.
@@ -114,6 +114,11 @@ impl Managed {
     /// Puts back what is still in doubt.
     pub(crate) fn doubt(&mut self, sent: Vec<Sent>) {
         self.uncertain.splice(0..0, sent);
+    }
+
+    /// Stanzas that the server has acknowledged on this stream.
+    pub(crate) fn acknowledged(&self) -> u32 {
+        self.acknowledged
     }
 
     /// Messages whose fate is open.

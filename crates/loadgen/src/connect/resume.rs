@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::time::timeout;
 
-use super::{Door, LOGIN_SECONDS_MAX, Session};
+use super::{Door, LOGIN_SECONDS_MAX, Session, UNRELATED_STANZAS_MAX};
 use crate::frames::attribute;
 use crate::managed::Managed;
 
@@ -26,12 +26,18 @@ impl Door {
 }
 
 impl Session {
-    /// Asks for stream management with resumption, and begins to count.
+    /// Asks for stream management with resumption. Counting begins behind the answer; what comes before it is not looked at.
     pub(crate) async fn enable(&mut self, managed: &mut Managed) -> Result<()> {
         self.write(b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>").await?;
-        let enabled = self.expect("<enabled").await?;
-        managed.begin(attribute(&enabled, "id"));
-        Ok(())
+        for _ in 0..UNRELATED_STANZAS_MAX {
+            let answer = self.next().await?;
+            ensure!(!answer.starts_with(b"<failed"), "no stream management: {}", String::from_utf8_lossy(&answer));
+            if answer.starts_with(b"<enabled") {
+                managed.begin(attribute(&answer, "id"));
+                return Ok(());
+            }
+        }
+        bail!("too many stanzas come before <enabled/>")
     }
 
     /// Resumes the stream if there is one, and sends what was not handled. False if there is none, or it is over.
