@@ -11,6 +11,7 @@ pub static FEATURE: Feature = Feature {
         Xep::new(440, "1.0.0", "SASL Channel-Binding Type Capability"),
         Xep::new(474, "0.5.0", "SASL SCRAM Downgrade Protection"),
         Xep::new(478, "0.2.0", "Stream Limits Advertisement"),
+        Xep::new(480, "0.2.0", "SASL Upgrade Tasks"),
     ],
     ..Feature::NONE
 };

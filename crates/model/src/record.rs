@@ -64,6 +64,13 @@ pub enum Op {
         /// At most one set per hash function; none at all means that nobody can log in with a password.
         keys: Vec<StoredKeys>,
     },
+    /// Adds keys for a hash function that the account has none for; those that it has stay, and so does its `auth_epoch`.
+    AddKeys {
+        /// The account.
+        id: AccountId,
+        /// Of the same password: whoever submits it holds the owner's lock and has seen that it is still that one.
+        keys: Box<StoredKeys>,
+    },
     /// Gives an account another role.
     SetRole {
         /// The account.

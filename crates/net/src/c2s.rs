@@ -14,6 +14,7 @@ pub mod resume;
 mod run;
 mod sasl2;
 mod stream;
+mod upgrade;
 
 use std::net::IpAddr;
 use std::pin::Pin;

@@ -34,6 +34,11 @@ pub fn plain(authzid: &str, username: &str, password: &str) -> Vec<u8> {
     format!("{authzid}\0{username}\0{password}").into_bytes()
 }
 
+/// What a client with the password computes for a salt (`SaltedPassword` of RFC 5802 section 3, XEP-0480). Slow.
+pub fn salted_password(hash: Hash, password: &Password, salt: &[u8], iterations: u32) -> Vec<u8> {
+    hash.pbkdf2(password.bytes(), salt, iterations).bytes().to_vec()
+}
+
 /// The only message of a mechanism of tokens; `channel` is empty without a binding.
 pub fn hashed_token(username: &str, token: &str, channel: &[u8]) -> Vec<u8> {
     let mut message = format!("{username}\0").into_bytes();

@@ -44,6 +44,9 @@ pub trait AccountWrites {
     /// Replaces all keys and raises `auth_epoch`.
     fn set_keys(&mut self, id: AccountId, keys: &[StoredKeys]) -> Result<(), StoreError>;
 
+    /// Adds keys, unless there are some for the same hash function.
+    fn add_keys(&mut self, id: AccountId, keys: &StoredKeys) -> Result<(), StoreError>;
+
     /// Sets the role.
     fn set_role(&mut self, id: AccountId, role: Role) -> Result<(), StoreError>;
 

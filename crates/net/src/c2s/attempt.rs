@@ -112,6 +112,8 @@ pub(super) struct Proved {
     pub(super) named: bool,
     /// The account as it was read; none for a guest.
     pub(super) account: Option<Account>,
+    /// Hashes that the host offers and the account has no keys for, if it was the password that was proved.
+    pub(super) lacks: Vec<Hash>,
     /// A hash of the name that was tried, for the budget of failures.
     pub(super) tried: Option<u64>,
     /// The token that was proved: its place among the candidates.
@@ -260,7 +262,7 @@ impl Attempt {
         let named = identity.is_named();
         if identity.anonymous() {
             let authn = Authn::guest(&identity)?;
-            return Ok(Proved { authn, data: None, named, account: None, tried: None, token: None });
+            return Ok(Proved { authn, data: None, named, account: None, lacks: Vec::new(), tried: None, token: None });
         }
         // EXTERNAL and a password that was right need the account just as SCRAM does; its row is read once per attempt.
         if self.credentials.is_none() {
@@ -269,7 +271,14 @@ impl Attempt {
         let credentials = self.credentials.take().ok_or(Failure::NotAuthorized)?;
         let authn = Authn::authorize(&identity, &credentials.account)?;
         let token = self.candidates.take().zip(token);
-        Ok(Proved { authn, data, named, account: Some(credentials.account), tried: self.account, token })
+        let lacks = self.lacks(identity.mechanism(), &credentials);
+        Ok(Proved { authn, data, named, account: Some(credentials.account), lacks, tried: self.account, token })
+    }
+
+    fn lacks(&self, mechanism: MechanismName, credentials: &Credentials) -> Vec<Hash> {
+        let proves_password = mechanism.hash().is_some() || mechanism == MechanismName::Plain;
+        let has = |hash: &Hash| credentials.keys.iter().any(|keys| hash_of(keys.hash) == *hash);
+        self.host.sasl.scram.iter().copied().filter(|hash| proves_password && !has(hash)).collect()
     }
 
     /// What the log says of it. Clients are told as little as before: they may not learn who is turned away.

@@ -15,6 +15,7 @@ use metronome_sasl::{Failure, MechanismName, Offer, encode_plain};
 use super::attempt::{Asked, Failed, Profile, Proved, Proves, condition};
 use super::negotiate::{OpenedTo, Secured};
 use super::stream::Fault;
+use super::upgrade::{self, Upgraded};
 
 /// What is said to a client that has logged in, once it is known what it gets.
 pub(super) struct Welcome {
@@ -40,7 +41,7 @@ pub(super) fn feature(host: &Host, offer: &Offer) -> Option<Tree> {
     if offer.token_names().next().is_some() {
         inline.push(fast::feature(offer.token_names().map(MechanismName::as_str)));
     }
-    Some(sasl2::feature(offer.names().map(MechanismName::as_str), inline, Vec::new()))
+    Some(sasl2::feature(offer.names().map(MechanismName::as_str), inline, upgrade::features(host)))
 }
 
 impl Secured {
@@ -80,17 +81,25 @@ impl Secured {
             Ok(proved) => proved,
             Err(failed) => return Ok(Err(failed)),
         };
+        let upgraded = match self.upgrade(&to.host, &element, &proved).await? {
+            Ok(upgraded) => upgraded,
+            Err(failure) => return Ok(Err(self.failed_later(to, &proved, failure))),
+        };
         let token = match self.token(to, offer, &asked.client, &wishes, &proved).await {
             Ok(token) => token,
-            Err(failure) => {
-                self.note_failure(&to.host, proved.tried, failure);
-                let jid = Some(proved.authn.jid().as_str().to_owned());
-                return Ok(Err(Failed { failure, why: failure.as_str(), jid }));
-            }
+            Err(failure) => return Ok(Err(self.failed_later(to, &proved, failure))),
         };
-        let data = proved.data.as_deref().map(encode_plain);
+        // With tasks it was said before the first of them.
+        let data = proved.data.as_deref().filter(|_| upgraded == Upgraded::Nothing).map(encode_plain);
         let client = asked.client.id().map(Box::from);
         Ok(Ok((proved.authn, Box::new(Welcome { asked: element, client, data, token }))))
+    }
+
+    /// The proof was right, and something behind it was not.
+    fn failed_later(&self, to: &OpenedTo, proved: &Proved, failure: Failure) -> Failed {
+        self.note_failure(&to.host, proved.tried, failure);
+        let jid = Some(proved.authn.jid().as_str().to_owned());
+        Failed { failure, why: failure.as_str(), jid }
     }
 
     /// What the proof does not decide yet: whether its claim fits the stream (section 2.3), and whether a token is still good. Makes

@@ -202,6 +202,10 @@ impl AccountWrites for FaultyBackend {
         self.inner.set_keys(id, keys)
     }
 
+    fn add_keys(&mut self, id: AccountId, keys: &StoredKeys) -> Result<(), StoreError> {
+        self.inner.add_keys(id, keys)
+    }
+
     fn set_role(&mut self, id: AccountId, role: Role) -> Result<(), StoreError> {
         self.inner.set_role(id, role)
     }

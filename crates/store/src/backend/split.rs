@@ -272,6 +272,10 @@ impl AccountWrites for SplitBackend {
         self.of(id).set_keys(id, keys)
     }
 
+    fn add_keys(&mut self, id: AccountId, keys: &StoredKeys) -> Result<(), StoreError> {
+        self.of(id).add_keys(id, keys)
+    }
+
     fn set_role(&mut self, id: AccountId, role: Role) -> Result<(), StoreError> {
         self.of(id).set_role(id, role)
     }

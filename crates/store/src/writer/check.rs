@@ -119,7 +119,7 @@ impl Run<'_> {
                     let after = Head { slot: 0, last_id: 0, seen_to: 0, unseen: 0 };
                     self.touched.set(account.id, Owner::New { after });
                 }
-                Op::SetKeys { id, .. } | Op::SetRole { id, .. } | Op::SetState { id, .. } => {
+                Op::SetKeys { id, .. } | Op::AddKeys { id, .. } | Op::SetRole { id, .. } | Op::SetState { id, .. } => {
                     self.owner(*id)?;
                 }
                 Op::ForgetAccount { id } => {
@@ -225,6 +225,7 @@ impl Run<'_> {
         match op {
             Op::AddAccount { account, keys } => self.backend.add_account(account, keys),
             Op::SetKeys { id, keys } => self.backend.set_keys(*id, keys),
+            Op::AddKeys { id, keys } => self.backend.add_keys(*id, keys),
             Op::SetRole { id, role } => self.backend.set_role(*id, *role),
             Op::SetState { id, state } => self.backend.set_state(*id, *state),
             Op::ForgetAccount { id } => self.backend.forget(*id),

@@ -12,6 +12,7 @@ over_each_backend!(
     names_are_compared_byte_by_byte,
     an_id_is_used_once,
     new_keys_replace_all_old_ones_and_raise_the_epoch,
+    further_keys_leave_those_that_are_there_and_the_epoch,
     only_disabling_raises_the_epoch,
     who_is_disabled_already_does_not_become_so_again,
     every_state_is_kept,
@@ -63,6 +64,21 @@ fn new_keys_replace_all_old_ones_and_raise_the_epoch(world: &mut World) {
     assert_eq!(read(world.store.keys(id(1), KeyHash::Sha256)), None);
     assert_eq!(read(world.store.keys(id(1), KeyHash::Sha512)), Some(keys(KeyHash::Sha512, 7)));
     assert_eq!(world.account("alice").unwrap().auth_epoch, 1);
+}
+
+fn further_keys_leave_those_that_are_there_and_the_epoch(world: &mut World) {
+    world.add("alice", 1);
+    let before = read(world.store.keys(id(1), KeyHash::Sha256));
+    assert!(before.is_some());
+    let further = |hash, byte| Op::AddKeys { id: id(1), keys: Box::new(keys(hash, byte)) };
+    assert_eq!(world.one(further(KeyHash::Sha384, 7)), done(&[]));
+    assert_eq!(world.one(further(KeyHash::Sha256, 8)), done(&[]));
+    world.reopen();
+    assert_eq!(read(world.store.keys(id(1), KeyHash::Sha384)), Some(keys(KeyHash::Sha384, 7)));
+    assert_eq!(read(world.store.keys(id(1), KeyHash::Sha256)), before);
+    assert_eq!(world.account("alice").unwrap().auth_epoch, 0);
+    let credentials = read(world.store.credentials(HOST, "alice")).unwrap();
+    assert!(credentials.keys.is_sorted_by_key(|keys| keys.hash), "weakest first");
 }
 
 fn only_disabling_raises_the_epoch(world: &mut World) {
@@ -133,6 +149,7 @@ fn a_change_of_a_missing_account_is_gone(world: &mut World) {
     let id = id(9);
     let changes = [
         Op::SetKeys { id, keys: vec![] },
+        Op::AddKeys { id, keys: Box::new(keys(KeyHash::Sha1, 1)) },
         Op::SetRole { id, role: Role::Admin },
         Op::SetState { id, state: AccountState::Disabled },
         Op::ForgetAccount { id },

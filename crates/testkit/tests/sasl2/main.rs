@@ -7,6 +7,7 @@ mod hostile;
 mod login;
 mod resumption;
 mod tokens;
+mod upgrade;
 
 use metronome_testkit::{Backend, Client, Seen, Server, Setup, user_agent};
 

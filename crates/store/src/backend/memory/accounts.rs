@@ -21,6 +21,7 @@ pub(super) struct Table {
 pub(super) enum Change {
     Add { account: Account, keys: Vec<StoredKeys> },
     SetKeys { id: AccountId, keys: Vec<StoredKeys> },
+    AddKeys { id: AccountId, keys: StoredKeys },
     SetRole { id: AccountId, role: Role },
     SetState { id: AccountId, state: AccountState },
     Forget { id: AccountId },
@@ -66,6 +67,12 @@ impl Table {
             Change::SetKeys { id, keys } => self.with(*id, |known| {
                 known.keys = sorted(keys);
                 known.account.auth_epoch += 1;
+            }),
+            Change::AddKeys { id, keys } => self.with(*id, |known| {
+                if known.keys.iter().all(|other| other.hash != keys.hash) {
+                    known.keys.push(keys.clone());
+                    known.keys = sorted(&known.keys);
+                }
             }),
             Change::SetRole { id, role } => self.with(*id, |known| known.account.role = *role),
             Change::SetState { id, state } => self.with(*id, |known| {
@@ -151,6 +158,10 @@ impl AccountWrites for MemoryBackend {
 
     fn set_keys(&mut self, id: AccountId, keys: &[StoredKeys]) -> Result<(), StoreError> {
         self.change(super::Change::Account(Change::SetKeys { id, keys: keys.to_vec() }))
+    }
+
+    fn add_keys(&mut self, id: AccountId, keys: &StoredKeys) -> Result<(), StoreError> {
+        self.change(super::Change::Account(Change::AddKeys { id, keys: keys.clone() }))
     }
 
     fn set_role(&mut self, id: AccountId, role: Role) -> Result<(), StoreError> {

@@ -178,6 +178,13 @@ impl AccountWrites for SqliteBackend {
         self.write_keys(slot, keys)
     }
 
+    fn add_keys(&mut self, id: AccountId, keys: &StoredKeys) -> Result<(), StoreError> {
+        let slot = self.known_slot(id)?;
+        let StoredKeys { hash, salt, iterations, stored_key, server_key } = keys;
+        let sql = "INSERT OR IGNORE INTO account_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        self.db()?.run(sql, (slot, hash_number(*hash), salt, iterations, stored_key, server_key)).map(drop)
+    }
+
     fn set_role(&mut self, id: AccountId, role: Role) -> Result<(), StoreError> {
         self.db()?.run("UPDATE accounts SET role = ?2 WHERE id = ?1", (id.as_bytes(), role_number(role))).map(drop)
     }
