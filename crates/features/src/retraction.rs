@@ -24,11 +24,15 @@ pub static FEATURE: Feature = Feature {
     ..Feature::NONE
 };
 
-/// How many messages with the same person may stand between a message and its retraction; of an older one only the retraction tells.
-const LOOKED_BACK: usize = 1000;
+/// How often a page is read: so a thousand messages with the same person may stand between a message and its retraction, fewer if they are
+/// large. Of an older one only the retraction tells.
+const PAGES_MAX: usize = 20;
 
-/// Messages read at a time.
+/// Messages of a page.
 const PAGE_ROWS: usize = 50;
+
+/// Bytes of a page.
+const PAGE_BYTES: usize = 256 * 1024;
 
 /// Where a message may have to be replaced: whose archive, and whether the owner wrote it.
 type Side = (AccountId, Direction);
@@ -73,7 +77,7 @@ async fn find(
     target: &str,
 ) -> Result<Option<ArchivedRow>, Refuse> {
     let filter = Filter { with: Some(direction.peer(retraction).bare()), ..Filter::default() };
-    let mut search = Search { filter, from: From::Last, rows_max: PAGE_ROWS, ..Search::default() };
+    let mut search = Search { filter, from: From::Last, rows_max: PAGE_ROWS, bytes_max: PAGE_BYTES, ..Search::default() };
     let is_it = |row: &ArchivedRow| {
         row.direction == direction
             && row.stanza.id.as_deref() == Some(target)
@@ -82,10 +86,8 @@ async fn find(
             && !row.stanza.has(ns::RETRACT, "retract")
             && !retract::is_tombstone(&row.stanza.content)
     };
-    let mut looked_at = 0;
-    while looked_at < LOOKED_BACK {
+    for _ in 0..PAGES_MAX {
         let Found::Page(Page { mut rows, rest, .. }) = server.store.search(owner, search.clone()).await? else { break };
-        looked_at += rows.len();
         search.before = rows.first().map_or(search.before, |row| row.id);
         if let Some(at) = rows.iter().rposition(is_it) {
             return Ok(Some(rows.swap_remove(at)));

@@ -121,7 +121,9 @@ fn joined(mut page: Page, mut more: Page, from: From) -> Page {
         std::mem::swap(&mut page.rows, &mut more.rows);
     }
     page.rows.append(&mut more.rows);
-    Page { rows: page.rows, rest: more.rest, count: page.count }
+    // Where the page begins is known only now.
+    let count = page.count.filter(|_| from == From::First);
+    Page { rows: page.rows, rest: more.rest, count }
 }
 
 fn bytes_of(row: &ArchivedRow) -> usize {

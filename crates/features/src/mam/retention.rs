@@ -120,6 +120,9 @@ pub async fn round(server: &Server) -> Result<u64, Stopped> {
 
 /// Removes what one archive may not hold any more.
 async fn expire(server: &Server, owner: AccountId, limits: Limits) -> Result<u64, Stopped> {
+    if (limits.keep_ms, limits.messages) == (0, 0) {
+        return Ok(0);
+    }
     let Some((first, last)) = server.store.ends(owner).await? else { return Ok(0) };
     let mut removed = 0;
     let cutoff_ms = server.clock.unix_ms().saturating_sub(limits.keep_ms);

@@ -3,6 +3,7 @@
 
 mod filters;
 mod hostile;
+mod ids;
 mod pages;
 mod preferences;
 mod removal;
