@@ -19,19 +19,20 @@ use metronome_store::journal::{self, Journal, Line};
 use metronome_store::{StoreError, stored};
 
 /// Stores a stream that begins; none where sessions end with the process.
-pub fn store(server: &Server, session: &Arc<Session>, token: [u8; 32], patience: Duration) -> Option<StreamNumber> {
-    if session.is_guest() {
-        return None;
-    }
-    let facts = server.facts.peek(session.jid.bare_str()).flatten()?;
-    if server.next_stream.load(Ordering::Relaxed) == 0 {
+pub fn store(
+    server: &Arc<Server>,
+    session: &Arc<Session>,
+    token: [u8; 32],
+    patience: Duration,
+) -> Option<StreamNumber> {
+    if session.is_guest() || server.next_stream.load(Ordering::Relaxed) == 0 {
         return None;
     }
     let number = StreamNumber(server.next_stream.fetch_add(1, Ordering::Relaxed));
-    let stream = Box::new(Resumable {
+    let stream = Resumable {
         number,
         owner: session.account,
-        auth_epoch: facts.account.auth_epoch,
+        auth_epoch: 0,
         token,
         resource: session.jid.resource().unwrap_or_default().into(),
         mechanism: session.mechanism.into(),
@@ -40,9 +41,27 @@ pub fn store(server: &Server, session: &Arc<Session>, token: [u8; 32], patience:
         noted: Noted { at_ms: server.clock.unix_ms(), ..Noted::default() },
         handled: 0,
         marks: Vec::new(),
-    });
-    submit(server, Op::SetResumable { stream });
+    };
+    match server.facts.peek(session.jid.bare_str()) {
+        Some(facts) => store_with(server, stream, facts.map(|facts| facts.account.auth_epoch)),
+        // They were forgotten a moment ago.
+        None => drop(tokio::spawn(read_and_store(server.clone(), session.jid.clone(), stream))),
+    }
     Some(number)
+}
+
+async fn read_and_store(server: Arc<Server>, jid: Jid, stream: Resumable) {
+    match server.facts.of(&*server.store, &jid).await {
+        Ok(facts) => store_with(&server, stream, facts.map(|facts| facts.account.auth_epoch)),
+        Err(error) => tracing::warn!(jid = jid.as_str(), %error, "a stream is not stored"),
+    }
+}
+
+/// Of an account that is gone there is nothing to be resumed.
+fn store_with(server: &Server, stream: Resumable, auth_epoch: Option<u32>) {
+    if let Some(auth_epoch) = auth_epoch {
+        submit(server, Op::SetResumable { stream: Box::new(Resumable { auth_epoch, ..stream }) });
+    }
 }
 
 /// Nobody waits for it. Where the writer has no room now it comes a little later, in whatever order: nothing depends on it.
