@@ -65,9 +65,11 @@ fn a_file_that_logrotate_has_moved_is_left_at_sighup_and_by_command() {
     for (moved, reopen) in again {
         let moved = server.folder().join(moved);
         std::fs::rename(&file, &moved).unwrap();
-        fail_to_log_in(&server);
-        wait_for(&moved, "a login failed");
         let failures = |file: &Path| std::fs::read_to_string(file).unwrap().matches("a login failed").count();
+        let earlier = failures(&moved);
+        fail_to_log_in(&server);
+        // The client may hear of it before the log does.
+        wait_until("the failure is in the moved file", || failures(&moved) > earlier);
         let before = failures(&moved);
         reopen();
         wait_until("the new file is there", || file.exists());
