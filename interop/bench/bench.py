@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "target/interop/bench"
 BENCH = RELEASE / "metronome-bench"
 
-PAIRS, IDLE, LOGINS = 100, 5000, 100
+PAIRS, IDLE, LOGINS, ARCHIVE = 100, 5000, 100, 1_000_000
 GROUPS, CONTACTS = 10, 20
 RUNS = 3
 NOT_STORED = [(Prosody, "none"), (Ejabberd, "none")]
@@ -156,6 +156,23 @@ def hibernated(_: int) -> dict:
     return memory(managed(NOT_STORED), "idle", "--hibernate", "--accounts", IDLE)
 
 
+def archive_page(_: int) -> dict:
+    """Pages of 50 from an archive of a million messages, by the example program of the store; the slowest kind of request counts."""
+    command = ["cargo", "run", "--release", "-p", "metronome-store", "--example", "archive_bench", str(ARCHIVE)]
+    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=3600, check=True)
+    print(run.stdout, flush=True)
+    # A line: the kind of request in some words, median and 99th percentile in microseconds, pages per CPU second.
+    lines = [line.rsplit(maxsplit=3) for line in run.stdout.splitlines()[2:]]
+    kinds = {kind: [float(figure) for figure in figures] for kind, *figures in lines if kind != "counted alone"}
+    if not kinds:
+        raise RuntimeError(f"no figures in {run.stdout!r}")
+    return {
+        "metronome": max(median for median, _, _ in kinds.values()),
+        "pages_per_cpu_second": min(pages for _, _, pages in kinds.values()),
+        "kinds": kinds,
+    }
+
+
 def ready(_: int) -> dict:
     times = []
     for _ in range(5):
@@ -205,6 +222,13 @@ ROWS = [
     ("login", login, "logins/cpu s", ">= 3 x", lambda row, _: row["ratio"] >= 3),
     ("login by token", login_by_token, "logins/cpu s", "a figure", lambda row, _: row["metronome"] > 0),
     ("presence", presence, "deliveries/cpu s", ">= 6 x", lambda row, _: row["ratio"] >= 6),
+    (
+        "archive page",
+        archive_page,
+        "us, median",
+        "< 1000, >= 4000 pages/cpu s",
+        lambda row, _: row["metronome"] < 1000 and row["pages_per_cpu_second"] >= 4000,
+    ),
     ("exec to ready", ready, "ms", "< 100", lambda row, _: row["metronome"] < 100),
     ("crash, 200 kills", crash, "lost + duplicated", "= 0", lambda row, _: row["metronome"] == 0),
 ]

@@ -123,13 +123,18 @@ pub(crate) async fn run(args: &Crash) -> Result<Verdict> {
     server.stop().await?;
 
     let mut verdict = Verdict { kills: args.kills, ..Verdict::default() };
+    // Of recipients without and with stream management.
+    let mut again = [0, 0];
     for (number, ledger) in ledgers.iter().enumerate() {
-        let told = verdict.examples.len();
+        let (told, before) = (verdict.examples.len(), verdict.wire_duplicates);
         lock(ledger).judge(&mut verdict);
+        again[usize::from(Manner::of_pair(number)[1] == Manner::Managed)] += verdict.wire_duplicates - before;
         let whose = format!("sender and recipient of pair {number} are {:?}: ", Manner::of_pair(number));
         verdict.examples[told..].iter_mut().for_each(|example| example.insert_str(0, &whose));
     }
     verdict.examples.iter().for_each(|example| eprintln!("{example}"));
+    let [plain, managed] = again;
+    eprintln!("came again after a cut: {plain} without stream management, {managed} with it");
     eprintln!("{} refused, {} violations", verdict.refused, verdict.violations);
     Ok(verdict)
 }
