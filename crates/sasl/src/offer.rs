@@ -106,11 +106,12 @@ impl Offer {
             },
             scram => scram.hash().is_some_and(|hash| rules.scram.contains(&hash)) && (bound || !scram.is_plus()),
         };
-        let mechanisms = MechanismName::ALL.into_iter().filter(offered).collect();
+        let mechanisms: Vec<_> = MechanismName::ALL.into_iter().filter(offered).collect();
         let bindings = if bound { facts.bindings } else { ChannelBindings::default() };
         let provable = |mechanism: &MechanismName| {
             let has = mechanism.token_binding().is_none_or(|binding| bindings.get(binding).is_some());
-            rules.tokens && facts.encrypted && has
+            // A token is what somebody gets who has logged in with something else.
+            rules.tokens && facts.encrypted && has && !mechanisms.is_empty()
         };
         let tokens = MechanismName::TOKENS.into_iter().filter(provable).collect();
         Offer { mechanisms, tokens, bindings }

@@ -5,7 +5,8 @@ mod common;
 
 use common::*;
 use metronome_sasl::{
-    Failure, Input, MechanismName, Need, Offer, Opening, Step, StreamFacts, Success, Token, TokenUse, client,
+    Failure, Input, MechanismName, Need, Offer, Opening, PlainRule, Rules, Step, StreamFacts, Success, Token, TokenUse,
+    client,
 };
 
 fn token(mechanism: MechanismName, salt: u8) -> Token {
@@ -92,4 +93,6 @@ fn tokens_are_for_streams_inside_of_tls_and_for_their_own_door() {
     let unbound = Offer::new(&everything(), tls_without_bindings());
     assert_eq!(unbound.token_names().collect::<Vec<_>>(), [MechanismName::HtSha256None]);
     assert_eq!(Offer::new(&everything(), StreamFacts::default()).token_names().count(), 0);
+    let none = Rules { scram: vec![], plain: PlainRule::Never, external: false, anonymous: false, tokens: true };
+    assert_eq!(Offer::new(&none, tls()).token_names().count(), 0, "nobody could get one");
 }

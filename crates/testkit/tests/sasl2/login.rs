@@ -4,6 +4,8 @@ use metronome_sasl::ChannelBinding::TlsExporter;
 use metronome_sasl::client::plain;
 use metronome_testkit::{Backend, Binding, Client, Sasl, Setup, base64, on_both_stores, user_agent};
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 
 fn alice(mechanism: &str) -> Sasl<'_> {
@@ -143,4 +145,40 @@ fn limits_are_announced_before_the_login_and_after_it() {
     client.second(&alice("SCRAM-SHA-256"), "");
     let after = client.expect("<stream:features");
     assert!(after.contains("<max-bytes>102400</max-bytes><idle-seconds>300</idle-seconds>"), "{after}");
+}
+
+/// What a client hashes of the features that it has seen (XEP-0474 section 5.1).
+fn hash_of(features: &str) -> String {
+    let texts = |features: &str, begin: &str, end: char| {
+        let found = features.split(begin).skip(1).filter_map(|rest| rest.split_once(end));
+        let mut found: Vec<String> = found.map(|(text, _)| text.to_owned()).collect();
+        found.sort_unstable();
+        found.join("\x1e")
+    };
+    let (_, second) = features.split_once("<authentication").unwrap();
+    let (second, _) = second.split_once("<inline>").unwrap();
+    let bindings = texts(features, "<channel-binding type='", '\'');
+    base64(Sha256::digest(format!("{}\x1f{bindings}", texts(second, "<mechanism>", '<'))))
+}
+
+#[test]
+fn s8_whoever_takes_a_mechanism_or_a_binding_out_of_the_list_is_found_out() {
+    let server = server();
+    let mut client = Client::direct_tls(&server);
+    let features = client.open_as("alice").to_string();
+    // `y`: the client could bind and was told that the server cannot.
+    client.begin_second("SCRAM-SHA-256", b"y,,n=alice,r=0123456789abcdef", "");
+    client.expect_second_failure("not-authorized");
+    client.begin_second("SCRAM-SHA-256", b"n,,n=alice,r=0123456789abcdef", "");
+    let challenge = client.expect("<challenge xmlns='urn:xmpp:sasl:2'").text_of("challenge").unwrap();
+    let challenge = String::from_utf8(metronome_testkit::unbase64(&challenge)).unwrap();
+    let (_, told) = challenge.split_once(",h=").unwrap();
+    assert_eq!(told, hash_of(&features));
+    for removed in [
+        "<mechanism>SCRAM-SHA-256-PLUS</mechanism>",
+        "<mechanism>SCRAM-SHA-512</mechanism>",
+        "<channel-binding type='tls-exporter'/>",
+    ] {
+        assert_ne!(told, hash_of(&features.replace(removed, "")), "{removed}");
+    }
 }

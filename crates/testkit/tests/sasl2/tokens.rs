@@ -159,3 +159,22 @@ fn guessing_tokens_is_limited_like_guessing_passwords() {
     }
     assert_eq!(refused(&server, "alice", &given, &phone_uses("")), "temporary-auth-failure");
 }
+
+#[test]
+fn s11_what_was_given_for_a_password_ends_with_it() {
+    on_both_stores(|server| {
+        let inside = user_agent(PHONE)
+            + &bind("phone", "<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+            + &request_token(UNBOUND);
+        let (phone, success) = logged_in(server, "alice", &inside);
+        let stream = success.attribute_of("enabled", "id").unwrap();
+        let token = Given::of(&success, UNBOUND);
+        phone.drop_connection();
+        server.control().run("user passwd", json!({ "jid": "alice@localhost", "password": "alice-secret" }));
+        let resume = format!("<resume xmlns='urn:xmpp:sm:3' previd='{stream}' h='0'/>");
+        assert_eq!(refused(server, "alice", &token, &(phone_uses("") + &resume)), "credentials-expired");
+        // Not even with the new password.
+        let (_, success) = logged_in(server, "alice", &(user_agent(PHONE) + &resume + &bind("phone", "")));
+        assert!(success.contains("<failed xmlns='urn:xmpp:sm:3'>") && !success.contains("<resumed"), "{success}");
+    });
+}
