@@ -10,7 +10,6 @@ use crate::{Reading, StoreError};
 
 mod search;
 
-pub(crate) use search::names;
 pub use search::{Count, Filter, Found, From, Page, Place, Rest, Search};
 
 /// A page of rows ends after this many bytes of stanzas, however many rows were asked for; it has at least one row.

@@ -72,8 +72,16 @@ fn nothing_remains_of_a_forgotten_account(world: &mut World) {
     world.finish_purge();
     let sizes = table_sizes(&file);
     let left = |name| sizes[name];
-    let tables =
-        ["accounts", "account_keys", "archive", "stanzas", "archive_heads", "archive_times", "peers", "tombstones"];
+    let tables = [
+        "accounts",
+        "account_keys",
+        "archive",
+        "stanzas",
+        "archive_heads",
+        "archive_times",
+        "archive_peers",
+        "tombstones",
+    ];
     assert_eq!(tables.map(left), [0; 8]);
 }
 

@@ -4,7 +4,8 @@
 //!
 //! Appending writes no head: the end of an archive is its highest key. A head is written when rows are seen, because
 //! then rows below it may go; it also makes everything up to `seen_to` seen without touching those rows. A partial
-//! index of the unseen rows instead cost each message a third more.
+//! index of the unseen rows instead cost each message a third more. An index by address with an entry for each message doubled its
+//! cost; so entries are added by the thousand, when a run of ids is full.
 
 use std::sync::Arc;
 
@@ -48,10 +49,6 @@ fn key(slot: i64, id: u64) -> i64 {
 
 fn id_of(key: i64) -> u64 {
     key as u64 & ID_MAX
-}
-
-fn slot_of(key: i64) -> i64 {
-    key >> ID_BITS
 }
 
 fn direction(flags: i64) -> Direction {
@@ -248,7 +245,7 @@ impl ArchiveWrites for SqliteBackend {
         for row in rows {
             let (slot, flags) = (row.slot as i64, flags(row));
             let peer = match row.keep {
-                Keep::Archive => self.number_of(slot, row.direction.peer(stanza).bare_str())?,
+                Keep::Archive => peers::hash(row.direction.peer(stanza).bare_str()),
                 Keep::UntilSeen => 0,
             };
             self.rows.push((key(slot, row.id), row.at_ms as i64, flags, number, peer));
@@ -303,21 +300,10 @@ impl ArchiveWrites for SqliteBackend {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut peers: Vec<i64> = rows.iter().map(|(.., peer)| *peer).collect();
-        rows.into_iter().try_for_each(|(key, stanza, _)| remove(db, key, stanza))?;
-        peers.sort_unstable();
-        peers.dedup();
-        let mut unused = 0;
-        for peer in peers {
-            unused += usize::from(peers::forget_unused(db, peer)?);
-        }
+        rows.into_iter().try_for_each(|(key, stanza, peer)| remove(db, key, stanza, peer))?;
         forget_times(db, range.0, range.1)?;
         // The highest key may be among them, and its id must not be used again.
-        write_head(db, head)?;
-        if unused > 0 {
-            self.peers.clear();
-        }
-        Ok(())
+        write_head(db, head)
     }
 
     fn id_max(&self) -> u64 {
@@ -357,21 +343,11 @@ impl SqliteBackend {
             db.run("INSERT INTO archive VALUES (?1, ?2, ?3, ?4, ?5)", row)?;
         }
         for &(key, ..) in rows.iter().filter(|(key, ..)| is_last_of_block(*key)) {
-            db.run(
-                "INSERT OR REPLACE INTO archive_times SELECT ?2 >> 10, min(at_ms), max(at_ms) FROM archive WHERE key BETWEEN ?1 AND ?2",
-                (key >> BLOCK_BITS << BLOCK_BITS, key),
-            )?;
+            peers::close_block(db, key)?;
         }
         rows.clear();
         self.rows = rows;
         Ok(())
-    }
-
-    fn number_of(&mut self, slot: i64, jid: &str) -> Result<i64, StoreError> {
-        let mut peers = std::mem::take(&mut self.peers);
-        let number = self.db().and_then(|db| peers.number(db, slot, jid));
-        self.peers = peers;
-        number
     }
 }
 
@@ -386,7 +362,7 @@ const INSERT_TOGETHER: &str = "INSERT INTO archive VALUES (?,?,?,?,?),(?,?,?,?,?
 
 /// Removes the unseen rows of a range that were kept only until now, and says how many were unseen.
 fn clear(db: &Db, slot: i64, first: u64, last: u64) -> Result<u64, StoreError> {
-    let sql = "SELECT key, flags, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 AND flags & 2";
+    let sql = "SELECT key, flags, stanza, peer FROM archive WHERE key BETWEEN ?1 AND ?2 AND flags & 2";
     let mut cleared = 0;
     let mut gone = Vec::new();
     db.with(|conn| {
@@ -395,12 +371,12 @@ fn clear(db: &Db, slot: i64, first: u64, last: u64) -> Result<u64, StoreError> {
         while let Some(row) = rows.next()? {
             cleared += 1;
             if row.get::<_, i64>(1)? & UNTIL_SEEN != 0 {
-                gone.push((row.get(0)?, row.get(2)?));
+                gone.push((row.get(0)?, row.get(2)?, row.get(3)?));
             }
         }
         Ok(())
     })?;
-    gone.into_iter().try_for_each(|(key, stanza)| remove(db, key, stanza))?;
+    gone.into_iter().try_for_each(|(key, stanza, peer)| remove(db, key, stanza, peer))?;
     Ok(cleared)
 }
 
@@ -419,22 +395,24 @@ fn write_head(db: &Db, head: &Head) -> Result<(), StoreError> {
 
 /// Removes up to about `rows_max` rows of an archive whose account is gone, its head with the last of them, and says how many rows.
 pub(super) fn purge(db: &Db, slot: i64, rows_max: usize) -> Result<usize, StoreError> {
-    let sql = "SELECT key, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 LIMIT ?3";
+    let sql = "SELECT key, stanza, peer FROM archive WHERE key BETWEEN ?1 AND ?2 LIMIT ?3";
     let range = (key(slot, 0), key(slot, ID_MAX), rows_max as i64);
-    let rows = db.all(sql, range, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = db.all(sql, range, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let removed = rows.len();
-    rows.into_iter().try_for_each(|(key, stanza)| remove(db, key, stanza))?;
+    rows.into_iter().try_for_each(|(key, stanza, peer)| remove(db, key, stanza, peer))?;
     if removed < rows_max {
         forget_times(db, key(slot, 0), key(slot, ID_MAX))?;
         db.run("DELETE FROM archive_heads WHERE slot = ?1", (slot,))?;
-        return Ok(removed + peers::purge(db, slot, rows_max - removed)?);
     }
     Ok(removed)
 }
 
 /// Removes a row, and its stanza with the last row that points there.
-fn remove(db: &Db, key: i64, stanza: i64) -> Result<(), StoreError> {
+fn remove(db: &Db, key: i64, stanza: i64, peer: i64) -> Result<(), StoreError> {
     db.run("DELETE FROM archive WHERE key = ?1", (key,))?;
+    if peer != 0 {
+        db.run("DELETE FROM archive_peers WHERE peer = ?1 AND key = ?2", (peer, key))?;
+    }
     release(db, stanza)
 }
 

@@ -22,7 +22,6 @@ use metronome_model::{StreamNumber, Unavailable};
 
 use super::{Backend, LastCommit, Purge, Upkeep, Wrote};
 use crate::{Opened, Reading, StoreError};
-use archive::peers::Peers;
 use db::Db;
 use readers::Readers;
 
@@ -78,7 +77,6 @@ fn start(file: &Path, options: Options) -> Result<(SqliteStore, SqliteBackend), 
         changes: 0,
         sync_failed: Doubt::None,
         rows: Vec::new(),
-        peers: Peers::default(),
         handled: BTreeMap::new(),
         marked,
         xml: Vec::new(),
@@ -153,7 +151,6 @@ struct SqliteBackend {
     /// Rows of `archive` that the open transaction has not written yet: (key, at_ms, flags, stanza, peer). Written together and in the
     /// order of the tree, they cost much less than one by one.
     rows: Vec<(i64, i64, i64, i64, i64)>,
-    peers: Peers,
     /// How many stanzas are handled of streams, not written yet either.
     handled: BTreeMap<StreamNumber, u32>,
     /// Streams that may have rows in `streams_marks`: looking for them costs as much as writing what is handled.
@@ -242,7 +239,6 @@ impl Backend for SqliteBackend {
 
     fn rollback(&mut self) -> Result<(), StoreError> {
         self.rows.clear();
-        self.peers.clear();
         self.handled.clear();
         // Some errors have undone the transaction already.
         if self.db()?.with(|conn| Ok(!conn.is_autocommit()))? {
@@ -253,7 +249,6 @@ impl Backend for SqliteBackend {
 
     fn recover(&mut self) -> Result<LastCommit, StoreError> {
         self.rows.clear();
-        self.peers.clear();
         self.handled.clear();
         self.db = None;
         let db = Db::open_writer(&self.file, self.options.pages_max)?;

@@ -14,7 +14,7 @@ const VERSIONS: [&str; 4] = [
     include_str!("schema/004.sql"),
 ];
 
-/// The version that gave archived messages the number of their address.
+/// The version that gave archived messages the hash of their address.
 const PEERS: usize = 3;
 
 /// Marks a database file as one of ours ("Metr").

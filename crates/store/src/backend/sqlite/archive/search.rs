@@ -7,7 +7,7 @@ use metronome_proto::jid::Jid;
 
 use super::{ID_MAX, UNSEEN, UNTIL_SEEN, archived, id_of, key, peers, seen_to};
 use crate::StoreError;
-use crate::archive::{Count, Filter, Found, From, Page, Place, Rest, Search, names};
+use crate::archive::{Count, Filter, Found, From, Page, Place, Rest, Search};
 use crate::backend::sqlite::db::Db;
 
 /// Rows that one read looks at; then others have their turn, and the search goes on with the next read.
@@ -18,14 +18,30 @@ const COUNTED_IN_VAIN_MAX: u64 = 4096;
 
 const FORWARDS: &str = "SELECT key, at_ms, flags, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
 const BACKWARDS: &str = "SELECT key, at_ms, flags, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC";
-const PEER_FORWARDS: &str = "SELECT key, at_ms, flags, stanza FROM archive INDEXED BY archive_by_peer
-                             WHERE peer = ?3 AND key BETWEEN ?1 AND ?2 ORDER BY key";
-const PEER_BACKWARDS: &str = "SELECT key, at_ms, flags, stanza FROM archive INDEXED BY archive_by_peer
-                              WHERE peer = ?3 AND key BETWEEN ?1 AND ?2 ORDER BY key DESC";
 
-/// For counting: only rows that are archived have an address, so the index alone tells how many there are.
-const PEER_KEYS: &str = "SELECT key, 0, 0, 0 FROM archive INDEXED BY archive_by_peer
-                         WHERE peer = ?3 AND key BETWEEN ?1 AND ?2 ORDER BY key";
+/// With one address, in runs of ids that are full.
+const PEER_FORWARDS: &str =
+    "SELECT a.key, a.at_ms, a.flags, a.stanza FROM archive_peers p CROSS JOIN archive a ON a.key = p.key
+                             WHERE p.peer = ?3 AND p.key BETWEEN ?1 AND ?2 ORDER BY p.key";
+const PEER_BACKWARDS: &str =
+    "SELECT a.key, a.at_ms, a.flags, a.stanza FROM archive_peers p CROSS JOIN archive a ON a.key = p.key
+                              WHERE p.peer = ?3 AND p.key BETWEEN ?1 AND ?2 ORDER BY p.key DESC";
+
+/// For counting: only rows that are archived have an address, so these alone tell how many there are.
+const PEER_KEYS: &str = "SELECT key, 0, 0, 0 FROM archive_peers WHERE peer = ?3 AND key BETWEEN ?1 AND ?2 ORDER BY key";
+
+/// With one address, in the last run.
+const TAIL_FORWARDS: &str =
+    "SELECT key, at_ms, flags, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 AND peer = ?3 ORDER BY key";
+const TAIL_BACKWARDS: &str =
+    "SELECT key, at_ms, flags, stanza FROM archive WHERE key BETWEEN ?1 AND ?2 AND peer = ?3 ORDER BY key DESC";
+
+/// The statements of a walk: for all rows, and for those with one address in full runs and in the last one.
+struct Statements {
+    all: &'static str,
+    of_peer: &'static str,
+    of_peer_in_tail: &'static str,
+}
 
 /// A row of the table as the walk sees it.
 #[derive(Clone, Copy)]
@@ -43,6 +59,8 @@ struct Scope<'a> {
     slot: i64,
     filter: &'a Filter,
     peer: Option<i64>,
+    /// Where the last run of ids begins, which is not full.
+    tail: i64,
 }
 
 /// A page of an archive.
@@ -53,9 +71,7 @@ pub(super) fn page(db: &Db, owner: AccountId, slot: i64, search: &Search) -> Res
             return Ok(Found::Unknown);
         }
     }
-    let Some(scope) = Scope::of(db, owner, slot, &search.filter)? else {
-        return Ok(Found::Page(Page::empty(search)));
-    };
+    let scope = Scope::of(db, owner, slot, &search.filter)?;
     let (rows, rest) = scope.cut(search)?;
     let count = scope.count(search, &rows, rest)?;
     Ok(Found::Page(Page { rows, rest, count }))
@@ -70,12 +86,12 @@ pub(super) fn places(
     limit: usize,
 ) -> Result<Vec<Place>, StoreError> {
     let (mut places, seen_to) = (Vec::new(), seen_to(db, slot)?);
-    let Some(scope) = Scope::of(db, owner, slot, filter)? else { return Ok(places) };
+    let scope = Scope::of(db, owner, slot, filter)?;
     scope.walk(&scope.ranges(0, u64::MAX)?, From::First, |row| {
         if places.len() >= limit {
             return Ok(ControlFlow::Break(()));
         }
-        if scope.fits(&row) && scope.full().is_none_or(|full| scope.names(&row, full)) {
+        if scope.fits(&row) && (filter.with.is_none() || scope.is_with(&row)) {
             places.push(place(row.key, row.at_ms, row.flags, seen_to));
         }
         Ok(ControlFlow::Continue(()))
@@ -104,16 +120,17 @@ fn place(key: i64, at_ms: i64, flags: i64, seen_to: u64) -> Place {
 }
 
 impl<'a> Scope<'a> {
-    /// `None` if there is nothing with the address that is asked for.
-    fn of(db: &'a Db, owner: AccountId, slot: i64, filter: &'a Filter) -> Result<Option<Scope<'a>>, StoreError> {
-        let peer = match &filter.with {
-            None => None,
-            Some(with) => match peers::find(db, slot, with.bare_str())? {
-                None => return Ok(None),
-                found => found,
-            },
+    fn of(db: &'a Db, owner: AccountId, slot: i64, filter: &'a Filter) -> Result<Scope<'a>, StoreError> {
+        let peer = filter.with.as_ref().map(|with| peers::hash(with.bare_str()));
+        let tail = match peer {
+            None => 0,
+            Some(_) => {
+                let sql = "SELECT max(key) FROM archive WHERE key BETWEEN ?1 AND ?2";
+                let highest = db.first(sql, (key(slot, 0), key(slot, ID_MAX)), |row| row.get::<_, Option<i64>>(0))?;
+                highest.flatten().unwrap_or(0) >> super::BLOCK_BITS << super::BLOCK_BITS
+            }
         };
-        Ok(Some(Scope { db, owner, slot, filter, peer }))
+        Ok(Scope { db, owner, slot, filter, peer, tail })
     }
 
     /// The full address that is asked for, which only the messages themselves tell.
@@ -177,22 +194,43 @@ impl<'a> Scope<'a> {
         from: From,
         mut take: impl FnMut(Row) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
+        let (forwards, backwards) = (
+            Statements { all: FORWARDS, of_peer: PEER_FORWARDS, of_peer_in_tail: TAIL_FORWARDS },
+            Statements { all: BACKWARDS, of_peer: PEER_BACKWARDS, of_peer_in_tail: TAIL_BACKWARDS },
+        );
         match from {
-            From::First => self.walk_each(ranges.iter(), [FORWARDS, PEER_FORWARDS], &mut take),
-            From::Last => self.walk_each(ranges.iter().rev(), [BACKWARDS, PEER_BACKWARDS], &mut take),
+            From::First => self.walk_each(self.cut_at_tail(ranges).into_iter(), &forwards, &mut take),
+            From::Last => self.walk_each(self.cut_at_tail(ranges).into_iter().rev(), &backwards, &mut take),
         }
     }
 
-    fn walk_each<'r>(
+    /// The same ranges, none of which reaches from full runs into the last one, if that makes a difference.
+    fn cut_at_tail(&self, ranges: &[(i64, i64)]) -> Vec<(i64, i64)> {
+        let mut cut = Vec::with_capacity(ranges.len() + 1);
+        for &(first, last) in ranges {
+            if self.peer.is_some() && first < self.tail && self.tail <= last {
+                cut.extend([(first, self.tail - 1), (self.tail, last)]);
+            } else {
+                cut.push((first, last));
+            }
+        }
+        cut
+    }
+
+    fn walk_each(
         &self,
-        ranges: impl Iterator<Item = &'r (i64, i64)>,
-        [all, of_peer]: [&str; 2],
+        ranges: impl Iterator<Item = (i64, i64)>,
+        statements: &Statements,
         take: &mut dyn FnMut(Row) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
-        for &(first, last) in ranges {
+        for (first, last) in ranges {
             let mut failed = Ok(());
             let flow = self.db.with(|conn| {
-                let mut statement = conn.prepare_cached(if self.peer.is_some() { of_peer } else { all })?;
+                let mut statement = conn.prepare_cached(match self.peer {
+                    None => statements.all,
+                    Some(_) if first < self.tail => statements.of_peer,
+                    Some(_) => statements.of_peer_in_tail,
+                })?;
                 let mut rows = match self.peer {
                     Some(peer) => statement.query((first, last, peer))?,
                     None => statement.query((first, last))?,
@@ -229,7 +267,7 @@ impl<'a> Scope<'a> {
             }
             looked_at += 1;
             rest = Rest::Unsearched { at: id_of(row.key), skip };
-            if !self.fits(&row) || self.full().is_some_and(|full| !self.names(&row, full)) {
+            if !self.fits(&row) || (self.full().is_some() && !self.is_with(&row)) {
                 return Ok(ControlFlow::Continue(()));
             }
             if skip > 0 {
@@ -242,6 +280,10 @@ impl<'a> Scope<'a> {
                 return Ok(ControlFlow::Break(()));
             }
             let Some((archived, size)) = self.read(&row, seen_to)? else { return Ok(ControlFlow::Continue(())) };
+            if !self.filter.fits_peer(archived.direction, &archived.stanza) {
+                // Another address with the same hash.
+                return Ok(ControlFlow::Continue(()));
+            }
             if !rows.is_empty() && bytes + size > search.bytes_max {
                 rest = Rest::More;
                 return Ok(ControlFlow::Break(()));
@@ -276,7 +318,8 @@ impl<'a> Scope<'a> {
         let ranges = self.ranges(0, u64::MAX)?;
         let (mut count, mut in_vain) = (Count { all: 0, index: 0 }, 0);
         let of_peer = if self.has_times() { PEER_FORWARDS } else { PEER_KEYS };
-        self.walk_each(ranges.iter(), [FORWARDS, of_peer], &mut |row| {
+        let statements = Statements { all: FORWARDS, of_peer, of_peer_in_tail: TAIL_FORWARDS };
+        self.walk_each(self.cut_at_tail(&ranges).into_iter(), &statements, &mut |row| {
             match self.fits(&row) {
                 true => count.all += 1,
                 false => in_vain += 1,
@@ -316,8 +359,10 @@ impl<'a> Scope<'a> {
         Ok(read.and_then(|(archived, size)| Some((archived?, size))))
     }
 
-    fn names(&self, row: &Row, full: &Jid) -> bool {
-        matches!(self.read(row, 0), Ok(Some((archived, _))) if names(&archived.stanza, full))
+    /// Whether the message itself is one with the address that is asked for.
+    fn is_with(&self, row: &Row) -> bool {
+        let read = self.read(row, 0);
+        matches!(read, Ok(Some((archived, _))) if self.filter.fits_peer(archived.direction, &archived.stanza))
     }
 }
 
@@ -333,11 +378,8 @@ mod tests {
             let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let steps = statement.query_map((1, 2, 3), |row| row.get::<_, String>(3)).unwrap();
             let steps: Vec<_> = steps.map(Result::unwrap).collect();
-            let covering = if sql == PEER_KEYS { "COVERING INDEX" } else { "INDEX" };
-            assert_eq!(
-                steps,
-                [format!("SEARCH archive USING {covering} archive_by_peer (peer=? AND rowid>? AND rowid<?)")]
-            );
+            assert!(steps[0].contains("USING PRIMARY KEY (peer=? AND key>? AND key<?)"), "{steps:?}");
+            assert!(!steps.iter().any(|step| step.starts_with("SCAN") || step.contains("TEMP")), "{steps:?}");
         }
     }
 }
