@@ -5,6 +5,7 @@ import sys
 import traceback
 
 import accounts
+import archive
 import blocking
 import chat
 import commands
@@ -13,7 +14,9 @@ import devices
 import queries
 from device import DIRECT_TLS, STARTTLS
 
-TESTS = chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS + blocking.TESTS + commands.TESTS
+TESTS = (
+    chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS + blocking.TESTS + commands.TESTS + archive.TESTS
+)
 
 
 def keep_quiet_about_abandoned_tasks(loop, context):
