@@ -111,7 +111,7 @@ impl Session {
 
     /// Whether it is under stream management.
     pub fn is_managed(&self) -> bool {
-        self.change(|state| state.managed.is_some())
+        self.state.lock().managed.is_some()
     }
 
     /// Queues an element that is no stanza; it is not repeated on another connection.
@@ -131,29 +131,28 @@ impl Session {
 
     /// Whether so much was sent without an acknowledgement that nobody can be on the other side.
     pub fn is_hopeless(&self) -> bool {
-        self.change(|state| state.managed.as_ref().is_some_and(|managed| managed.is_hopeless()))
+        self.state.lock().managed.as_ref().is_some_and(|managed| managed.is_hopeless())
     }
 
     /// What is to be stored of its stream, if that has changed since it was asked for last.
     pub fn to_note(&self, at_ms: u64) -> Option<(StreamNumber, Noted)> {
         let switches = self.switches();
-        self.change(|state| {
-            let (handed, presence_serial) = (state.handed, state.presence_serial());
-            let managed = state.managed.as_mut()?;
-            let number = managed.stored.filter(|_| managed.is_counting())?;
-            let noted = Noted { at_ms, switches, handed, ..managed.to_note() };
-            let print = (noted.sent, noted.unacked.len(), handed, presence_serial, switches);
-            if managed.noted == Some(print) {
-                return None;
-            }
-            managed.noted = Some(print);
-            Some((number, Noted { presence: state.presence_xml(&self.jid), ..noted }))
-        })
+        let state = &mut *self.state.lock();
+        let (handed, presence_serial) = (state.handed, state.presence_serial());
+        let managed = state.managed.as_mut()?;
+        let number = managed.stored.filter(|_| managed.is_counting())?;
+        let noted = Noted { at_ms, switches, handed, ..managed.to_note() };
+        let print = (noted.sent, noted.unacked.len(), handed, presence_serial, switches);
+        if managed.noted == Some(print) {
+            return None;
+        }
+        managed.noted = Some(print);
+        Some((number, Noted { presence: state.presence_xml(&self.jid), ..noted }))
     }
 
     /// The number under which its stream is stored.
     pub fn stored_stream(&self) -> Option<StreamNumber> {
-        self.change(|state| state.managed.as_ref()?.stored)
+        self.state.lock().managed.as_ref()?.stored
     }
 
     /// Its connection is lost; it waits for another one. False if it cannot: the client does not know yet that its stream is managed, or
@@ -206,7 +205,7 @@ impl Session {
 
     /// Whether it waits for another connection.
     pub fn is_detached(&self) -> bool {
-        self.change(|state| state.outbox.is_detached())
+        self.state.lock().outbox.is_detached()
     }
 
     /// Another connection takes the place of the lost one, on which the client has had `h` stanzas: `resumed` is written first, then what
@@ -230,7 +229,7 @@ impl Session {
 
     /// Rows that must be read again before anything else can be written; see [`crate::outbox::Outbox::unread`].
     pub fn unread(&self) -> Vec<u64> {
-        self.change(|state| state.outbox.unread())
+        self.state.lock().outbox.unread()
     }
 
     /// Such a row as it is written; none if it is gone.
@@ -290,7 +289,9 @@ fn ranges(ids: Vec<u64>) -> Vec<(u64, u64)> {
 mod tests {
     use std::collections::BTreeSet;
     use std::net::{IpAddr, Ipv4Addr};
-    use std::task::Waker;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
 
     use metronome_model::AccountId;
     use metronome_proto::jid::Jid;
@@ -392,6 +393,30 @@ mod tests {
         fn attach(&mut self) {
             self.session.attach(self.h(), frame(RESUMED)).unwrap();
         }
+    }
+
+    struct Counts(AtomicUsize);
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn asking_about_a_session_wakes_nobody() {
+        let session = session();
+        session.manage(frame(ENABLED), Resumable::Yes, Some(StreamNumber(1)));
+        let counts = Arc::new(Counts(AtomicUsize::new(0)));
+        let waker = Waker::from(counts.clone());
+        let mut cx = Context::from_waker(&waker);
+        while session.poll_drain(&mut cx, &mut Vec::new(), usize::MAX).is_ready() {}
+        let _ = (session.is_managed(), session.is_hopeless(), session.is_detached(), session.stored_stream());
+        let _ = (session.unread(), session.to_note(1), session.take_fresh(), session.ending(), session.catch_up());
+        let _ = (session.unshown(), session.is_behind(), session.is_attentive(), session.is_closing());
+        assert_eq!(counts.0.load(Ordering::Relaxed), 0, "its task would go round for ever");
+        let _ = session.offer_volatile(frame("<v/>"));
+        assert_eq!(counts.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]
