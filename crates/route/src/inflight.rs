@@ -283,6 +283,11 @@ impl InFlight {
         self.first >= before
     }
 
+    /// How many stanzas were counted before this number of [`InFlight::wait_for_all`].
+    pub fn counted(&self, before: u64) -> u32 {
+        self.counted.as_ref().map_or(0, |counted| counted.h(before))
+    }
+
     fn next(&self) -> u64 {
         self.first + self.entries.len() as u64
     }

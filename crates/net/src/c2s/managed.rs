@@ -49,7 +49,7 @@ pub(super) struct Management {
     arrival: Option<Box<Arrival>>,
     /// So many stanzas of the last connection count.
     rewound: Option<u32>,
-    /// Whether that is known to the store.
+    /// Whether the store was told of what must be known to it now.
     tried: Tried,
 }
 
@@ -86,7 +86,7 @@ impl Run {
             Some(Ok(Said::Request)) if self.management.is_some() => {
                 let before = self.list.wait_for_all();
                 if let Some(management) = &mut self.management {
-                    management.asked = Some(before);
+                    (management.asked, management.tried) = (Some(before), Tried::Not);
                 }
             }
             Some(Ok(Said::Answer { h })) if self.management.is_some() => self.acknowledged(h),
@@ -110,29 +110,27 @@ impl Run {
         if self.management.is_some() {
             return self.fail(Condition::PolicyViolation);
         }
-        let (tree, stored) = self.manage(resumable, max_s);
-        self.list.count(stored, 0, []);
-        let resumable = if self.resumption().is_some() { Resumable::Yes } else { Resumable::No };
+        let (tree, resumable, stored) = self.manage(resumable, max_s);
         self.session.manage(element(&tree), resumable, stored);
     }
 
     /// Section 11: it was asked for when the resource was bound, and the answer stands in the end of the login.
     pub(super) fn begin(&mut self, begins: Begins) {
         let Begins { resumable, max_s, says } = begins;
-        let (tree, stored) = self.manage(resumable, max_s);
-        self.list.count(stored, 0, []);
-        let resumable = if self.resumption().is_some() { Resumable::Yes } else { Resumable::No };
+        let (tree, resumable, stored) = self.manage(resumable, max_s);
         self.session.manage_from_its_beginning(resumable, stored);
         self.unwritten = says(tree);
         self.unflushed = true;
     }
 
-    /// Opens the door through which the stream is resumed, and stores it where sessions outlive the server. Answers `<enabled/>`.
-    fn manage(&mut self, resumable: Resumable, max_s: Option<u32>) -> (Tree, Option<StreamNumber>) {
-        let wanted = Some(patience(&self.host.values, max_s)).flatten().filter(|_| resumable == Resumable::Yes);
+    /// Counts what is read from here on, opens the door through which the stream is resumed, and stores it where sessions outlive the server.
+    /// Answers `<enabled/>`, whether it can be resumed, and under which number it is stored.
+    fn manage(&mut self, resumable: Resumable, max_s: Option<u32>) -> (Tree, Resumable, Option<StreamNumber>) {
+        let wanted = patience(&self.host.values, max_s).filter(|_| resumable == Resumable::Yes);
         let Some(patience) = wanted else {
             self.management = Some(Box::default());
-            return (sm::enabled(None), None);
+            self.list.count(None, 0, []);
+            return (sm::enabled(None), Resumable::No, None);
         };
         let name = self.server.rng.token();
         let token = token(&name);
@@ -140,7 +138,8 @@ impl Run {
         let resumption = Some(Resumption { door, patience });
         self.management = Some(Box::new(Management { resumption, ..Management::default() }));
         let stored = resumables::store(&self.server, &self.session, token, patience);
-        (sm::enabled(Some((&name, patience.as_secs()))), stored)
+        self.list.count(stored, 0, []);
+        (sm::enabled(Some((&name, patience.as_secs()))), Resumable::Yes, stored)
     }
 
     fn resumption(&self) -> Option<&Resumption> {
@@ -203,21 +202,27 @@ impl Run {
 
     /// The client hears of no stanza as handled that the store does not know of as handled: the number must never fall.
     fn poll_answer(&mut self, cx: &mut TaskContext<'_>) -> Moved {
-        let (server, list) = (self.server.clone(), &self.list);
+        let list = &self.list;
         let Some(management) = &mut self.management else { return Moved::No };
         let Some(before) = management.asked else { return Moved::No };
-        let h = list.handled();
-        let is_ready = list.is_settled(before) && list.to_store(h).is_none();
-        if !is_ready {
-            if let (true, Some(stream), None) = (list.is_settled(before), list.to_store(h), &management.storing) {
-                management.storing = Some((h, store_handled(server, stream, h)));
+        let is_settled = list.is_settled(before);
+        let to_store = list.to_store(list.counted(before));
+        if !is_settled || to_store.is_some() {
+            if let (true, Some(stream), None, Tried::Not) =
+                (is_settled, to_store, &management.storing, management.tried)
+            {
+                let h = list.handled();
+                management.tried = Tried::Once;
+                management.storing = Some((h, store_handled(self.server.clone(), stream, h)));
                 return Moved::Yes;
             }
+            // The store is slow, or cannot do it now: in the end the client hears what it knows of.
             let by = management.answer_by.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + ANSWER)));
             if by.as_mut().poll(cx).is_pending() {
                 return Moved::No;
             }
         }
+        management.tried = Tried::Not;
         (management.asked, management.answer_by) = (None, None);
         self.session.say_aside(element(&sm::answer(list.acknowledged())));
         Moved::Yes
