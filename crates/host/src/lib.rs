@@ -24,6 +24,7 @@ pub mod copied;
 pub mod counters;
 pub mod departures;
 pub mod derivations;
+pub mod directed;
 pub mod effect;
 pub mod envelope;
 pub mod facts;
@@ -48,6 +49,7 @@ pub mod stream_management;
 pub mod switches;
 pub mod throttle;
 pub mod tickets;
+pub mod unshown;
 
 #[cfg(test)]
 mod tests {

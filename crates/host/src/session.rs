@@ -1,7 +1,6 @@
 //! One client session while it is bound: its presence, its outbox and where it stands between stored and live messages.
 //! Workers hand messages to it, its own task drains it; everything changes under one small mutex, never across an await.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -17,15 +16,14 @@ use crate::announcement::{Announcement, Says};
 use crate::blocking::{Chosen, Rules};
 use crate::certificates::Certified;
 use crate::copied::Copied;
+use crate::directed::Directed;
 use crate::managed::Managed;
 use crate::outbox::{Closing, Drained, Frame, Outbox, Pushed};
 use crate::proof::Proof;
 pub use crate::stream_management::Ending;
 use crate::sync::Mutex;
 use crate::tickets::Tickets;
-
-/// Most bytes of addresses that one session may have sent presence to directly; a client in a thousand rooms.
-pub const DIRECTED_BYTES_MAX: usize = 64 * 1024;
+pub use crate::unshown::{Unseen, Unshown};
 
 /// A bound resource of an account (RFC 6120 section 7).
 #[derive(Debug)]
@@ -117,15 +115,15 @@ pub(crate) struct State {
     pub(crate) outbox: Outbox,
     /// What was sent and not acknowledged; none without stream management.
     pub(crate) managed: Option<Box<Managed>>,
-    presence: Option<Presence>,
+    pub(crate) presence: Option<Presence>,
     /// Grows with every change of the presence.
     presence_serial: u64,
     /// How its client is spared while nobody looks at it; none while somebody does (XEP-0352).
     pub(crate) sparing: Option<Sparing>,
     /// Who was sent presence directly and sees it for no other reason (RFC 6121 section 4.6); none most of the time.
-    directed: Option<Box<Directed>>,
+    pub(crate) directed: Option<Box<Directed>>,
     /// The contacts it still has to be shown; none most of the time.
-    unshown: Option<Box<Unshown>>,
+    pub(crate) unshown: Option<Box<Unshown>>,
     pub(crate) phase: Phase,
     /// The highest archive id handed to this session, or passed over for it.
     pub(crate) handed: u64,
@@ -140,45 +138,6 @@ pub(crate) struct State {
     /// Since it became available, what was proved before has not been cleared yet.
     unsettled: bool,
     pub(crate) proof: Proof,
-}
-
-/// Addresses that were sent presence directly.
-#[derive(Debug, Default)]
-struct Directed {
-    addresses: BTreeSet<Jid>,
-    bytes: usize,
-}
-
-/// The contacts that a session still has to be shown, because it has just come or because it missed something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unshown {
-    /// Those behind this address in the order of the roster; all if there is none.
-    pub after: Option<Jid>,
-    /// Who is told about.
-    pub what: Unseen,
-    /// Whether a presence found no room since this began.
-    missed: Missed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Missed {
-    Nothing,
-    Something,
-}
-
-impl Unshown {
-    fn new(what: Unseen) -> Unshown {
-        Unshown { after: None, what, missed: Missed::Nothing }
-    }
-}
-
-/// What a session has to be shown of its contacts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unseen {
-    /// Those who are there: it knows of nobody yet.
-    Present,
-    /// Everyone as they are now, those too who are not there: a presence found no room.
-    Everyone,
 }
 
 /// Where a session stands between the store and live delivery.
@@ -621,29 +580,6 @@ impl Session {
         }
     }
 
-    /// Something about its contacts found no room: once there is, it is told of all of them anew.
-    pub fn missed(&self) {
-        self.change(State::missed);
-    }
-
-    /// The contacts that it must still be shown, as soon as there is room for them.
-    pub fn unshown(&self) -> Option<Unshown> {
-        let state = self.state.lock();
-        let unshown = state.unshown.as_deref().filter(|_| !state.outbox.is_high() && state.is_drained())?;
-        Some(unshown.clone())
-    }
-
-    /// It was shown the contacts up to this address, or all of them; what it missed meanwhile makes another round.
-    pub fn shown_up_to(&self, address: Option<Jid>) {
-        let mut state = self.state.lock();
-        let Some(unshown) = &mut state.unshown else { return };
-        match (address, unshown.missed) {
-            (Some(address), _) => unshown.after = Some(address),
-            (None, Missed::Something) => **unshown = Unshown::new(Unseen::Everyone),
-            (None, Missed::Nothing) => state.unshown = None,
-        }
-    }
-
     /// Ends the stream after what is queued.
     pub fn close(&self, condition: Condition, text: Option<&'static str>) {
         self.change(|state| state.outbox.close(Closing { condition: Some(condition), text }));
@@ -728,64 +664,6 @@ impl Session {
         }
     }
 
-    /// Notes that this address was sent presence directly (section 4.6); false if there are too many, or the session has ended.
-    pub fn note_directed(&self, to: &Jid) -> bool {
-        let mut state = self.state.lock();
-        if state.phase == Phase::Ended {
-            return false;
-        }
-        let directed = state.directed.get_or_insert_default();
-        if directed.addresses.contains(to) {
-            return true;
-        }
-        let has_room = directed.bytes + to.as_str().len() <= DIRECTED_BYTES_MAX;
-        if has_room {
-            directed.bytes += to.as_str().len();
-            directed.addresses.insert(to.clone());
-        }
-        has_room
-    }
-
-    /// The address was told that this session is not there any more; false if it had not been told that it was.
-    pub fn forget_directed(&self, to: &Jid) -> bool {
-        let mut state = self.state.lock();
-        let Some(directed) = &mut state.directed else { return false };
-        let removed = directed.addresses.remove(to);
-        if removed {
-            directed.bytes -= to.as_str().len();
-        }
-        removed
-    }
-
-    /// Whether this address, or its bare one, was sent presence directly.
-    pub fn has_directed(&self, to: &Jid) -> bool {
-        let state = self.state.lock();
-        let addresses = state.directed.as_ref().map(|directed| &directed.addresses);
-        addresses.is_some_and(|addresses| addresses.contains(to) || addresses.contains(to.bare_str()))
-    }
-
-    /// Everybody who was sent presence directly.
-    pub fn directed(&self) -> Vec<Jid> {
-        let state = self.state.lock();
-        state.directed.as_ref().map_or_else(Vec::new, |directed| directed.addresses.iter().cloned().collect())
-    }
-
-    /// The first full address of this bare one that was sent presence directly: who a client is in a room.
-    pub fn directed_within(&self, bare: &str) -> Option<Jid> {
-        let state = self.state.lock();
-        let addresses = &state.directed.as_ref()?.addresses;
-        addresses
-            .range(Jid::parse(bare).ok()?..)
-            .find(|jid| jid.is_full())
-            .filter(|jid| jid.bare_str() == bare)
-            .cloned()
-    }
-
-    /// Everybody who was sent presence directly, to be told that it is over.
-    pub fn take_directed(&self) -> BTreeSet<Jid> {
-        self.state.lock().directed.take().map(|directed| directed.addresses).unwrap_or_default()
-    }
-
     /// Whether it has said that it is available.
     pub fn is_available(&self) -> bool {
         self.state.lock().presence.is_some()
@@ -864,10 +742,7 @@ impl Session {
     pub fn memory_usage(&self) -> usize {
         let state = self.state.lock();
         let announcement = state.presence.as_ref().map_or(0, |presence| presence.announcement.memory_usage());
-        let directed = state
-            .directed
-            .as_ref()
-            .map_or(0, |directed| directed.bytes + directed.addresses.len() * 2 * size_of::<Jid>());
+        let directed = state.directed.as_ref().map_or(0, |directed| directed.memory_usage());
         let managed = state.managed.as_ref().map_or(0, |managed| size_of::<Managed>() + managed.memory_usage());
         state.outbox.memory_usage() + announcement + directed + managed
     }
@@ -933,7 +808,7 @@ impl State {
     }
 
     /// Whether a client takes what is queued: there is one, and its stream is not being closed. Reading on for nobody would never end.
-    fn is_drained(&self) -> bool {
+    pub(crate) fn is_drained(&self) -> bool {
         !self.outbox.is_closing() && !self.outbox.is_detached()
     }
 
@@ -948,14 +823,6 @@ impl State {
         }
         self.missed();
         Shown::Dropped
-    }
-
-    fn missed(&mut self) {
-        match &mut self.unshown {
-            Some(unshown) => unshown.missed = Missed::Something,
-            None if self.presence.is_some() => self.unshown = Some(Box::new(Unshown::new(Unseen::Everyone))),
-            None => {}
-        }
     }
 
     /// Leaves room for answers to the client's own requests while stored messages flow.
@@ -1006,13 +873,13 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
     use crate::outbox::{FRAMES_HIGH, FRAMES_MAX};
 
-    fn session() -> Session {
+    pub(crate) fn session() -> Session {
         let bound = Bound {
             jid: Jid::parse("alice@localhost/x").unwrap(),
             account: AccountId::from_bytes([7; 16]),
@@ -1025,15 +892,15 @@ mod tests {
         Session::new(bound, 1)
     }
 
-    fn frame() -> Frame {
+    pub(crate) fn frame() -> Frame {
         Frame::whole(b"<a/>".to_vec())
     }
 
-    fn gone() -> Announcement {
+    pub(crate) fn gone() -> Announcement {
         Announcement::unavailable(&Jid::parse("alice@localhost/x").unwrap())
     }
 
-    fn here() -> Announcement {
+    pub(crate) fn here() -> Announcement {
         let mut here = gone();
         here.says = Says::Here;
         here
@@ -1043,14 +910,14 @@ mod tests {
         Some(Presence { priority: 0, announcement: here() })
     }
 
-    fn live() -> Session {
+    pub(crate) fn live() -> Session {
         let session = session();
         session.set_presence(available());
         session.caught_up(0);
         session
     }
 
-    fn drain(session: &Session) -> usize {
+    pub(crate) fn drain(session: &Session) -> usize {
         let mut out = Vec::new();
         let _ = session.poll_drain(&mut Context::from_waker(std::task::Waker::noop()), &mut out, usize::MAX);
         out.len() / frame().len()
@@ -1195,53 +1062,6 @@ mod tests {
         let (after, shown) = session.shown();
         assert!(after > before && shown.is_some());
         assert_eq!(session.show(&here(), frame), Shown::Queued);
-    }
-
-    #[test]
-    fn direct_presence_is_remembered_once_and_within_bounds() {
-        let session = session();
-        let jid = |number: usize| Jid::parse(&format!("room{number}@localhost")).unwrap();
-        let most = DIRECTED_BYTES_MAX / jid(1000).as_str().len();
-        for number in 1000..1000 + most {
-            assert!(session.note_directed(&jid(number)));
-        }
-        assert!(session.note_directed(&jid(1000)), "it is in the list already");
-        assert!(!session.note_directed(&jid(9999)));
-        assert!(session.forget_directed(&jid(1000)) && !session.forget_directed(&jid(1000)));
-        assert!(session.note_directed(&jid(9999)));
-        assert_eq!(session.take_directed().len(), most);
-        assert!(session.take_directed().is_empty());
-        session.end();
-        assert!(!session.note_directed(&jid(1)), "nobody would take it back");
-    }
-
-    #[test]
-    fn a_presence_that_finds_no_room_is_made_up_for() {
-        let session = live();
-        let arrived = session.unshown().unwrap();
-        assert_eq!((arrived.after.clone(), arrived.what), (None, Unseen::Present));
-        session.shown_up_to(Some(session.jid.bare()));
-        assert_eq!(session.unshown().unwrap().after, Some(session.jid.bare()));
-        session.shown_up_to(None);
-        assert_eq!(session.unshown(), None);
-        while session.offer_volatile(frame()) == Offered::Queued {}
-        assert_eq!(session.show(&here(), frame), Shown::Dropped);
-        assert_eq!(session.unshown(), None, "not before there is room");
-        // A goodbye goes through all the same: nobody would repeat it.
-        assert_eq!(session.show(&gone(), frame), Shown::Queued);
-        drain(&session);
-        let missed = session.unshown().unwrap();
-        assert_eq!((missed.after.clone(), missed.what), (None, Unseen::Everyone));
-        // What is missed while it is shown the others waits for the next round, so that this one comes to its end.
-        session.shown_up_to(Some(session.jid.bare()));
-        while session.offer_volatile(frame()) == Offered::Queued {}
-        assert_eq!(session.show(&here(), frame), Shown::Dropped);
-        drain(&session);
-        assert_eq!(session.unshown().unwrap().after, Some(session.jid.bare()));
-        session.shown_up_to(None);
-        assert_eq!(session.unshown().unwrap().after, None);
-        session.set_presence(None);
-        assert_eq!(session.unshown(), None);
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod certificates;
 mod contacts;
 #[path = "../src/copied.rs"]
 mod copied;
+#[path = "../src/directed.rs"]
+mod directed;
 #[path = "../src/managed.rs"]
 mod managed;
 #[path = "../src/outbox.rs"]
@@ -32,6 +34,8 @@ mod stream_management;
 mod sync;
 #[path = "../src/tickets.rs"]
 mod tickets;
+#[path = "../src/unshown.rs"]
+mod unshown;
 
 #[path = "model/binding.rs"]
 mod binding;
