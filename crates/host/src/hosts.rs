@@ -156,6 +156,8 @@ pub enum Keeps {
 pub struct Tls {
     /// For new handshakes.
     pub config: Arc<rustls::ServerConfig>,
+    /// For those of clients whose own order of ciphers counts.
+    pub in_their_order: Arc<rustls::ServerConfig>,
     /// Whether a client's certificate chain is trusted to prove its addresses; none where nobody asks for one.
     pub trusts: Option<Trusts>,
     /// `tls-server-end-point` channel binding data (RFC 5929 section 4), where the certificate's signature defines a hash.

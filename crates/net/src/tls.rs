@@ -14,10 +14,12 @@ use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+mod ciphers;
 mod client_certificate;
 mod end_point;
 mod names;
 
+pub(crate) use ciphers::config_for;
 use client_certificate::Judge;
 
 /// The certificate chain.
@@ -128,7 +130,10 @@ pub fn load(values: &Values) -> Result<Option<Arc<Tls>>, TlsError> {
     let trusts = ca.map(|_| -> Trusts { Box::new(move |chain| trusting.trusts(chain)) });
     let names = names::of(leaf);
     let config = config(chain, private, judge).map_err(|reason| unusable(cert, key, &reason))?;
-    Ok(Some(Arc::new(Tls { config: Arc::new(config), trusts, end_point, not_after_s, names })))
+    let mut in_their_order = config.clone();
+    in_their_order.ignore_client_order = false;
+    let in_their_order = Arc::new(in_their_order);
+    Ok(Some(Arc::new(Tls { config: Arc::new(config), in_their_order, trusts, end_point, not_after_s, names })))
 }
 
 fn unusable(cert: &Path, key: &Path, reason: &rustls::Error) -> TlsError {
@@ -149,10 +154,11 @@ fn config(
     key: PrivateKeyDer<'static>,
     judge: Arc<Judge>,
 ) -> Result<ServerConfig, rustls::Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(ciphers::in_our_order(aws_lc_rs::default_provider()));
     // TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only (RFC 9325); rustls has nothing else.
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let mut config = builder.with_client_cert_verifier(judge).with_single_cert(chain, key)?;
+    config.ignore_client_order = true;
     config.alpn_protocols = vec![b"xmpp-client".to_vec()];
     // Without it a TLS 1.2 exporter does not tell connections apart (RFC 7627).
     config.require_ems = true;

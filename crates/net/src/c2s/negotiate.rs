@@ -289,7 +289,8 @@ async fn shake_hands(context: &Context, hello: StartHandshake<TcpStream>, tls: &
     let turn = context.admission.handshakes.acquire().await.ok()?;
     tokio::task::yield_now().await;
     // Computes here and now, and only then becomes a future.
-    let rest = hello.into_stream(tls.config.clone());
+    let config = tls::config_for(tls, &hello.client_hello());
+    let rest = hello.into_stream(config);
     drop(turn);
     rest.await.ok()
 }
