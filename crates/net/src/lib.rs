@@ -5,12 +5,21 @@
 pub mod admission;
 pub mod c2s;
 pub mod control;
+pub mod dns;
 pub mod listen;
+pub mod s2s;
 mod socket;
 pub mod tls;
 
 use metronome_host::options::Setting;
 
 /// The settings that this crate reads.
-pub const SETTINGS: [&[Setting]; 5] =
-    [listen::SETTINGS, tls::SETTINGS, admission::SETTINGS, c2s::SETTINGS, control::SETTINGS];
+pub const SETTINGS: [&[Setting]; 7] = [
+    listen::SETTINGS,
+    tls::SETTINGS,
+    admission::SETTINGS,
+    c2s::SETTINGS,
+    control::SETTINGS,
+    dns::SETTINGS,
+    s2s::SETTINGS,
+];

@@ -35,7 +35,7 @@ pub const C2S_TLS: Setting = Setting::new(
 pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS];
 
 /// How a connection begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Entry {
     /// In clear text (RFC 6120 section 5).
     StartTls,
