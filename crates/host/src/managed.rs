@@ -89,11 +89,9 @@ impl Managed {
         }
     }
 
-    /// The same, whose `<enabled/>` stands before everything that is still to be written.
-    #[must_use]
-    pub fn begun(mut self) -> Managed {
+    /// Its `<enabled/>` stands before everything that is still to be written.
+    pub fn begin(&mut self) {
         self.counting = true;
-        self
     }
 
     /// The same, stored under this number.

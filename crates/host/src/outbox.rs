@@ -284,6 +284,14 @@ impl Outbox {
         self.send_waiting();
     }
 
+    /// Takes out everything that waits and tells the stanzas that are nowhere else; for a stream that is over.
+    pub fn take_stanzas(&mut self) -> impl Iterator<Item = Frame> + use<> {
+        self.bytes = 0;
+        self.send_waiting();
+        let frames = std::mem::take(&mut self.frames).into_iter();
+        frames.filter(|queued| queued.what == What::Stanza).filter_map(|queued| queued.frame)
+    }
+
     /// Its connection is lost, and the session waits for another one. What is no stanza was for that connection.
     pub fn detach(&mut self) {
         self.detached = true;

@@ -13,7 +13,7 @@ use metronome_store::journal::Line;
 
 use crate::blocking::Chosen;
 use crate::managed::{Managed, TooHigh};
-use crate::outbox::{Closing, Frame, Pushed, What};
+use crate::outbox::{Again, Closing, Frame, Pushed, What};
 use crate::proof::Ranges;
 use crate::session::{Carbons, From, Phase, Session, State};
 
@@ -53,18 +53,26 @@ pub fn element(tree: &Tree) -> Frame {
 }
 
 impl Session {
-    /// Begins to count behind this `<enabled/>`.
-    pub fn manage(&self, enabled: Frame, resumable: Resumable, stored: Option<StreamNumber>) {
+    /// Begins to be managed: counts from its `<enabled/>` on.
+    pub fn manage(&self, resumable: Resumable, stored: Option<StreamNumber>) {
         self.change(|state| {
             state.managed = Some(Box::new(Managed::new(resumable).stored_as(stored)));
+        });
+    }
+
+    /// This `<enabled/>` is written behind what waits already.
+    pub fn enabled(&self, enabled: Frame) {
+        self.change(|state| {
             let _ = state.outbox.push_aside(enabled, What::Enabled);
         });
     }
 
-    /// Begins to count at once: its `<enabled/>` is written before everything that waits.
-    pub fn manage_from_its_beginning(&self, resumable: Resumable, stored: Option<StreamNumber>) {
+    /// Its `<enabled/>` is written before everything that waits.
+    pub fn enabled_already(&self) {
         self.change(|state| {
-            state.managed = Some(Box::new(Managed::new(resumable).stored_as(stored).begun()));
+            if let Some(managed) = &mut state.managed {
+                managed.begin();
+            }
         });
     }
 
@@ -155,6 +163,11 @@ impl Session {
         self.state.lock().managed.as_ref()?.stored
     }
 
+    /// The same once: nothing more is stored of it.
+    pub fn take_stored_stream(&self) -> Option<StreamNumber> {
+        self.state.lock().managed.as_mut()?.stored.take()
+    }
+
     /// Its connection is lost; it waits for another one. False if it cannot: the client does not know yet that its stream is managed, or
     /// the session is being closed.
     pub fn detach(&self) -> bool {
@@ -217,6 +230,18 @@ impl Session {
             state.outbox.attach(resumed, managed.take_unacked());
             Ok(ranges(proved))
         })
+    }
+
+    /// The stanzas that are nowhere else and were not acknowledged, those that were never written included; they are forgotten here. None
+    /// without stream management, where nobody knows what has arrived.
+    pub fn take_unacknowledged(&self) -> Vec<Frame> {
+        let state = &mut *self.state.lock();
+        let Some(managed) = &mut state.managed else { return Vec::new() };
+        let written = managed.take_unacked().filter_map(|again| match again {
+            Again::Stanza(frame) => Some(frame),
+            Again::Stored(_) => None,
+        });
+        written.chain(state.outbox.take_stanzas()).collect()
     }
 
     /// The stored messages that were written since this was asked last, for the journal.
@@ -342,7 +367,8 @@ mod tests {
     impl Talk {
         fn new() -> Talk {
             let session = session();
-            session.manage(frame(ENABLED), Resumable::Yes, None);
+            session.manage(Resumable::Yes, None);
+            session.enabled(frame(ENABLED));
             let mut talk = Talk { session, last: 0, volatile: 0, line: Vec::new(), had: Vec::new(), before: 0 };
             // The client knows that its stream may be resumed.
             talk.write(usize::MAX);
@@ -406,7 +432,8 @@ mod tests {
     #[test]
     fn asking_about_a_session_wakes_nobody() {
         let session = session();
-        session.manage(frame(ENABLED), Resumable::Yes, Some(StreamNumber(1)));
+        session.manage(Resumable::Yes, Some(StreamNumber(1)));
+        session.enabled(frame(ENABLED));
         let counts = Arc::new(Counts(AtomicUsize::new(0)));
         let waker = Waker::from(counts.clone());
         let mut cx = Context::from_waker(&waker);

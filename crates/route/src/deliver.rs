@@ -219,7 +219,7 @@ fn volatile_message(server: &Server, env: &mut Envelope, owner: AccountId) {
 
 /// Whether the sender hears of it when nobody took a message that is not stored: a room must know that an occupant has left
 /// (RFC 6121 section 8.5.3.2.1), and people that their words were not kept; nobody needs to hear of a lost chat state.
-fn tells_sender(stanza: &Stanza) -> bool {
+pub(crate) fn tells_sender(stanza: &Stanza) -> bool {
     match stanza.kind {
         Kind::Message(MessageType::Groupchat) => true,
         Kind::Message(MessageType::Chat | MessageType::Normal) => stanza.has(ns::CLIENT, "body"),

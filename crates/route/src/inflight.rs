@@ -187,6 +187,13 @@ impl InFlight {
         self.counted = Some(Box::new(Counted { zero, stream, stored: handled, repeated, awaited: 0 }));
     }
 
+    /// What is handled from here on is not stored: nobody will resume this stream.
+    pub fn stop_storing(&mut self) {
+        if let Some(counted) = &mut self.counted {
+            counted.stream = None;
+        }
+    }
+
     /// How many of the counted stanzas are settled, all before them included.
     pub fn handled(&self) -> u32 {
         self.counted.as_ref().map_or(0, |counted| counted.h(self.first))

@@ -19,6 +19,7 @@ pub mod presence;
 pub mod push;
 mod queue;
 pub mod resumables;
+pub mod returned;
 pub mod timers;
 pub mod workers;
 

@@ -120,12 +120,11 @@ pub(crate) fn lock(server: &Server, account: AccountId, lock: Lock) {
 pub fn gone(server: &Server, session: &Session) {
     // What is known of its contacts may leave the table with it.
     let contacts = server.sessions.contacts(session.account);
-    if server.sessions.remove(session) {
-        if session.is_guest() {
-            server.guests.note_left(&session.jid);
-        }
-        resumables::forget(server, session);
+    if server.sessions.remove(session) && session.is_guest() {
+        server.guests.note_left(&session.jid);
     }
+    // Also of one whose place in the table another has taken already.
+    resumables::forget(server, session);
     let mut told = Told::Nobody;
     if session.end().is_some() {
         let unavailable = Announcement::unavailable(&session.jid);

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use metronome_features::blocking::watch;
 use metronome_features::roster::load;
 use metronome_host::announcement::Announcement;
@@ -18,13 +20,14 @@ use metronome_proto::stanza::presence::priority;
 use metronome_store::journal::{self, Journal, Line};
 use metronome_store::{StoreError, stored};
 
-/// Stores a stream that begins; none where sessions end with the process.
+/// Stores a stream that begins; none where sessions end with the process. Answers its number, and whether it has become durable: its client
+/// hears its name after that, since it relies on it however the process ends.
 pub fn store(
     server: &Arc<Server>,
     session: &Arc<Session>,
     token: [u8; 32],
     patience: Duration,
-) -> Option<StreamNumber> {
+) -> Option<(StreamNumber, BoxFuture<'static, bool>)> {
     if session.is_guest() || server.next_stream.load(Ordering::Relaxed) == 0 {
         return None;
     }
@@ -42,26 +45,32 @@ pub fn store(
         handled: 0,
         marks: Vec::new(),
     };
-    match server.facts.peek(session.jid.bare_str()) {
-        Some(facts) => store_with(server, stream, facts.map(|facts| facts.account.auth_epoch)),
-        // They were forgotten a moment ago.
-        None => drop(tokio::spawn(read_and_store(server.clone(), session.jid.clone(), stream))),
-    }
-    Some(number)
+    let mut stored: BoxFuture<'static, bool> = Box::pin(store_new(server.clone(), session.jid.clone(), stream));
+    // It is submitted now if it can be, before anything that is handled of it.
+    Some(match (&mut stored).now_or_never() {
+        Some(stored) => (number, Box::pin(std::future::ready(stored))),
+        None => (number, stored),
+    })
 }
 
-async fn read_and_store(server: Arc<Server>, jid: Jid, stream: Resumable) {
+async fn store_new(server: Arc<Server>, jid: Jid, stream: Resumable) -> bool {
     match server.facts.of(&*server.store, &jid).await {
-        Ok(facts) => store_with(&server, stream, facts.map(|facts| facts.account.auth_epoch)),
-        Err(error) => tracing::warn!(jid = jid.as_str(), %error, "a stream is not stored"),
+        Ok(Some(facts)) => {
+            let stream = Box::new(Resumable { auth_epoch: facts.account.auth_epoch, ..stream });
+            server.commit(Record::of(Op::SetResumable { stream })).await.is_done()
+        }
+        // Of an account that is gone there is nothing to be resumed.
+        Ok(None) => false,
+        Err(error) => {
+            tracing::warn!(jid = jid.as_str(), %error, "a stream is not stored");
+            false
+        }
     }
 }
 
-/// Of an account that is gone there is nothing to be resumed.
-fn store_with(server: &Server, stream: Resumable, auth_epoch: Option<u32>) {
-    if let Some(auth_epoch) = auth_epoch {
-        submit(server, Op::SetResumable { stream: Box::new(Resumable { auth_epoch, ..stream }) });
-    }
+/// Forgets a stream whose client was told that it cannot be resumed: it may have become durable all the same.
+pub fn forget_unnamed(server: &Server, number: StreamNumber) {
+    submit(server, Op::ForgetResumable { number });
 }
 
 /// Nobody waits for it. Where the writer has no room now it comes a little later, in whatever order: nothing depends on it.
@@ -117,7 +126,7 @@ pub(crate) fn note_now(server: &Server, session: &Session) {
 
 /// The session is over.
 pub(crate) fn forget(server: &Server, session: &Session) {
-    if let Some(number) = session.stored_stream() {
+    if let Some(number) = session.take_stored_stream() {
         submit(server, Op::ForgetResumable { number });
     }
 }

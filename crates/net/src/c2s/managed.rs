@@ -8,30 +8,34 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use metronome_features::stream_management::patience;
 use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::stream_management::element;
 use metronome_model::{Handled, Outcome, Record, StreamNumber};
-use metronome_proto::payload::sm::{self, Resumable, Said};
+use metronome_proto::payload::sm::{self, Said};
 use metronome_proto::stanza::error::Condition as StanzaCondition;
 use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::header;
-use metronome_proto::xml::{Element, Scanner, Tree};
+use metronome_proto::xml::{Element, Scanner};
 use metronome_route::resumables::Again;
-use metronome_route::{presence, resumables};
+use metronome_route::{presence, resumables, returned};
 use metronome_store::StoreError;
 use metronome_store::journal::Line;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::negotiate::{Begins, Bound};
-use super::resume::{Arrival, Doors, Resumption, token};
+use super::enabling::Enabling;
+use super::negotiate::Bound;
+use super::resume::{Arrival, Doors, Resumption};
 use super::run::{Moved, Phase, Run};
 use crate::socket::Socket;
 
 /// For how long an answer to `<r/>` waits for what was read before it.
 const ANSWER: Duration = Duration::from_millis(250);
+/// After so many handled stanzas a client is told, whether it asks or not.
+const UNTOLD_MAX: u32 = 64;
+/// After this time it is told of any.
+const UNTOLD: Duration = Duration::from_secs(5);
 /// For how long a connection that is not wanted any more may take our last words.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -39,10 +43,16 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Management {
     pub(super) resumption: Option<Resumption>,
+    /// Present until its `<enabled/>` is said.
+    pub(super) enabling: Option<Box<Enabling>>,
     /// The client has asked; everything before this number in the list is settled first.
     asked: Option<u64>,
     /// Present only while an answer has to wait.
     answer_by: Option<Pin<Box<Sleep>>>,
+    /// So many stanzas were handled when the client was told last.
+    told: u32,
+    /// Present while there are some that it was not told of.
+    tell_by: Option<Pin<Box<Sleep>>>,
     /// So many handled stanzas are being stored.
     storing: Option<(u32, BoxFuture<'static, Outcome>)>,
     /// The connection that takes the place of the last one, once everything that was read is settled.
@@ -51,6 +61,13 @@ pub(super) struct Management {
     rewound: Option<u32>,
     /// Whether the store was told of what must be known to it now.
     tried: Tried,
+}
+
+impl Management {
+    /// Of a stream that another connection may take up.
+    pub(super) fn new(resumption: Resumption) -> Management {
+        Management { resumption: Some(resumption), ..Management::default() }
+    }
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +89,7 @@ impl Run {
         let mut run =
             Run::new(Bound { server, doors, socket, scanner, unread, host, session, lang, begins: None }, None);
         run.list.count(Some(stream.number), stream.handled, stream.marks);
-        let resumption = Some(Resumption { door, patience });
-        run.management = Some(Box::new(Management { resumption, ..Management::default() }));
+        run.management = Some(Box::new(Management::new(Resumption { door, patience })));
         run.phase = Phase::Detached;
         run.set_deadline(patience);
         Some(run)
@@ -105,43 +121,6 @@ impl Run {
         }
     }
 
-    /// Section 3. At most once on a stream.
-    fn enable(&mut self, resumable: Resumable, max_s: Option<u32>) {
-        if self.management.is_some() {
-            return self.fail(Condition::PolicyViolation);
-        }
-        let (tree, resumable, stored) = self.manage(resumable, max_s);
-        self.session.manage(element(&tree), resumable, stored);
-    }
-
-    /// Section 11: it was asked for when the resource was bound, and the answer stands in the end of the login.
-    pub(super) fn begin(&mut self, begins: Begins) {
-        let Begins { resumable, max_s, says } = begins;
-        let (tree, resumable, stored) = self.manage(resumable, max_s);
-        self.session.manage_from_its_beginning(resumable, stored);
-        self.unwritten = says(tree);
-        self.unflushed = true;
-    }
-
-    /// Counts what is read from here on, opens the door through which the stream is resumed, and stores it where sessions outlive the server.
-    /// Answers `<enabled/>`, whether it can be resumed, and under which number it is stored.
-    fn manage(&mut self, resumable: Resumable, max_s: Option<u32>) -> (Tree, Resumable, Option<StreamNumber>) {
-        let wanted = patience(&self.host.values, max_s).filter(|_| resumable == Resumable::Yes);
-        let Some(patience) = wanted else {
-            self.management = Some(Box::default());
-            self.list.count(None, 0, []);
-            return (sm::enabled(None), Resumable::No, None);
-        };
-        let name = self.server.rng.token();
-        let token = token(&name);
-        let door = self.doors.open(token, self.session.clone());
-        let resumption = Some(Resumption { door, patience });
-        self.management = Some(Box::new(Management { resumption, ..Management::default() }));
-        let stored = resumables::store(&self.server, &self.session, token, patience);
-        self.list.count(stored, 0, []);
-        (sm::enabled(Some((&name, patience.as_secs()))), Resumable::Yes, stored)
-    }
-
     fn resumption(&self) -> Option<&Resumption> {
         self.management.as_ref()?.resumption.as_ref()
     }
@@ -166,6 +145,7 @@ impl Run {
             self.take_over(arrival);
             return Moved::Yes;
         }
+        self.volunteer(cx);
         let stored = self.poll_storing(cx);
         let answered = self.poll_answer(cx);
         if stored == Moved::Yes || answered == Moved::Yes { Moved::Yes } else { Moved::No }
@@ -200,10 +180,26 @@ impl Run {
         Moved::Yes
     }
 
+    /// A client that never asks hears all the same, so that it need not keep what it has sent: as if it had asked now.
+    fn volunteer(&mut self, cx: &mut TaskContext<'_>) {
+        let Some(management) = self.management.as_mut().filter(|management| management.asked.is_none()) else { return };
+        let untold = self.list.handled().wrapping_sub(management.told);
+        if untold == 0 {
+            return;
+        }
+        let by = management.tell_by.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + UNTOLD)));
+        if untold >= UNTOLD_MAX || by.as_mut().poll(cx).is_ready() {
+            (management.asked, management.tried) = (Some(self.list.wait_for_all()), Tried::Not);
+        }
+    }
+
     /// The client hears of no stanza as handled that the store does not know of as handled: the number must never fall.
     fn poll_answer(&mut self, cx: &mut TaskContext<'_>) -> Moved {
         let list = &self.list;
-        let Some(management) = &mut self.management else { return Moved::No };
+        // It is counted from `<enabled/>` on, so that comes first.
+        let Some(management) = self.management.as_mut().filter(|management| management.enabling.is_none()) else {
+            return Moved::No;
+        };
         let Some(before) = management.asked else { return Moved::No };
         let is_settled = list.is_settled(before);
         let to_store = list.to_store(list.counted(before));
@@ -223,7 +219,8 @@ impl Run {
             }
         }
         management.tried = Tried::Not;
-        (management.asked, management.answer_by) = (None, None);
+        (management.asked, management.answer_by, management.tell_by) = (None, None, None);
+        management.told = list.handled();
         self.session.say_aside(element(&sm::answer(list.acknowledged())));
         Moved::Yes
     }
@@ -261,7 +258,7 @@ impl Run {
         self.deadline = None;
         if let Some(management) = &mut self.management {
             // Whoever asked is not there any more.
-            (management.asked, management.answer_by) = (None, None);
+            (management.asked, management.answer_by, management.tell_by) = (None, None, None);
         }
     }
 
@@ -376,6 +373,9 @@ impl Run {
                 (self.socket, self.scanner, self.unread, self.admitted) = (socket, scanner, unread, admitted);
                 self.phase = Phase::Open;
                 self.deadline = None;
+                if let Some(management) = &mut self.management {
+                    management.told = handled;
+                }
             }
             Err(wrong) => {
                 let application = Some(sm::too_high(wrong.h, wrong.sent));
@@ -389,6 +389,7 @@ impl Run {
     /// The session is over without anybody to tell.
     fn give_up(&mut self) {
         presence::gone(&self.server, &self.session);
+        returned::to_senders(&self.server, &self.session);
         self.session.shut();
         self.drop_connection();
         self.phase = Phase::Lost;

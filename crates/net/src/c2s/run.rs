@@ -19,7 +19,7 @@ use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::header;
 use metronome_proto::xml::{Element, Item, Scanner};
 use metronome_route::inflight::InFlight;
-use metronome_route::{catch_up, csi, presence, push};
+use metronome_route::{catch_up, csi, presence, push, returned};
 use metronome_store::StoreError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -336,7 +336,10 @@ impl Run {
     // ---- outbox to socket --------------------------------------------------------------------------------------
 
     fn poll_write(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        let mut moved = Moved::No;
+        let mut moved = self.poll_enabling(cx);
+        if self.is_logging_in() {
+            return Ok(moved);
+        }
         loop {
             if !self.unwritten.is_empty() {
                 match Pin::new(&mut self.socket).poll_write(cx, &self.unwritten)? {
@@ -506,6 +509,7 @@ impl Run {
             return;
         }
         presence::gone(&self.server, &self.session);
+        returned::to_senders(&self.server, &self.session);
         self.session.shut();
         self.page = None;
         self.deadline = None;

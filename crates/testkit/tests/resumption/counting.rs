@@ -83,3 +83,24 @@ fn what_is_acknowledged_does_not_come_to_the_next_session_and_the_rest_does() {
         quiet(&mut again);
     });
 }
+
+#[test]
+fn a_client_that_never_asks_is_told_now_and_then() {
+    on_both_stores(|server| {
+        let (mut alice, _) = managed(server, "alice", "phone");
+        for number in 0..200 {
+            alice.send(&chat("bob@localhost", number));
+        }
+        let mut told = Vec::new();
+        while told.last().is_none_or(|h| *h < 128) {
+            let answer = alice.wait_for("<a xmlns='urn:xmpp:sm:3'");
+            told.push(answer.attribute("h").and_then(|h| h.parse::<u32>().ok()).unwrap());
+        }
+        assert!(told.is_sorted() && told.len() <= 4, "{told:?}");
+        while alice.handled().0 != 201 {}
+        // A few are told as well, in time.
+        alice.send(&chat("bob@localhost", 200));
+        let answer = alice.wait_for("<a xmlns='urn:xmpp:sm:3'");
+        assert_eq!(answer.attribute("h").as_deref(), Some("202"));
+    });
+}

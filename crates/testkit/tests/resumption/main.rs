@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod counting;
+mod faults;
+mod given_up;
 mod hostile;
 mod restarts;
 mod resuming;
@@ -30,11 +32,11 @@ fn bodies(client: &mut Client, count: usize) -> Vec<String> {
     bodies
 }
 
-/// The next stanza.
+/// The next stanza; elements of stream management are passed over.
 fn next(client: &mut Client) -> Seen {
     loop {
         let seen = client.next_piece();
-        if !seen.fits("<r xmlns='urn:xmpp:sm:3'") {
+        if !seen.fits("<r xmlns='urn:xmpp:sm:3'") && !seen.fits("<a xmlns='urn:xmpp:sm:3'") {
             return seen;
         }
     }
