@@ -32,10 +32,12 @@ use change::{Ends, Refused, append, refuse_readable, remove, stored};
 pub const ALLOWED: Setting = Setting::new(
     "auth.own_certificates",
     Kind::Flag,
-    "true",
+    "false",
     "Whether people may store certificates with their account and log in with them (SASL EXTERNAL), whoever signed them. Only one that \
-     carries the account's address (xmppAddr) can be stored. `auth.mechanisms` must list EXTERNAL too.",
+     carries the account's address (xmppAddr) can be stored. `auth.mechanisms` must list EXTERNAL too. While it is off, and \
+     `tls.client_ca` is empty, clients are not asked for a certificate.",
 )
+.for_new_streams()
 .per_host();
 
 /// See the module.
@@ -44,6 +46,7 @@ pub static FEATURE: Feature = Feature {
     xeps: &[Xep::new(257, "0.3", "Client Certificate Management for SASL EXTERNAL")],
     disco: &[ns::SASL_CERT],
     disco_account: &[ns::SASL_CERT],
+    is_on: |values| values.flag(&ALLOWED),
     iq: &[
         IqHandler {
             kind: IqType::Get,

@@ -133,7 +133,9 @@ async fn answer_for_account(server: &Arc<Server>, env: &mut Envelope) -> Result<
 async fn of_account(server: &Server, account: AccountId, jid: &Jid, query: Query) -> Result<Tree, Refuse> {
     match query {
         Query::Info(None) => {
-            let features = server.registry.disco(At::OwnAccount).iter().map(|&feature| feature.to_owned()).collect();
+            let hosts = server.hosts.load();
+            let host = hosts.get(jid.domain()).ok_or(Condition::ServiceUnavailable)?;
+            let features = host.registry.disco(At::OwnAccount, &host.values).into_iter().map(str::to_owned).collect();
             let identities = vec![Identity::new("account", kind_of(server, jid).await?)];
             Ok(Info { identities, features, ..Info::default() }.tree())
         }
@@ -173,7 +175,7 @@ pub(crate) fn info_of_host(server: &Server, host: &Host) -> Info {
             .chain(others)
             .map(|(category, kind)| Identity::new(category, kind).named(name))
             .collect(),
-        features: host.registry.disco(At::Host).iter().map(|&feature| feature.to_owned()).collect(),
+        features: host.registry.disco(At::Host, &host.values).into_iter().map(str::to_owned).collect(),
         extensions: features
             .iter()
             .flat_map(|feature| feature.disco_forms)

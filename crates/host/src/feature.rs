@@ -29,6 +29,8 @@ pub struct Feature {
     pub disco: &'static [&'static str],
     /// Namespaces that service discovery announces for an account.
     pub disco_account: &'static [&'static str],
+    /// Whether a host has it: where not, service discovery announces nothing of it.
+    pub is_on: fn(&Values) -> bool,
     /// Forms that service discovery shows for the host (XEP-0128).
     pub disco_forms: &'static [DiscoForm],
     /// What it announces on a stream.
@@ -54,6 +56,7 @@ impl Feature {
         identities: &[],
         disco: &[],
         disco_account: &[],
+        is_on: |_| true,
         disco_forms: &[],
         stream: &[],
         bind2: &[],

@@ -9,10 +9,12 @@ use std::sync::{Arc, OnceLock};
 use metronome_model::HostOrigin;
 use metronome_proto::jid::{Jid, prepare_domain};
 use metronome_proto::stream::error::Condition;
+use metronome_proto::stream::features::Written;
 use metronome_proto::xml::Limits;
 use metronome_sasl::{Hash, PlainRule, Rules};
 
 use crate::announced::Announced;
+use crate::feature::StreamState;
 use crate::groups::Groups;
 use crate::options::{Kind, Setting, Values};
 use crate::registry::Registry;
@@ -139,6 +141,26 @@ pub struct Host {
     pub groups: Arc<Groups>,
     /// What service discovery tells of it, once somebody has asked; whoever makes a snapshot with other options begins anew.
     pub announced: OnceLock<Announced>,
+    /// The stream features that are the same for all clients, once a stream has come so far.
+    pub features: StreamFeatures,
+}
+
+/// What is offered to all clients, for each state of a stream.
+#[derive(Debug, Clone, Default)]
+pub struct StreamFeatures {
+    secured: OnceLock<Box<[Written]>>,
+    authenticated: OnceLock<Box<[Written]>>,
+}
+
+impl StreamFeatures {
+    /// Those of one state; made by `make` when the first stream gets there.
+    pub fn of(&self, state: StreamState, make: impl FnOnce() -> Box<[Written]>) -> &[Written] {
+        let features = match state {
+            StreamState::Secured => &self.secured,
+            StreamState::Authenticated => &self.authenticated,
+        };
+        features.get_or_init(make)
+    }
 }
 
 /// What is stored of a message between people.
@@ -220,6 +242,7 @@ impl Host {
             sasl,
             groups: Arc::default(),
             announced: OnceLock::new(),
+            features: StreamFeatures::default(),
         }
     }
 }

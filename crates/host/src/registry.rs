@@ -6,15 +6,19 @@ use metronome_proto::stanza::iq::IqType;
 
 use crate::command::Command;
 use crate::feature::{At, Feature, Inline, IqHandler, StreamFeature, StreamState};
+use crate::options::Values;
 
 /// What all features together answer and announce.
 #[derive(Debug)]
 pub struct Registry {
     features: &'static [&'static Feature],
     iq: HashMap<(At, bool, &'static str, &'static str), &'static IqHandler>,
-    disco_host: Vec<&'static str>,
-    disco_account: Vec<&'static str>,
+    disco_host: Vec<Announced>,
+    disco_account: Vec<Announced>,
 }
+
+/// A namespace that service discovery announces, where the feature is on.
+type Announced = (&'static str, fn(&Values) -> bool);
 
 impl Registry {
     /// Builds the tables.
@@ -27,9 +31,12 @@ impl Registry {
             assert!(earlier.is_none(), "{} {} is answered by one feature", handler.ns, handler.name);
         }
         let sorted = |announced: fn(&Feature) -> &'static [&'static str]| {
-            let mut all: Vec<_> = features.iter().flat_map(|feature| announced(feature)).copied().collect();
-            all.sort_unstable();
-            all.dedup();
+            let of = |feature: &&'static Feature| {
+                let is_on = feature.is_on;
+                announced(feature).iter().map(move |&ns| (ns, is_on))
+            };
+            let mut all: Vec<Announced> = features.iter().flat_map(of).collect();
+            all.sort_unstable_by_key(|(ns, _)| *ns);
             all
         };
         Registry {
@@ -65,11 +72,14 @@ impl Registry {
         self.features.iter().flat_map(|feature| feature.bind2)
     }
 
-    /// What service discovery announces at this address, sorted.
-    pub fn disco(&self, at: At) -> &[&'static str] {
-        match at {
+    /// What service discovery announces at this address of a host with these options, sorted.
+    pub fn disco(&self, at: At, values: &Values) -> Vec<&'static str> {
+        let announced = match at {
             At::Host => &self.disco_host,
             At::OwnAccount | At::Account => &self.disco_account,
-        }
+        };
+        let mut on: Vec<_> = announced.iter().filter(|(_, is_on)| is_on(values)).map(|(ns, _)| *ns).collect();
+        on.dedup();
+        on
     }
 }

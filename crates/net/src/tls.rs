@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use metronome_features::certificates::ALLOWED;
 use metronome_host::hosts::{Host, Hosts, Known, Standing, Tls, Trusts};
 use metronome_host::options::{Kind, Setting, Values};
 use metronome_host::server::Server;
@@ -129,6 +130,7 @@ pub fn load(values: &Values) -> Result<Option<Arc<Tls>>, TlsError> {
     let trusting = judge.clone();
     let trusts = ca.map(|_| -> Trusts { Box::new(move |chain| trusting.trusts(chain)) });
     let names = names::of(leaf);
+    let judge = (ca.is_some() || values.flag(&ALLOWED)).then_some(judge);
     let config = config(chain, private, judge).map_err(|reason| unusable(cert, key, &reason))?;
     let mut in_their_order = config.clone();
     in_their_order.ignore_client_order = false;
@@ -152,12 +154,17 @@ pub fn is_for_others(host: &Host) -> bool {
 fn config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    judge: Arc<Judge>,
+    judge: Option<Arc<Judge>>,
 ) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(ciphers::in_our_order(aws_lc_rs::default_provider()));
     // TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only (RFC 9325); rustls has nothing else.
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let mut config = builder.with_client_cert_verifier(judge).with_single_cert(chain, key)?;
+    // Some clients bother people when they are asked for a certificate, so that is done only where one can be of use.
+    let builder = match judge {
+        Some(judge) => builder.with_client_cert_verifier(judge),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
     config.ignore_client_order = true;
     config.alpn_protocols = vec![b"xmpp-client".to_vec()];
     // Without it a TLS 1.2 exporter does not tell connections apart (RFC 7627).
@@ -247,7 +254,7 @@ mod tests {
 
     fn values(cert: &str, key: &str) -> Values {
         let quoted = |path: &str| format!("{path:?}");
-        Values::defaults(&[SETTINGS]).with(CERT.key, &quoted(cert)).with(KEY.key, &quoted(key))
+        Values::defaults(&[SETTINGS, &[ALLOWED]]).with(CERT.key, &quoted(cert)).with(KEY.key, &quoted(key))
     }
 
     fn wrong(values: &Values) -> (&'static str, String) {

@@ -72,10 +72,10 @@ impl Secured {
         if let Some(feature) = second::feature(&to.host, &offer).filter(|_| self.facts.encrypted) {
             features.push(feature);
         }
-        negotiate::announce(&self.context, &to.host, StreamState::Secured, &mut features);
+        let others = negotiate::announced(&self.context, &to.host, StreamState::Secured);
         let mut out = Vec::new();
         self.stream.write_header(&mut out, &self.context.server.rng, Some(&to.host));
-        features.write(&mut out);
+        features.write_before(others, &mut out);
         self.stream.send(&out).await?;
         Ok(to)
     }

@@ -19,7 +19,7 @@ use metronome_proto::stream::features::Features;
 use metronome_proto::xml::{Content, Tree};
 use metronome_route::presence;
 
-use super::negotiate::{Authenticated, Begins, Bound, End, Negotiated, announce, open};
+use super::negotiate::{Authenticated, Begins, Bound, End, Negotiated, announced, open};
 use super::resume::{self, Arrival, Door};
 use super::stream::Fault;
 use super::{Context, certified, guest};
@@ -84,9 +84,8 @@ impl Authenticated {
 
     /// What the client asks for once it has its features, which are sent behind `out`.
     pub(super) async fn requested(&mut self, mut out: Vec<u8>) -> Result<Begun, Fault> {
-        let mut features = Features::new().with(bind::feature()).with(session::feature());
-        announce(&self.context, &self.host, StreamState::Authenticated, &mut features);
-        features.write(&mut out);
+        let features = Features::new().with(bind::feature()).with(session::feature());
+        features.write_before(announced(&self.context, &self.host, StreamState::Authenticated), &mut out);
         self.stream.send(&out).await?;
         self.stream.set_limits(self.host.limits);
         loop {

@@ -20,7 +20,7 @@ use metronome_sasl::resource_name;
 
 use super::bind::{Begun, Told};
 use super::guest;
-use super::negotiate::{Authenticated, Begins, announce};
+use super::negotiate::{Authenticated, Begins, announced};
 use super::resume::{self, Door};
 use super::sasl2::Welcome;
 use super::stream::Fault;
@@ -53,19 +53,18 @@ impl Authenticated {
         let session = self.bind_inline(&welcome, &tag).await?;
         let (answers, enable) = self.ask(&welcome, &session);
         let mut bound: Vec<Tree> = self.position(&session).await.into_iter().chain(answers).collect();
-        let mut features = Features::new();
-        announce(&self.context, &self.host, StreamState::Authenticated, &mut features);
-        if enable.is_some() {
-            // It has begun: a client that saw it here would ask for it once more.
-            features.remove(ns::STREAM_MANAGEMENT, "sm");
-        }
+        let (context, host) = (self.context.clone(), self.host.clone());
+        let begun = enable.is_some();
         let jid = session.jid.clone();
         let mut says = move |enabled: Option<Tree>| {
             bound.extend(enabled);
             results.push(bind2::bound(std::mem::take(&mut bound)));
             results.extend(welcome.token.take());
             let mut said = success(&welcome, &jid, std::mem::take(&mut results));
-            features.write(&mut said);
+            let others = announced(&context, &host, StreamState::Authenticated).iter();
+            // Where it has begun, a client that saw it here would ask for it once more.
+            let others = others.filter(|other| !(begun && other.is(ns::STREAM_MANAGEMENT, "sm")));
+            Features::new().write_before(others, &mut said);
             said
         };
         if let Some((resumable, max_s)) = enable {

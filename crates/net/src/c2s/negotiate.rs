@@ -15,7 +15,7 @@ use metronome_proto::payload::sm::Resumable;
 use metronome_proto::payload::starttls::{self, Need};
 use metronome_proto::payload::stream_limits;
 use metronome_proto::stream::error::Condition;
-use metronome_proto::stream::features::Features;
+use metronome_proto::stream::features::{Features, Written};
 use metronome_proto::stream::header::{self, StreamKind};
 use metronome_proto::xml::{Element, Limits, Scanner, Tree};
 use metronome_route::timers::IDLE;
@@ -169,20 +169,19 @@ pub(super) async fn open(context: &Context, stream: &mut Stream, fixed: Option<&
     Ok(OpenedTo { host: fixed.cloned().unwrap_or(host), from: opened.from, lang })
 }
 
-/// Adds what the features of the server announce on a stream in this state.
-pub(super) fn announce(context: &Context, host: &Host, when: StreamState, features: &mut Features) {
-    for announced in host.registry.stream(when) {
-        if let Some(tree) = (announced.announce)(&context.server, host) {
-            features.push(tree);
-        }
-    }
-    // XEP-0478: who has not logged in says little, and has to hurry in any case.
-    features.push(match when {
-        StreamState::Secured => stream_limits::feature(Limits::BEFORE_AUTH.stanza_bytes, None),
-        StreamState::Authenticated => {
-            stream_limits::feature(host.limits.stanza_bytes, Some(host.values.duration(&IDLE).as_secs()))
-        }
-    });
+/// What the features of the server announce on a stream in this state.
+pub(super) fn announced<'a>(context: &Context, host: &'a Host, when: StreamState) -> &'a [Written] {
+    host.features.of(when, || {
+        let of_features = host.registry.stream(when).filter_map(|feature| (feature.announce)(&context.server, host));
+        // XEP-0478: who has not logged in says little, and has to hurry in any case.
+        let limits = match when {
+            StreamState::Secured => stream_limits::feature(Limits::BEFORE_AUTH.stanza_bytes, None),
+            StreamState::Authenticated => {
+                stream_limits::feature(host.limits.stanza_bytes, Some(host.values.duration(&IDLE).as_secs()))
+            }
+        };
+        of_features.chain([limits]).map(Written::new).collect()
+    })
 }
 
 impl Opened {
@@ -217,6 +216,7 @@ impl Opened {
         let mut out = Vec::new();
         self.stream.write_header(&mut out, &self.context.server.rng, Some(&self.to.host));
         let mut features = Features::new();
+        let mut others = &[][..];
         if tls {
             features.push(starttls::feature(need));
         }
@@ -224,10 +224,10 @@ impl Opened {
             super::auth::announce(&Offer::new(&self.to.host.sasl, StreamFacts::default()), &mut features);
             // Without TLS only what the administrator lets in without TLS is offered: the rest sends passwords.
             if self.to.host.values.flag(&PLAIN_WITHOUT_TLS) {
-                announce(&self.context, &self.to.host, StreamState::Secured, &mut features);
+                others = announced(&self.context, &self.to.host, StreamState::Secured);
             }
         }
-        features.write(&mut out);
+        features.write_before(others, &mut out);
         self.stream.send(&out).await?;
         self.stream.element().await
     }

@@ -25,11 +25,6 @@ impl Features {
         self.0.push(feature);
     }
 
-    /// Takes one out that cannot be negotiated any more.
-    pub fn remove(&mut self, ns: &str, name: &str) {
-        self.0.retain(|feature| !feature.is(ns, name));
-    }
-
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Tree> {
         self.0.iter()
@@ -42,9 +37,17 @@ impl Features {
 
     /// Appends `<stream:features>`; the prefix `stream` must be declared.
     pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_before([], out);
+    }
+
+    /// The same, with others behind them that were written before.
+    pub fn write_before<'a>(&self, others: impl IntoIterator<Item = &'a Written>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"<stream:features>");
         for feature in &self.0 {
             feature.write(out, "");
+        }
+        for other in others {
+            out.extend_from_slice(&other.xml);
         }
         out.extend_from_slice(b"</stream:features>");
     }
@@ -52,5 +55,25 @@ impl Features {
     /// Reads a peer's features; `None` if the element is something else.
     pub fn read(element: &Element) -> Option<Features> {
         element.is(ns::STREAMS, "features").then(|| Features(element.children().map(|child| child.tree()).collect()))
+    }
+}
+
+/// A feature that is the same on many streams, written once.
+#[derive(Debug, Clone)]
+pub struct Written {
+    feature: Tree,
+    xml: Box<[u8]>,
+}
+
+impl Written {
+    /// Writes it.
+    pub fn new(feature: Tree) -> Written {
+        let xml = feature.to_vec("").into_boxed_slice();
+        Written { feature, xml }
+    }
+
+    /// Whether it is this one.
+    pub fn is(&self, ns: &str, name: &str) -> bool {
+        self.feature.is(ns, name)
     }
 }

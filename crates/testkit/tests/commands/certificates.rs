@@ -1,6 +1,6 @@
 //! XEP-0257: people log in with certificates that they have stored themselves.
 
-use metronome_testkit::{Backend, Client, Sasl, Seen, Server, Setup, Shown, Versions, on_both_stores};
+use metronome_testkit::{Backend, Client, Sasl, Seen, Server, Setup, Shown, Versions, on_both_stores_with};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, OtherNameValue, SanType};
 use serde_json::json;
 
@@ -77,9 +77,14 @@ fn login(server: &Server, certificate: &Shown, resource: &str) -> Client {
 // XEP-0257 example 3
 // XEP-0257 example 4
 // XEP-0257 example 7
+/// A server on which people may log in with certificates of their own.
+fn allowing() -> Setup {
+    Setup::default().options("auth.own_certificates = true")
+}
+
 #[test]
 fn a_certificate_that_was_stored_logs_in_whoever_signed_it() {
-    on_both_stores(|server| {
+    on_both_stores_with("auth.own_certificates = true", |server| {
         let certificate = made(&["alice@localhost"]);
         assert!(!shown(server, &certificate).1, "it is not stored yet");
         let mut alice = Client::login(server, "alice", "desk");
@@ -103,7 +108,7 @@ fn a_certificate_that_was_stored_logs_in_whoever_signed_it() {
 
 #[test]
 fn a_certificate_acts_for_the_account_that_has_stored_it_only() {
-    let server = Setup::default().store(Backend::Memory).start();
+    let server = allowing().store(Backend::Memory).start();
     let both = made(&["alice@localhost", "bob@localhost"]);
     granted(&append(&mut Client::login(&server, "alice", "desk"), "both", &both, ""));
     let (mut client, offered) = shown(&server, &both);
@@ -120,7 +125,7 @@ fn a_certificate_acts_for_the_account_that_has_stored_it_only() {
 // XEP-0257 example 6
 #[test]
 fn a_certificate_that_was_removed_does_not_log_in_and_its_sessions_end_if_it_was_revoked() {
-    on_both_stores(|server| {
+    on_both_stores_with("auth.own_certificates = true", |server| {
         let (phone, tablet) = (made(&["alice@localhost"]), made(&["alice@localhost"]));
         let mut desk = Client::login(server, "alice", "desk");
         granted(&append(&mut desk, "phone", &phone, ""));
@@ -147,7 +152,7 @@ fn a_certificate_that_was_removed_does_not_log_in_and_its_sessions_end_if_it_was
 
 #[test]
 fn a_login_that_is_under_way_when_its_certificate_is_removed_does_not_come_about() {
-    let server = Setup::default().store(Backend::Memory).start();
+    let server = allowing().store(Backend::Memory).start();
     let certificate = made(&["alice@localhost"]);
     let mut desk = Client::login(&server, "alice", "desk");
     granted(&append(&mut desk, "phone", &certificate, ""));
@@ -161,7 +166,7 @@ fn a_login_that_is_under_way_when_its_certificate_is_removed_does_not_come_about
 
 #[test]
 fn certificates_outlive_a_crash_and_end_with_the_account() {
-    let mut server = Setup::default().start();
+    let mut server = allowing().start();
     let certificate = made(&["alice@localhost"]);
     granted(&append(&mut Client::login(&server, "alice", "desk"), "phone", &certificate, ""));
     server.crash();
@@ -175,7 +180,7 @@ fn certificates_outlive_a_crash_and_end_with_the_account() {
 // XEP-0257 example 10
 #[test]
 fn a_certificate_that_manages_none_changes_none() {
-    let server = Setup::default().store(Backend::Memory).start();
+    let server = allowing().store(Backend::Memory).start();
     let certificate = made(&["alice@localhost"]);
     granted(&append(&mut Client::login(&server, "alice", "desk"), "bot", &certificate, "<no-cert-management/>"));
     let mut bot = login(&server, &certificate, "bot");
@@ -195,7 +200,7 @@ fn a_certificate_that_manages_none_changes_none() {
 
 #[test]
 fn what_could_not_log_in_is_not_stored() {
-    let server = Setup::default().store(Backend::Memory).start();
+    let server = allowing().store(Backend::Memory).start();
     let mut alice = Client::login(&server, "alice", "desk");
     let years = |from, to| of_years(&["alice@localhost"], (from, to));
     for wrong in
@@ -229,7 +234,7 @@ fn what_could_not_log_in_is_not_stored() {
 
 #[test]
 fn nobody_else_sees_or_changes_certificates() {
-    let server = Setup::default().store(Backend::Memory).start();
+    let server = allowing().store(Backend::Memory).start();
     let mut alice = Client::login(&server, "alice", "desk");
     granted(&append(&mut alice, "phone", &made(&["alice@localhost"]), ""));
     let mut bob = Client::login(&server, "bob", "desk");
@@ -255,8 +260,8 @@ fn nobody_else_sees_or_changes_certificates() {
 #[test]
 fn without_encryption_certificates_are_not_spoken_of() {
     let options =
-        "tls.require_c2s = false\nauth = { plain_without_tls = true, mechanisms = [\"SCRAM-SHA-256\", \"EXTERNAL\"] }";
-    let server = Setup::default().store(Backend::Memory).options(options).start();
+        "tls.require_c2s = false\nauth.plain_without_tls = true\nauth.mechanisms = [\"SCRAM-SHA-256\", \"EXTERNAL\"]";
+    let server = allowing().store(Backend::Memory).options(options).start();
     let mut alice = Client::connect(&server);
     alice.log_in("alice", "phone");
     assert_eq!(problem(&items(&mut alice)).0, "policy-violation");
@@ -266,7 +271,7 @@ fn without_encryption_certificates_are_not_spoken_of() {
 
 #[test]
 fn where_they_are_not_wanted_they_are_neither_stored_nor_believed() {
-    let server = Setup::default().start();
+    let server = allowing().start();
     let certificate = made(&["alice@localhost"]);
     let mut alice = Client::login(&server, "alice", "desk");
     granted(&append(&mut alice, "phone", &certificate, ""));
@@ -279,7 +284,7 @@ fn where_they_are_not_wanted_they_are_neither_stored_nor_believed() {
 
 #[test]
 fn commands_do_the_same() {
-    let server = Setup::default().start();
+    let server = allowing().start();
     let certificate = made(&["alice@localhost"]);
     let mut alice = Client::login(&server, "alice", "desk");
     let none = send(&mut alice, "", &own("certificate-list"), "", "");
@@ -353,7 +358,7 @@ fn proved(server: &Server, certificate: &Shown) -> Client {
 
 #[test]
 fn a_stream_that_waits_to_be_resumed_ends_with_its_certificate() {
-    on_both_stores(|server| {
+    on_both_stores_with("auth.own_certificates = true", |server| {
         let certificate = made(&["alice@localhost"]);
         let mut desk = Client::login(server, "alice", "desk");
         granted(&append(&mut desk, "phone", &certificate, ""));
@@ -370,7 +375,7 @@ fn a_stream_that_waits_to_be_resumed_ends_with_its_certificate() {
 
 #[test]
 fn a_stream_that_was_resumed_by_a_certificate_ends_with_it_also_on_a_new_process() {
-    let mut server = Setup::default().start();
+    let mut server = allowing().start();
     let certificate = made(&["alice@localhost"]);
     granted(&append(&mut Client::login(&server, "alice", "desk"), "phone", &certificate, ""));
     let mut phone = login(&server, &certificate, "phone");
@@ -389,7 +394,7 @@ fn a_stream_that_was_resumed_by_a_certificate_ends_with_it_also_on_a_new_process
 
 #[test]
 fn a_certificate_logs_in_by_the_newer_profile_too() {
-    let server = Setup::default().store(Backend::Memory).start();
+    let server = allowing().store(Backend::Memory).start();
     let certificate = made(&["alice@localhost"]);
     let mut desk = Client::login(&server, "alice", "desk");
     granted(&append(&mut desk, "phone", &certificate, ""));

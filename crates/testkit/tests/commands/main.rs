@@ -14,7 +14,7 @@ const COMMANDS: &str = "http://jabber.org/protocol/commands";
 
 /// Alice administers localhost, carol everything; bob is a user, and so is dave of another domain.
 fn server() -> Server {
-    let options = "commands.operators = [\"carol@localhost\"]";
+    let options = "commands.operators = [\"carol@localhost\"]\nauth.own_certificates = true";
     let server = Setup::default().domain("b.example").account("dave@b.example").options(options).start();
     server.control().run("user role", json!({ "jid": "alice@localhost", "role": "admin" }));
     server
