@@ -82,8 +82,7 @@ export class Device {
     this.user = user;
     this.bare = `${user}@${DOMAIN}`;
     this.address = `${this.bare}/${resource}`;
-    const credentials = enter ? (authenticate) => enter(() => authenticate({ username: user, password })) : undefined;
-    const login = { username: user, password, credentials };
+    const login = this.login(password, enter);
     this.xmpp = client({ service: SERVICES[transport], domain: DOMAIN, resource, ...login });
     // A test that loses its connection is to fail, not to try again.
     this.xmpp.reconnect.stop();
@@ -104,6 +103,12 @@ export class Device {
       return true;
     });
     this.xmpp.iqCallee.get("urn:xmpp:ping", "ping", () => true);
+  }
+
+  // What the library is told about the login.
+  login(password, enter) {
+    const credentials = { username: this.user, password };
+    return { ...credentials, credentials: enter && ((authenticate) => enter(() => authenticate(credentials))) };
   }
 
   // Connects and authenticates, without presence: nothing is delivered to this device yet.

@@ -18,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ask;
 mod certificates;
 mod client;
 mod control;
@@ -36,6 +37,7 @@ mod server;
 mod setup;
 mod split;
 
+pub use ask::{ask, condition, online, pass, quiet};
 pub use certificates::{Certificates, Shown};
 pub use client::{Client, STREAMS, ServerPings, WAIT};
 pub use control::Control;

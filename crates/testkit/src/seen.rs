@@ -55,6 +55,13 @@ impl Seen {
         None
     }
 
+    /// What an error is made of: the names of the elements in its `<error/>`, the defined condition first.
+    pub fn conditions(&self) -> Vec<String> {
+        let Some(at) = self.0.find("<error") else { return Vec::new() };
+        let tags = self.0[at..].split('<').skip(2).filter(|tag| !tag.starts_with('/'));
+        tags.map(|tag| name(tag).to_owned()).collect()
+    }
+
     /// Whether it fits a pattern: `<name a='x'` with any further text behind the tag. The name must be the same, the attributes
     /// must be there, in whatever order and among others, and the text behind the tag must occur somewhere in it.
     /// A pattern that does not begin with `<` must occur in it.

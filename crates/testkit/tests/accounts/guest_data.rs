@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use metronome_testkit::{Client, Push, Seen, Server, ServerPings, WAIT};
+use metronome_testkit::{Client, Push, Server, ServerPings, WAIT, ask};
 use serde_json::{Value, json};
 
 use super::guests::{from, guest, with_guests};
@@ -14,11 +14,6 @@ const PRIVATE: &str = "<query xmlns='jabber:iq:private'><x xmlns='urn:example:x'
 const ASK_CARD: &str = "<vCard xmlns='vcard-temp'/>";
 const ASK_PRIVATE: &str = "<query xmlns='jabber:iq:private'><x xmlns='urn:example:x'/></query>";
 const TWO: &str = "guests.sessions = 2";
-
-fn ask(client: &mut Client, kind: &str, payload: &str) -> Seen {
-    client.send(&format!("<iq type='{kind}' id='ask'>{payload}</iq>"));
-    client.wait_for("<iq id='ask'")
-}
 
 /// A guest whose session is available, and who wants pushes.
 fn available(server: &Server, address: &str) -> Client {
@@ -84,14 +79,14 @@ fn a_guest_has_a_roster_a_card_and_private_data_for_all_its_sessions() {
     let mut first = guest(&from(&server, "127.0.0.2"));
     assert!(first.roster().lines().is_empty());
     first.set_item("<item jid='alice@localhost' name='Alice'/>");
-    assert!(ask(&mut first, "set", CARD).fits("<iq type='result'"));
-    assert!(ask(&mut first, "set", PRIVATE).fits("<iq type='result'"));
+    assert!(ask(&mut first, "set", "", CARD).fits("<iq type='result'"));
+    assert!(ask(&mut first, "set", "", PRIVATE).fits("<iq type='result'"));
     let mut second = guest(&from(&server, "127.0.0.2"));
     assert_eq!(second.roster().lines(), first.roster().lines());
     first.close();
     assert_eq!(second.roster().lines().len(), 1);
-    assert!(ask(&mut second, "get", ASK_CARD).contains(CARD));
-    assert!(ask(&mut second, "get", ASK_PRIVATE).contains(PRIVATE));
+    assert!(ask(&mut second, "get", "", ASK_CARD).contains(CARD));
+    assert!(ask(&mut second, "get", "", ASK_PRIVATE).contains(PRIVATE));
 }
 
 #[test]
@@ -100,16 +95,16 @@ fn who_comes_after_a_guest_from_the_same_address_finds_nothing_of_it() {
     let mut first = available(&server, "127.0.0.2");
     let name = first.bare().to_owned();
     first.set_item("<item jid='alice@localhost' name='Alice'/>");
-    ask(&mut first, "set", CARD);
-    ask(&mut first, "set", PRIVATE);
+    ask(&mut first, "set", "", CARD);
+    ask(&mut first, "set", "", PRIVATE);
     first.close();
     without_guests(&server);
     let mut next = guest(&from(&server, "127.0.0.2"));
     assert_eq!(next.bare(), name);
     assert!(next.roster().lines().is_empty());
-    assert!(ask(&mut next, "get", ASK_CARD).contains("<item-not-found"));
-    assert!(ask(&mut next, "get", ASK_PRIVATE).contains(ASK_PRIVATE));
-    assert!(ask(&mut next, "get", "<query xmlns='jabber:iq:last'/>").fits("<iq type='result'"));
+    assert!(ask(&mut next, "get", "", ASK_CARD).contains("<item-not-found"));
+    assert!(ask(&mut next, "get", "", ASK_PRIVATE).contains(ASK_PRIVATE));
+    assert!(ask(&mut next, "get", "", "<query xmlns='jabber:iq:last'/>").fits("<iq type='result'"));
 }
 
 #[test]
@@ -194,8 +189,8 @@ fn nothing_of_a_guest_is_on_the_disk() {
     let mut other = available(&server, "127.0.0.3");
     let name = one.bare().split('@').next().unwrap().to_owned();
     one.send_roster_set("set", "<item jid='friend@elsewhere.example' name='Marker of a guest'/>");
-    ask(&mut one, "set", CARD);
-    ask(&mut one, "set", PRIVATE);
+    ask(&mut one, "set", "", CARD);
+    ask(&mut one, "set", "", PRIVATE);
     befriend(&mut one, &mut other);
     let to = one.bare().to_owned();
     other.send(&format!("<message to='{to}' type='chat' id='m1'><body>Marker of a guest</body></message>"));
@@ -203,7 +198,7 @@ fn nothing_of_a_guest_is_on_the_disk() {
     one.send("<presence type='unavailable'><status>Marker of a guest</status></presence>");
     // What an account has written is found there: the search works.
     let mut alice = Client::login(&server, "alice", "phone");
-    ask(&mut alice, "set", "<vCard xmlns='vcard-temp'><FN>Marker of alice</FN></vCard>");
+    ask(&mut alice, "set", "", "<vCard xmlns='vcard-temp'><FN>Marker of alice</FN></vCard>");
     let data = server.folder().join("data");
     let is_clean = || {
         assert!(is_in(&data, "Marker of alice"));
@@ -215,7 +210,7 @@ fn nothing_of_a_guest_is_on_the_disk() {
     assert!(!accounts(&server).iter().any(|jid| jid.starts_with("guest-")));
     let mut next = available(&server, "127.0.0.2");
     assert!(next.roster().lines().is_empty());
-    assert!(ask(&mut next, "get", ASK_CARD).contains("<item-not-found"));
+    assert!(ask(&mut next, "get", "", ASK_CARD).contains("<item-not-found"));
     next.close();
     other.end_connection();
     without_guests(&server);
@@ -229,7 +224,7 @@ fn guests_who_come_and_go_leave_no_memory_behind() {
     for number in 0..200 {
         let mut guest = available(&server, &format!("127.0.1.{}", number % 50 + 1));
         guest.send_roster_set("set", "<item jid='alice@localhost'/>");
-        ask(&mut guest, "set", CARD);
+        ask(&mut guest, "set", "", CARD);
         guest.close();
     }
     without_guests(&server);

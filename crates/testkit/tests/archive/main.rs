@@ -9,26 +9,9 @@ mod preferences;
 mod removal;
 mod retraction;
 
-use metronome_testkit::{Client, Seen};
+use metronome_testkit::{Client, Seen, ask, condition};
 
 const MAM: &str = "urn:xmpp:mam:2";
-
-/// Sends a request and answers whatever answers it; presence and pushes before it are passed over.
-#[track_caller]
-fn ask(client: &mut Client, kind: &str, to: &str, payload: &str) -> Seen {
-    let to = if to.is_empty() { String::new() } else { format!(" to='{to}'") };
-    client.send(&format!("<iq type='{kind}' id='ask'{to}>{payload}</iq>"));
-    client.wait_for("<iq id='ask'")
-}
-
-/// The defined condition of an error; panics if it is none.
-#[track_caller]
-fn condition(answer: &Seen) -> String {
-    assert_eq!(answer.attribute("type").as_deref(), Some("error"), "{answer}");
-    let error = &answer[answer.find("<error").unwrap()..];
-    let condition = error.split('<').nth(2).unwrap();
-    condition.split([' ', '/', '>']).next().unwrap().to_owned()
-}
 
 /// Waits until everything that this client has sent is stored: what changes its account comes behind it.
 #[track_caller]

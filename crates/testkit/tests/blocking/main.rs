@@ -10,23 +10,7 @@ mod presence;
 mod reports;
 mod stanzas;
 
-use metronome_testkit::{Client, Seen, Server};
-
-/// A session that is available, with everything that comes meanwhile passed over.
-fn online(server: &Server, name: &str, resource: &str) -> Client {
-    let mut client = Client::login(server, name, resource);
-    client.send("<presence/>");
-    client.so_far();
-    client
-}
-
-/// Sends a request and answers whatever answers it; what comes before it is passed over.
-#[track_caller]
-fn ask(client: &mut Client, kind: &str, to: &str, payload: &str) -> Seen {
-    let to = if to.is_empty() { String::new() } else { format!(" to='{to}'") };
-    client.send(&format!("<iq type='{kind}' id='ask'{to}>{payload}</iq>"));
-    client.wait_for("<iq id='ask'")
-}
+use metronome_testkit::{Client, Seen, ask, condition, online};
 
 /// A request that must succeed; answers what came before its answer.
 #[track_caller]
@@ -47,15 +31,6 @@ fn set(client: &mut Client, payload: &str) -> Vec<Seen> {
 #[track_caller]
 fn among(came: &[Seen], pattern: &str) -> Seen {
     came.iter().find(|seen| seen.fits(pattern)).unwrap_or_else(|| panic!("{pattern} is not among {came:?}")).clone()
-}
-
-/// The defined condition of an error; panics if it is none.
-#[track_caller]
-fn condition(answer: &Seen) -> String {
-    assert_eq!(answer.attribute("type").as_deref(), Some("error"), "{answer}");
-    let error = &answer[answer.find("<error").unwrap()..];
-    let condition = error.split('<').nth(2).unwrap();
-    condition.split([' ', '/', '>']).next().unwrap().to_owned()
 }
 
 fn items(jids: &[&str]) -> String {

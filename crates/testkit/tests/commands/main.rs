@@ -7,7 +7,7 @@ mod lists;
 mod runs;
 mod switches;
 
-use metronome_testkit::{Client, Seen, Server, Setup};
+use metronome_testkit::{Client, Seen, Server, Setup, ask, condition};
 use serde_json::json;
 
 const COMMANDS: &str = "http://jabber.org/protocol/commands";
@@ -25,14 +25,6 @@ fn dave(server: &Server) -> Client {
     let mut dave = server.dial().domain("b.example").direct();
     dave.log_in("dave", "phone");
     dave
-}
-
-/// Sends a request and answers whatever answers it.
-#[track_caller]
-fn ask(client: &mut Client, kind: &str, to: &str, payload: &str) -> Seen {
-    let to = if to.is_empty() { String::new() } else { format!(" to='{to}'") };
-    client.send(&format!("<iq type='{kind}' id='ask'{to}>{payload}</iq>"));
-    client.wait_for("<iq id='ask'")
 }
 
 /// The name of a node of ours.
@@ -82,12 +74,8 @@ fn form(fields: &[(&str, &str)]) -> String {
 /// The condition of an error, and the one of XEP-0050 beside it.
 #[track_caller]
 fn problem(answer: &Seen) -> (String, Option<String>) {
-    assert_eq!(answer.attribute("type").as_deref(), Some("error"), "{answer}");
-    let error = &answer[answer.find("<error").unwrap()..];
-    let names: Vec<&str> =
-        error.split('<').skip(2).map(|tag| tag.split([' ', '/', '>']).next().unwrap_or_default()).collect();
     let known = ["malformed-action", "bad-action", "bad-payload", "bad-sessionid", "session-expired"];
-    (names[0].to_owned(), names.iter().find(|name| known.contains(name)).map(|&name| name.to_owned()))
+    (condition(answer), answer.conditions().into_iter().find(|name| known.contains(&name.as_str())))
 }
 
 /// The nodes in a list.

@@ -6,7 +6,7 @@ mod csi;
 mod push;
 mod resumed;
 
-use metronome_testkit::{Client, Server};
+use metronome_testkit::{Client, Server, pass, quiet};
 
 /// Logs in, asks for copies, and becomes available.
 fn copied(server: &Server, name: &str, resource: &str) -> Client {
@@ -20,18 +20,4 @@ fn copied(server: &Server, name: &str, resource: &str) -> Client {
 fn enable(client: &mut Client) {
     client.send("<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
     client.expect("<iq type='result' id='carbons'");
-}
-
-/// Passes over all that has come for these clients.
-fn pass(clients: &mut [&mut Client]) {
-    for client in clients {
-        client.so_far();
-    }
-}
-
-/// Demands that nothing has come for any of these clients.
-fn quiet(clients: &mut [&mut Client]) {
-    for client in clients {
-        client.expect_nothing_before_ping();
-    }
 }

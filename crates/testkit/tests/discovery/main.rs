@@ -10,15 +10,7 @@ mod private;
 mod services;
 mod vcard;
 
-use metronome_testkit::{Client, Seen, Server};
-
-/// A session that is available, with everything that comes meanwhile passed over.
-fn online(server: &Server, name: &str, resource: &str) -> Client {
-    let mut client = Client::login(server, name, resource);
-    client.send("<presence/>");
-    client.so_far();
-    client
-}
+use metronome_testkit::{Client, Seen, Server, ask, condition, online};
 
 /// A guest, on a server that lets them in.
 fn guest(server: &Server) -> Client {
@@ -29,23 +21,6 @@ fn guest(server: &Server) -> Client {
     guest.open();
     guest.bind("");
     guest
-}
-
-/// Sends a request and answers whatever answers it; presence and pushes before it are passed over.
-#[track_caller]
-fn ask(client: &mut Client, kind: &str, to: &str, payload: &str) -> Seen {
-    let to = if to.is_empty() { String::new() } else { format!(" to='{to}'") };
-    client.send(&format!("<iq type='{kind}' id='ask'{to}>{payload}</iq>"));
-    client.wait_for("<iq id='ask'")
-}
-
-/// The defined condition of an error; panics if it is none.
-#[track_caller]
-fn condition(answer: &Seen) -> String {
-    assert_eq!(answer.attribute("type").as_deref(), Some("error"), "{answer}");
-    let error = &answer[answer.find("<error").unwrap()..];
-    let condition = error.split('<').nth(2).unwrap();
-    condition.split([' ', '/', '>']).next().unwrap().to_owned()
 }
 
 /// An error without its sender, for comparing answers of different accounts.

@@ -10,7 +10,7 @@ mod presence;
 mod roster;
 mod subscriptions;
 
-use metronome_testkit::{Client, Seen, Server};
+use metronome_testkit::{Client, Seen, Server, pass, quiet};
 
 /// Logs in and asks for the roster: an interested resource (section 2.2) that is not available.
 fn interested(server: &Server, name: &str, resource: &str) -> Client {
@@ -55,20 +55,6 @@ fn subscribe(a: &mut Client, b: &mut Client) {
 fn befriend(a: &mut Client, b: &mut Client) {
     subscribe(a, b);
     subscribe(b, a);
-}
-
-/// Passes over all that has come for these clients.
-fn pass(clients: &mut [&mut Client]) {
-    for client in clients {
-        client.so_far();
-    }
-}
-
-/// Demands that nothing has come for any of these clients.
-fn quiet(clients: &mut [&mut Client]) {
-    for client in clients {
-        client.expect_nothing_before_ping();
-    }
 }
 
 /// The pushes, subscription stanzas and so on among these pieces, without the presence of those who are there.

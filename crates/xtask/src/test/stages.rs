@@ -49,6 +49,9 @@ impl Stage {
 
 const TOOLS: &str = "tools";
 
+/// How many scenarios run at once: many of them wait for a clock, so there are more than cores.
+const AT_ONCE: &str = "--test-threads=4";
+
 /// The stages of `make test`, in order.
 const SHORT: &[Stage] = &[
     Stage {
@@ -66,20 +69,20 @@ const SHORT: &[Stage] = &[
     Stage {
         name: "unit",
         about: "tests beside the code",
-        budget: Duration::from_secs(240),
+        budget: Duration::from_secs(120),
         run: Run::Binaries { kind: Kind::Unit, arguments: &[], environment: &[] },
     },
     Stage {
         name: "scenarios",
         about: "tests over the public interface: streams, sessions, chat, hostile input",
-        budget: Duration::from_secs(240),
-        run: Run::Binaries { kind: Kind::Scenario, arguments: &[], environment: &[] },
+        budget: Duration::from_secs(300),
+        run: Run::Binaries { kind: Kind::Scenario, arguments: &[AT_ONCE], environment: &[] },
     },
     Stage { name: "doc", about: "examples in the documentation", budget: Duration::from_secs(90), run: Run::DocTests },
     Stage {
         name: "interop-clients",
         about: "real clients against the real server",
-        budget: Duration::from_secs(320),
+        budget: Duration::from_secs(380),
         run: Run::Interop,
     },
     Stage {
