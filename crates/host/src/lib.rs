@@ -32,6 +32,7 @@ pub mod feature;
 pub mod groups;
 pub mod guests;
 pub mod hosts;
+pub mod lost;
 pub mod managed;
 pub mod network;
 pub mod options;

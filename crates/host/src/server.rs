@@ -24,6 +24,7 @@ use crate::facts::Facts;
 use crate::feature::Feature;
 use crate::guests::Guests;
 use crate::hosts::{Host, Hosts, UNSEEN};
+use crate::lost::Lost;
 use crate::options::Values;
 use crate::owners::Owners;
 use crate::registry::Registry;
@@ -62,6 +63,8 @@ pub struct Server {
     pub guests: Guests,
     /// Requests of the server's own.
     pub asked: Asked,
+    /// Accounts that have lost a session under stream management.
+    pub lost: Lost,
     /// What services are being told of accounts.
     pub notices: Notices,
     /// Accounts that have gone and when, waiting to be stored in one batch.
@@ -148,6 +151,7 @@ impl Server {
             owners: Arc::default(),
             guests: Guests::default(),
             asked: Asked::default(),
+            lost: Lost::default(),
             notices: Notices::default(),
             departures: Mutex::default(),
             dialogs: Dialogs::default(),

@@ -18,6 +18,7 @@ mod order;
 pub mod presence;
 pub mod push;
 mod queue;
+mod repeated;
 pub mod resumables;
 pub mod returned;
 pub mod timers;

@@ -15,6 +15,8 @@ use metronome_proto::stanza::Kind;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 
+use crate::repeated;
+
 /// Decides both sides of a message from one of our clients: one record, all or nothing.
 pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     stanza_id::drop_claims(server, env); // XEP-0359 section 3: nobody may speak for us
@@ -27,6 +29,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     let (owner, keeps) = recipient(server, env).await?; // RFC 6121 section 8.5.1: an account that exists
     refuse_misdirected(env)?; // RFC 6121 section 8.5.2 and 8.5.3: groupchat is for rooms
     archive::keep_received(env, owner, keeps, decision, at_ms); // XEP-0160: unseen until a client proves receipt
+    repeated::refuse_repeated(server, env).await?; // XEP-0198 section 5: what a client whose stream was lost sends again
     retraction::bury(server, env, at_ms).await?; // XEP-0424: tombstones, in archives that have the retraction
     Ok(())
 }

@@ -149,6 +149,8 @@ pub async fn take_up(server: &Arc<Server>, written: &[Line]) -> Result<Vec<Again
     server.next_stream.store(next, Ordering::Relaxed);
     let mut again = Vec::new();
     for mut stream in streams {
+        // Its client may come without resuming it.
+        server.lost.note(stream.owner, server.clock.unix_ms());
         journal::apply(written, stream.number, &mut stream.noted);
         match one(server, &stream).await? {
             Some(session) => again.push(Again { session, stream }),

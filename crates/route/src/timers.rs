@@ -59,6 +59,7 @@ pub fn tick(server: &Arc<Server>) {
     resumables::note_all(server);
     last_activity::flush(server);
     server.asked.expire(now_ms);
+    server.lost.expire(server.clock.unix_ms());
 }
 
 fn visit(session: &Session, now_ms: u64, idle_ms: u64, answer_ms: u64) {

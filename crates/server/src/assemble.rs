@@ -92,6 +92,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         owners: Default::default(),
         guests: Default::default(),
         asked: Default::default(),
+        lost: Default::default(),
         notices: Default::default(),
         departures: Default::default(),
         dialogs: Default::default(),

@@ -386,10 +386,18 @@ impl Run {
         }
     }
 
+    /// Its client may send again, in another session, what it has not been told of.
+    pub(super) fn note_lost(&self) {
+        if self.management.is_some() {
+            self.server.lost.note(self.session.account, self.server.clock.unix_ms());
+        }
+    }
+
     /// The session is over without anybody to tell.
     fn give_up(&mut self) {
         presence::gone(&self.server, &self.session);
         returned::to_senders(&self.server, &self.session);
+        self.note_lost();
         self.session.shut();
         self.drop_connection();
         self.phase = Phase::Lost;

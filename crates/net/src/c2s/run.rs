@@ -172,6 +172,7 @@ impl Run {
         match self.session.ending() {
             Ending::Not => {}
             Ending::Closing => {
+                self.note_lost();
                 self.settle();
                 return Ok(Moved::Yes);
             }
@@ -505,6 +506,7 @@ impl Run {
     /// The connection is gone.
     fn lose(&mut self) {
         push::lost(&self.server, &self.session);
+        self.note_lost();
         if self.detach() {
             return;
         }

@@ -5,6 +5,7 @@ mod counting;
 mod faults;
 mod given_up;
 mod hostile;
+mod resent;
 mod restarts;
 mod resuming;
 
