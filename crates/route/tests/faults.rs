@@ -3,9 +3,13 @@
 
 mod world;
 
+use std::time::Duration;
+
+use futures_util::FutureExt;
 use metronome_host::server::Load;
 use metronome_model::{Op, Record, Unavailable};
 use metronome_route::inflight::ENTRIES_MAX;
+use metronome_route::resumables;
 use world::{World, bodies, ids};
 
 const PING: &str = "<iq type='get' to='localhost' id='p'><ping xmlns='urn:xmpp:ping'/></iq>";
@@ -291,4 +295,22 @@ async fn a_login_while_the_disk_stalls_is_answered_and_gets_its_messages_later()
     let seen = bob.until("<body>2</body>").await;
     assert_eq!(bodies(&seen), ["1", "2"]);
     alice.settled().await;
+}
+
+#[tokio::test]
+async fn a_stream_is_called_stored_after_its_commit_and_not_if_that_fails() {
+    let world = World::new().await;
+    let alice = world.available("alice@localhost/a").await;
+    let store = |token| resumables::store(&world.server, &alice.session, [token; 32], Duration::from_secs(60)).unwrap();
+    world.faults.stall();
+    let (number, mut stored) = store(1);
+    let faults = world.faults.clone();
+    tokio::task::spawn_blocking(move || faults.wait_until_stalled()).await.unwrap();
+    assert_eq!((&mut stored).now_or_never(), None, "it was submitted, and is not durable");
+    world.faults.release();
+    assert!(stored.await);
+    world.faults.fail_commits(1, Unavailable::DiskFull);
+    assert!(!store(2).1.await);
+    let streams = world.server.store.resumables().await.unwrap();
+    assert_eq!(streams.iter().map(|stream| stream.number).collect::<Vec<_>>(), [number]);
 }
