@@ -99,6 +99,8 @@ pub const TIME: &str = "urn:xmpp:time";
 pub const DELAY: &str = "urn:xmpp:delay";
 /// XEP-0220: Server Dialback.
 pub const DIALBACK: &str = "jabber:server:dialback";
+/// XEP-0220: Server Dialback, as a stream feature.
+pub const DIALBACK_FEATURE: &str = "urn:xmpp:features:dialback";
 /// XEP-0257: Client Certificate Management for SASL EXTERNAL.
 pub const SASL_CERT: &str = "urn:xmpp:saslcert:1";
 /// XEP-0279: Server IP Check.
@@ -107,6 +109,10 @@ pub const SIC: &str = "urn:xmpp:sic:1";
 pub const CARBONS: &str = "urn:xmpp:carbons:2";
 /// XEP-0280: Message Carbons, as the feature that promises the rules of its section 6.1.
 pub const CARBONS_RULES: &str = "urn:xmpp:carbons:rules:0";
+/// XEP-0288: Bidirectional Server-to-Server Connections.
+pub const BIDI: &str = "urn:xmpp:bidi";
+/// XEP-0288: Bidirectional Server-to-Server Connections, as a stream feature.
+pub const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";
 /// XEP-0297: Stanza Forwarding.
 pub const FORWARD: &str = "urn:xmpp:forward:0";
 /// XEP-0308: Last Message Correction.

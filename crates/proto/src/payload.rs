@@ -1,6 +1,7 @@
 //! Payloads, one file per document: what this server reads from a child of a stanza, and what it writes. Each type is a
 //! plain value with `read` and `tree`; unknown attributes and children are ignored, as the documents ask.
 
+pub mod bidi;
 pub mod bind;
 pub mod bind2;
 pub mod blocking;
@@ -8,6 +9,7 @@ pub mod caps;
 pub mod commands;
 pub mod data_form;
 pub mod delay;
+pub mod dialback;
 pub mod disco;
 pub mod fast;
 pub mod forward;

@@ -16,6 +16,7 @@
 mod anonymous;
 mod channel_binding;
 pub mod client;
+mod dialback;
 mod exchange;
 mod external;
 mod failure;
@@ -35,6 +36,7 @@ mod token;
 mod wire;
 
 pub use channel_binding::{ChannelBinding, ChannelBindings};
+pub use dialback::{DialbackSecret, DialbackUse};
 pub use exchange::{Exchange, Input, MESSAGE_BYTES_MAX, Need, Step, Success, Verdict};
 pub use failure::Failure;
 pub use guest::{guest_name, is_guest_name, random_guest_name};

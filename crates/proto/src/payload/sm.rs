@@ -95,6 +95,32 @@ fn read_h(h: Option<Cow<'_, str>>) -> Result<u32, Malformed> {
     h.parse().ok().filter(|_| digits).ok_or(Malformed("h is not a number of 32 bits"))
 }
 
+/// What the other side answers to who has opened a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// `<enabled/>`: both sides count from here on.
+    Enabled,
+    /// `<failed/>`: nobody counts.
+    Failed,
+}
+
+impl Answered {
+    /// Reads the answer to `<enable/>`; none if it is something else.
+    pub fn read(element: &Element) -> Option<Answered> {
+        match element.name() {
+            _ if element.ns() != ns::STREAM_MANAGEMENT => None,
+            "enabled" => Some(Answered::Enabled),
+            "failed" => Some(Answered::Failed),
+            _ => None,
+        }
+    }
+}
+
+/// `<enable/>`, without a wish to resume.
+pub fn enable() -> Tree {
+    Tree::new(ns::STREAM_MANAGEMENT, "enable")
+}
+
 /// The stream feature.
 pub fn feature() -> Tree {
     Tree::new(ns::STREAM_MANAGEMENT, "sm")

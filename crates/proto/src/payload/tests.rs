@@ -119,3 +119,29 @@ fn hints_are_seen_by_name() {
     let hinted = content("<no-store xmlns='urn:xmpp:hints'/><no-copy xmlns='urn:x'/>");
     assert!(hints::Hint::NoStore.is_in(&hinted) && !hints::Hint::NoCopy.is_in(&hinted));
 }
+
+#[test]
+fn a_stream_for_both_directions_tells_what_it_takes() {
+    assert_eq!(
+        written(&bidi::request(10_000, 1800)),
+        "<bidi xmlns='urn:xmpp:bidi'><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>10000</max-bytes>\
+         <idle-seconds>1800</idle-seconds></limits></bidi>"
+    );
+    let asked = element(&bidi::request(10_000, 1800));
+    assert!(bidi::is_request(&asked) && !bidi::is_request(&element(&bidi::feature())));
+    assert_eq!(stream_limits::bytes_max_of_bidi(&asked), Some(10_000));
+    assert_eq!(stream_limits::bytes_max_of_bidi(&element(&Tree::new(ns::BIDI, "bidi"))), None);
+    assert_eq!(stream_limits::bytes_max(&Tree::new(ns::STREAM_LIMITS, "limits")), None);
+}
+
+#[test]
+fn who_opens_a_stream_hears_whether_it_is_managed() {
+    use sm::Answered;
+    assert_eq!(Answered::read(&element(&sm::enabled(None))), Some(Answered::Enabled));
+    assert_eq!(Answered::read(&element(&sm::failed(Condition::UnexpectedRequest, None))), Some(Answered::Failed));
+    assert_eq!(Answered::read(&element(&sm::request())), None);
+    assert_eq!(
+        sm::Said::read(&element(&sm::enable())),
+        Some(Ok(sm::Said::Enable { resumable: sm::Resumable::No, max_s: None }))
+    );
+}

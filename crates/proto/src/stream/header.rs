@@ -114,6 +114,9 @@ impl Opening<'_> {
     }
 }
 
+/// The prefix of XEP-0220's elements, as the headers of our streams to servers declare it.
+pub const DIALBACK_PREFIX: &str = "db";
+
 /// The end of a stream.
 pub const CLOSE: &str = "</stream:stream>";
 
