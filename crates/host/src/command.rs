@@ -6,6 +6,7 @@ mod answer;
 mod arguments;
 mod asker;
 pub mod dialogs;
+mod findings;
 mod scope;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 pub use answer::{Answer, Cell};
 pub use arguments::Arguments;
 pub use asker::{Asker, OPERATORS, is_operator};
+pub use findings::{Finding, Level};
 pub use scope::narrow;
 
 use crate::server::Server;

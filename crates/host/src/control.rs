@@ -89,6 +89,7 @@ impl Server {
     pub fn serve(&self, _turn: &Turn<'_>, hosts: Hosts) {
         let hosts = Arc::new(hosts);
         let earlier = self.hosts.swap(hosts.clone());
+        self.gate.touch();
         if earlier.iter().all(|host| hosts.get(host.name.as_str()).is_some()) {
             return;
         }

@@ -8,7 +8,7 @@ mod value;
 mod values;
 
 pub use unfit::Unfit;
-pub use units::{Frequency, UnitError, write_bytes, write_duration};
+pub use units::{Frequency, UnitError, read_duration, write_bytes, write_duration};
 pub use value::{Value, Wrong};
 pub use values::Values;
 

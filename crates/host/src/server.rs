@@ -22,10 +22,12 @@ use crate::effect::Effects;
 use crate::envelope::Envelope;
 use crate::facts::Facts;
 use crate::feature::Feature;
+use crate::gate::Gate;
 use crate::guests::Guests;
 use crate::hosts::{Host, Hosts, UNSEEN};
 use crate::lost::Lost;
 use crate::options::Values;
+use crate::outside::Outside;
 use crate::owners::Owners;
 use crate::registry::Registry;
 use crate::rng::Rng;
@@ -85,12 +87,16 @@ pub struct Server {
     pub next_stream: AtomicU64,
     /// What was sent on streams that are stored; none where nothing outlives the process.
     pub journal: OnceLock<Journal>,
+    /// Which remote domains are spoken with.
+    pub gate: Gate,
     /// What may happen only so often.
     pub throttles: Throttles,
     /// Mixed into the salts that unknown users are shown, so that they look like accounts; from the store.
     pub fake_salt_secret: Box<[u8]>,
     /// Archive ids that clients have proved to have, waiting to be cleared in one batch.
     pub seen: Mutex<Vec<Proved>>,
+    /// What commands ask of the network; see [`Server::outside`].
+    pub surroundings: OnceLock<Box<dyn Outside>>,
     /// Requests to the process.
     pub control: Control,
 }
@@ -162,9 +168,11 @@ impl Server {
             derivations: Derivations::default(),
             next_stream: AtomicU64::new(1),
             journal: OnceLock::new(),
+            gate: Gate::default(),
             throttles: Throttles::default(),
             fake_salt_secret: Box::default(),
             seen: Mutex::default(),
+            surroundings: OnceLock::new(),
             control: Control::default(),
         }))
     }

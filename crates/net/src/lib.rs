@@ -7,6 +7,7 @@ pub mod c2s;
 pub mod control;
 pub mod dns;
 pub mod listen;
+pub mod outside;
 pub mod s2s;
 mod socket;
 pub mod tls;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_host::options::{Kind, Setting, Values};
+use metronome_host::outside::Service;
 use metronome_host::server::Server;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -71,6 +72,16 @@ impl Listeners {
     /// The addresses that were bound.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.0.iter().filter_map(|(listener, _)| listener.local_addr().ok()).collect()
+    }
+
+    /// What each is for.
+    pub fn purposes(&self) -> Vec<(Service, SocketAddr)> {
+        let purpose = |entry: Entry| match entry {
+            Entry::StartTls => Service::Client,
+            Entry::DirectTls => Service::ClientTls,
+        };
+        let bound = self.0.iter();
+        bound.filter_map(|(listener, entry)| Some((purpose(*entry), listener.local_addr().ok()?))).collect()
     }
 
     /// Accepts connections, in tasks of their own, until the server stops.

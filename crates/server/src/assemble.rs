@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use metronome_features::accounts::guests;
+use metronome_features::federation;
 use metronome_features::mam::retention;
 use metronome_host::clock::Clock;
 use metronome_host::counters::Counters;
@@ -24,7 +25,9 @@ use metronome_net::admission::Admission;
 use metronome_net::c2s::managed::take_up;
 use metronome_net::c2s::resume::Doors;
 use metronome_net::control::{ControlSocket, SocketFile};
+use metronome_net::dns::Resolver;
 use metronome_net::listen::Listeners;
+use metronome_net::outside::Network;
 use metronome_net::tls;
 use metronome_route::timers;
 use metronome_route::workers::Workers;
@@ -103,19 +106,25 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         derivations: Derivations::new(cores),
         next_stream: Default::default(),
         journal: Default::default(),
+        gate: Default::default(),
         throttles: Default::default(),
         fake_salt_secret,
         seen: Default::default(),
+        surroundings: Default::default(),
         control: Default::default(),
     });
+    server.gate.load(&*server.store, server.clock.unix_ms()).await.context("the store cannot be read")?;
     for index in 0..workers.count() {
         tokio::spawn(workers.clone().run(server.clone(), index));
     }
     tokio::spawn(timers::run(server.clone()));
     tokio::spawn(guests::run(server.clone()));
     tokio::spawn(retention::run(server.clone()));
+    tokio::spawn(federation::run(server.clone()));
     tokio::spawn(tls::watch(server.clone()));
 
+    let network = Network { resolver: Arc::new(Resolver::new(values)), ports: listeners.purposes() };
+    let _ = server.surroundings.set(Box::new(network));
     server.control.set_process(Box::new(process));
     let path = control.path().to_owned();
     let stop = server.clone();

@@ -80,14 +80,14 @@ fn run(parts: &Parts, arguments: Vec<std::ffi::OsString>, outside: &mut Outside<
 /// Shows a reply and gives its exit code. Output that cannot be written (a closed pipe) changes nothing.
 fn show(reply: &Reply, options: &Options, outside: &mut Outside<'_>) -> u8 {
     let _ = match (options.json, reply.exit) {
-        (true, 0) => writeln!(outside.out, "{}", reply.value),
+        (true, _) if reply.is_answer() => writeln!(outside.out, "{}", reply.value),
         (true, _) => {
             let failure = json!({ "exit": reply.exit, "message": reply.text, "hint": reply.hint });
             // A check that found problems has them as a value.
             writeln!(outside.out, "{}", if reply.value.is_null() { &failure } else { &reply.value })
         }
         (false, 0) if options.quiet || reply.text.is_empty() => Ok(()),
-        (false, 0) => writeln!(outside.out, "{}", reply.text),
+        (false, _) if reply.is_answer() => writeln!(outside.out, "{}", reply.text),
         (false, _) => writeln!(outside.errors, "{}", failure_text(reply)),
     };
     reply.exit

@@ -40,6 +40,13 @@ pub(super) fn tell(title: &'static str, result: Result<Answer, Failed>, told: &m
             let reported = columns.iter().map(column).collect();
             told.form = Some(result_form(title).table(Table { reported, rows }));
         }
+        Ok(Answer::Findings(found)) => {
+            let rows = found.iter().map(|finding| {
+                [finding.level.as_str(), finding.area, &finding.what, &finding.mend].map(Cell::text).to_vec()
+            });
+            let columns: &[&str] = &["level", "area", "finding", "mend"];
+            tell(title, Ok(Answer::Table { columns, rows: rows.collect() }), told);
+        }
         Err(failed) => {
             told.notes.push(Note::error(readable(&failed.message)));
             if !failed.hint.is_empty() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::findings::{self, Finding, Level};
 use crate::options::{write_bytes, write_duration};
 
 /// The result of a command that did what it was asked.
@@ -21,6 +22,8 @@ pub enum Answer {
         /// The rows, each as long as `columns`.
         rows: Vec<Vec<Cell>>,
     },
+    /// What a check has found. In JSON a list of objects.
+    Findings(Vec<Finding>),
 }
 
 impl Answer {
@@ -37,6 +40,7 @@ impl Answer {
                 let lines = facts.iter().map(|(name, cell)| vec![name.replace('_', " "), cell.to_text()]);
                 align(&lines.collect::<Vec<_>>())
             }
+            Self::Findings(found) => findings::to_text(found),
             Self::Table { rows, .. } if rows.is_empty() => "none".to_owned(),
             Self::Table { columns, rows } => {
                 let head = columns.iter().map(|column| column.replace('_', " ").to_uppercase()).collect();
@@ -46,10 +50,20 @@ impl Answer {
         }
     }
 
+    /// The exit code of the command line: 1 where a check has found a problem.
+    pub fn exit(&self) -> u8 {
+        let is_problem = |finding: &Finding| finding.level == Level::Problem;
+        match self {
+            Self::Findings(found) => u8::from(found.iter().any(is_problem)),
+            _ => 0,
+        }
+    }
+
     /// The answer for programs: sizes in bytes, time spans in seconds.
     pub fn to_json(&self) -> Value {
         match self {
             Self::Text(text) => Value::String(text.clone()),
+            Self::Findings(found) => findings::to_json(found),
             Self::Facts(facts) => Value::Object(object(facts.iter().map(|(name, cell)| (*name, cell)))),
             Self::Table { columns, rows } => {
                 let rows = rows.iter().map(|row| Value::Object(object(columns.iter().copied().zip(row))));

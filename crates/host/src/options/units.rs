@@ -68,7 +68,7 @@ pub(super) fn read_bytes(text: &str) -> Result<u64, UnitError> {
 }
 
 /// Reads a time span such as `30 s`, exact to the millisecond.
-pub(super) fn read_duration(text: &str) -> Result<Duration, UnitError> {
+pub fn read_duration(text: &str) -> Result<Duration, UnitError> {
     read_scaled(text, SPANS, "a time like `30 s` (ms, s, min, h, d, w, y)", wrong_span_unit).map(Duration::from_millis)
 }
 

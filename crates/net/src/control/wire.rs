@@ -48,7 +48,7 @@ pub struct Reply {
     pub exit: u8,
     /// The answer for people, or what is wrong.
     pub text: String,
-    /// The answer for programs; null if the command failed.
+    /// The answer for programs; null if the command failed, a list if it was a check that found problems.
     pub value: Value,
     /// What to do about a failure; empty if nothing helps.
     pub hint: String,
@@ -57,7 +57,9 @@ pub struct Reply {
 impl From<Result<Answer, Failed>> for Reply {
     fn from(result: Result<Answer, Failed>) -> Self {
         match result {
-            Ok(answer) => Self { exit: 0, text: answer.to_text(), value: answer.to_json(), hint: String::new() },
+            Ok(answer) => {
+                Self { exit: answer.exit(), text: answer.to_text(), value: answer.to_json(), hint: String::new() }
+            }
             Err(failed) => Self { exit: failed.exit, text: failed.message, value: Value::Null, hint: failed.hint },
         }
     }
@@ -72,10 +74,15 @@ impl Reply {
         Self::from(Err(Failed::problem(message)))
     }
 
+    /// Whether the command did what it was asked: also a check that has found problems did.
+    pub fn is_answer(&self) -> bool {
+        self.exit == 0 || self.value.is_array()
+    }
+
     /// The reply as JSON: `text` and `value` of an answer, or `message` and `hint` of a failure.
     pub fn to_json(&self) -> Value {
-        if self.exit == 0 {
-            json!({ "exit": 0, "text": self.text, "value": self.value })
+        if self.is_answer() {
+            json!({ "exit": self.exit, "text": self.text, "value": self.value })
         } else {
             json!({ "exit": self.exit, "message": self.text, "hint": self.hint })
         }
@@ -90,11 +97,12 @@ impl Reply {
     pub fn from_line(line: &[u8]) -> Option<Self> {
         let Ok(Value::Object(mut object)) = serde_json::from_slice(line) else { return None };
         let exit = u8::try_from(object.get("exit")?.as_u64()?).ok()?;
+        let is_answer = object.contains_key("text");
         let mut text = |name: &str| match object.remove(name) {
             Some(Value::String(text)) => text,
             _ => String::new(),
         };
-        let (text, hint) = (text(if exit == 0 { "text" } else { "message" }), text("hint"));
+        let (text, hint) = (text(if is_answer { "text" } else { "message" }), text("hint"));
         Some(Self { exit, text, hint, value: object.remove("value").unwrap_or(Value::Null) })
     }
 }

@@ -28,6 +28,11 @@ pub fn refuse_special(values: &Values, address: IpAddr) -> Result<(), Special> {
     }
 }
 
+/// Whether it is none of the public internet.
+pub fn is_special(address: IpAddr) -> bool {
+    special(address.to_canonical()).is_some()
+}
+
 /// What is special about an address; none for those of the public internet (RFC 6890, IANA's registries of special addresses).
 fn special(address: IpAddr) -> Option<&'static str> {
     match address {

@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use metronome_host::command::{Answer, Command, Does, Field, FieldKind, Role, Run, Tables};
+use metronome_host::command::{Answer, Command, Does, Field, FieldKind, Finding, Role, Run, Tables};
 use metronome_host::options::{Kind, Setting};
 use metronome_net::control::Request;
 use tempfile::TempDir;
@@ -290,6 +290,17 @@ fn json_prints_the_value_and_quiet_nothing() {
     assert_eq!(answer().run(&["status", "--json"], &mut Script::default()).0.out, "[]\n");
     assert_eq!(answer().run(&["status"], &mut Script::default()).0.out, "none\n");
     assert_eq!(answer().run(&["-q", "status"], &mut Script::default()).0.out, "");
+}
+
+#[test]
+fn a_check_that_finds_problems_is_an_answer_with_exit_1() {
+    let finding = || Finding::problem("dns", "a.example: no address", "a.example. 3600 IN A 192.0.2.1");
+    let answer = || Fake::answering(move |_| Some(Reply::from(Ok(Answer::Findings(vec![finding()])))));
+    let (plain, _) = answer().run(&["status"], &mut Script::default());
+    assert_eq!((plain.exit, &*plain.errors), (1, ""));
+    assert!(plain.out.ends_with("1 problem, 0 checks passed\n"), "{}", plain.out);
+    let (json, _) = answer().run(&["status", "--json"], &mut Script::default());
+    assert!(json.out.starts_with("[{") && json.exit == 1, "{json:?}");
 }
 
 #[test]

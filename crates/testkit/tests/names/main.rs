@@ -1,6 +1,7 @@
 //! Finding other servers: names through a real name server that may be slow, broken or a liar, and connections to what it says.
 #![allow(missing_docs)]
 
+mod checks;
 mod dialling;
 mod resolving;
 
