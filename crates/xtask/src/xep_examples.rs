@@ -1,8 +1,9 @@
 //! `cargo xtask xep-examples`: every example of a XEP is shown by a scenario, or a line in `crates/xtask/xep-examples.txt` says why not.
-//! Reads the sources of the XEPs (`xep-NNNN.xml`) from a folder that is named; keeps nothing.
+//! How many examples a XEP has is told by another line of that file; where a folder with the sources of the XEPs (`xep-NNNN.xml`) is
+//! named, it is counted there, and the line must agree.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -17,44 +18,62 @@ const REASONS: &str = "crates/xtask/xep-examples.txt";
 /// Examples of one XEP by their numbers, as marks and lines name them.
 type Numbered = BTreeSet<(String, usize)>;
 
-/// Checks the XEPs that are named, each by its four digits; `--from FOLDER` says where their sources are.
+/// The first word of a line that tells how many examples a XEP has: `examples NUMBER COUNT`.
+const COUNT: &str = "examples ";
+
+/// Checks the XEPs that are named, each by its four digits, or all that have a count; `--from FOLDER` says where their sources are.
 pub(crate) fn run(words: &[&str]) -> Result<Verdict> {
-    let (folder, numbers) = arguments(words)?;
+    let (folder, named) = arguments(words)?;
     let root = tree::root();
     let mut shown = Numbered::new();
     for path in tree::rust_files_below(&root.join("crates"))? {
         shown.extend(marks(&tree::text_of(&path)?.unwrap_or_default()));
     }
     let reasons = tree::text_of(&root.join(REASONS))?.unwrap_or_default();
-    let reasoned = reasoned(&reasons)?;
-    let mut found = 0;
-    for number in numbers {
-        let file = folder.join(format!("xep-{number}.xml"));
-        let source = tree::text_of(&file)?.with_context(|| format!("{} is not there", file.display()))?;
-        let captions = captions(&source);
-        for problem in problems(number, &captions, &shown, &reasoned) {
-            println!("{problem}");
-            found += 1;
+    let (reasoned, counts) = (reasoned(&reasons)?, counts(&reasons)?);
+    let named: Vec<&str> = if named.is_empty() { counts.keys().map(String::as_str).collect() } else { named };
+    let mut found = Vec::new();
+    for number in named {
+        let count = counts.get(number).copied();
+        let captions = match &folder {
+            Some(folder) => captions(&source(folder, number)?),
+            None => vec![String::new(); count.with_context(|| format!("{REASONS} has no `{COUNT}{number}`"))?],
+        };
+        if count.is_some_and(|count| count != captions.len()) {
+            found.push(format!("XEP-{number} has {} examples, and {REASONS} says another number", captions.len()));
         }
+        found.extend(problems(number, &captions, &shown, &reasoned));
         println!("XEP-{number}: {} examples", captions.len());
     }
-    Ok(Verdict::of_count(found))
+    found.iter().for_each(|problem| println!("{problem}"));
+    Ok(Verdict::of_count(found.len()))
 }
 
-fn arguments<'a>(words: &[&'a str]) -> Result<(PathBuf, Vec<&'a str>)> {
+fn source(folder: &Path, number: &str) -> Result<String> {
+    let file = folder.join(format!("xep-{number}.xml"));
+    tree::text_of(&file)?.with_context(|| format!("{} is not there", file.display()))
+}
+
+fn arguments<'a>(words: &[&'a str]) -> Result<(Option<PathBuf>, Vec<&'a str>)> {
     let (folder, numbers) = match words {
-        ["--from", folder, numbers @ ..] => (PathBuf::from(folder), numbers),
-        numbers => (PathBuf::from(std::env::var_os(FOLDER).unwrap_or_default()), numbers),
+        ["--from", folder, numbers @ ..] => (Some(PathBuf::from(folder)), numbers),
+        numbers => (std::env::var_os(FOLDER).map(PathBuf::from), numbers),
     };
-    if folder.as_os_str().is_empty() {
-        bail!("name the folder with the sources of the XEPs: --from FOLDER, or {FOLDER}=FOLDER");
-    }
     let is_number = |word: &&str| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit());
     match numbers.iter().find(|word| !is_number(word)) {
         Some(wrong) => bail!("`{wrong}` is no number of a XEP, such as 0313"),
-        None if numbers.is_empty() => bail!("name at least one XEP, such as 0313"),
         None => Ok((folder, numbers.to_vec())),
     }
+}
+
+/// How many examples each XEP has, as the file says.
+fn counts(text: &str) -> Result<BTreeMap<String, usize>> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix(COUNT));
+    let read = |line: &str| {
+        let (number, count) = line.split_once(' ')?;
+        Some((number.to_owned(), count.parse().ok()?))
+    };
+    lines.map(|line| read(line).with_context(|| format!("{REASONS}: write `{COUNT}NUMBER COUNT`"))).collect()
 }
 
 /// What every example of a XEP is called, in their order, which gives them their numbers.
@@ -82,7 +101,8 @@ fn marks(text: &str) -> Numbered {
 /// The examples for which a line says why nothing shows them.
 fn reasoned(text: &str) -> Result<Numbered> {
     let mut all = Numbered::new();
-    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+    let is_reason = |line: &str| !line.is_empty() && !line.starts_with('#') && !line.starts_with(COUNT);
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| is_reason(line)) {
         let mut words = line.splitn(3, ' ');
         let range = |text: &str| {
             let (first, last) = text.split_once('-').unwrap_or((text, text));
@@ -139,6 +159,8 @@ mod tests {
     fn a_line_has_a_reason() {
         let all = reasoned("# a comment\n\n0313 27 rooms\n0059 17-19 other pages\n").unwrap();
         let of = |number: &str, example| all.contains(&(number.to_owned(), example));
+        assert_eq!(counts("examples 0313 29\n0313 27 rooms").unwrap(), BTreeMap::from([("0313".to_owned(), 29)]));
+        assert!(counts("examples 0313").is_err() && reasoned("examples 0313 29").unwrap().is_empty());
         assert!(of("0313", 27) && of("0059", 17) && of("0059", 18) && of("0059", 19) && all.len() == 4);
         for wrong in ["0313 27", "0313 x reason", "0313", "0313 27  "] {
             assert!(reasoned(wrong).is_err(), "{wrong}");
@@ -161,7 +183,8 @@ mod tests {
     #[test]
     fn xeps_are_named_by_four_digits() {
         assert!(arguments(&["--from", "x", "0313", "0059"]).is_ok());
-        for wrong in [&["--from", "x"][..], &["--from", "x", "313"], &["--from", "x", "03l3"]] {
+        assert!(arguments(&["--from", "x"]).is_ok(), "all that have a count");
+        for wrong in [&["--from", "x", "313"][..], &["03l3"]] {
             assert!(arguments(wrong).is_err(), "{wrong:?}");
         }
     }

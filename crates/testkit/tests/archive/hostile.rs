@@ -67,6 +67,11 @@ fn what_is_asked_for_has_a_size() {
         assert_eq!(refused(&mut alice, &form(&[]).replace("</x>", &format!("{fields}</x>"))), "bad-request");
         let answer = ask(&mut alice, "set", "", &format!("<query xmlns='{MAM}' node='urn:example:node'/>"));
         assert_eq!(condition(&answer), "feature-not-implemented");
+        // A number that no machine counts to is as good as the most that there may be.
+        let huge = "9".repeat(40);
+        assert_eq!(query(&mut alice, &set(&format!("<max>{huge}</max>"))).bodies(), ["one"]);
+        let by_index = set(&format!("<max>2</max><index>{huge}</index>"));
+        assert_eq!(refused(&mut alice, &by_index), "feature-not-implemented");
         assert_eq!(query(&mut alice, "").bodies(), ["one"]);
     });
 }

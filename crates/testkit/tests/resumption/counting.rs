@@ -4,6 +4,14 @@ use metronome_testkit::{Client, on_both_stores};
 
 use crate::{bodies, chat, managed, next, quiet};
 
+// XEP-0198 example 7
+// XEP-0198 example 20
+// XEP-0198 example 21
+// XEP-0198 example 22
+// XEP-0198 example 23
+// XEP-0198 example 24
+// XEP-0198 example 25
+// XEP-0198 example 26
 #[test]
 fn every_stanza_counts_and_nothing_else_does() {
     on_both_stores(|server| {
@@ -30,6 +38,8 @@ fn every_stanza_counts_and_nothing_else_does() {
     });
 }
 
+// XEP-0198 example 1
+// XEP-0198 example 5
 #[test]
 fn it_is_announced_and_fails_before_there_is_a_resource() {
     on_both_stores(|server| {
@@ -44,6 +54,10 @@ fn it_is_announced_and_fails_before_there_is_a_resource() {
     });
 }
 
+// XEP-0198 example 2
+// XEP-0198 example 3
+// XEP-0198 example 18
+// XEP-0198 example 19
 #[test]
 fn a_stream_may_be_managed_without_resumption() {
     on_both_stores(|server| {

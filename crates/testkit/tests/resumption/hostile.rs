@@ -4,6 +4,7 @@ use metronome_testkit::{Client, Setup, on_both_stores};
 
 use crate::{chat, ends_with, managed};
 
+// XEP-0198 example 17
 #[test]
 fn numbers_that_cannot_be_end_the_stream() {
     on_both_stores(|server| {
@@ -66,6 +67,7 @@ fn nobody_resumes_the_stream_of_another() {
     });
 }
 
+// XEP-0198 example 16
 #[test]
 fn a_bound_stream_cannot_resume_another() {
     on_both_stores(|server| {

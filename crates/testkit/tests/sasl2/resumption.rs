@@ -34,12 +34,18 @@ fn stream_management_begins_with_the_resource_and_counts_from_there() {
     });
 }
 
+// XEP-0198 example 27
 #[test]
 fn what_has_begun_is_not_offered_again() {
     let server = server();
     for (enable, is_offered) in [(ENABLE, false), ("", true)] {
         let mut client = Client::direct_tls(&server);
         client.log_in_second("alice", &bind("phone", enable));
+        let said = client.transcript().join("");
+        assert!(
+            said.contains("<sm xmlns='urn:xmpp:sm:3'/>") && said.contains("<feature var='urn:xmpp:sm:3'/>"),
+            "{said}"
+        );
         let features = client.expect("<stream:features");
         assert_eq!(features.contains("<sm xmlns='urn:xmpp:sm:3'/>"), is_offered, "{features}");
         assert!(!features.contains("urn:ietf:params:xml:ns:xmpp-bind"), "{features}");
@@ -71,6 +77,8 @@ fn a_lost_stream_is_resumed_in_one_round_trip_by_a_token() {
     });
 }
 
+// XEP-0198 example 28
+// XEP-0198 example 30
 #[test]
 fn whoever_cannot_resume_is_bound_and_told_so() {
     on_both_stores(|server| {
@@ -102,6 +110,8 @@ fn a_failed_login_resumes_nothing() {
     alice.expect_nothing_before_ping();
 }
 
+// XEP-0198 example 29
+// XEP-0198 example 31
 #[test]
 fn what_is_malformed_is_answered_where_it_was_asked() {
     let server = server();
@@ -109,6 +119,11 @@ fn what_is_malformed_is_answered_where_it_was_asked() {
     let (mut alice, success) = logged_in(&server, "alice", &inside);
     assert!(success.contains("<failed xmlns='urn:xmpp:sm:3'><bad-request"), "{success}");
     alice.expect_nothing_before_ping();
+    let both = resume("no-such-stream", 0) + &inside;
+    let (_, success) = logged_in(&server, "alice", &both);
+    let (resumption, bound) = success.split_once("<bound xmlns='urn:xmpp:bind:0'>").unwrap();
+    assert!(resumption.contains("<failed xmlns='urn:xmpp:sm:3'><item-not-found"), "{success}");
+    assert!(bound.contains("<failed xmlns='urn:xmpp:sm:3'><bad-request"), "{success}");
     for h in ["", "h=''", "h='-1'", "h='4294967296'", "h='x'"] {
         let inside = format!("<resume xmlns='urn:xmpp:sm:3' previd='x' {h}/>") + &bind("phone", "");
         let (_, success) = logged_in(&server, "alice", &inside);

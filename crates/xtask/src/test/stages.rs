@@ -49,6 +49,8 @@ impl Stage {
 
 const TOOLS: &str = "tools";
 
+const ARCHIVE_BENCH: &[&str] = &["run", "-p", "metronome-store", "--example", "archive_bench", "10000"];
+
 /// How many scenarios run at once: many of them wait for a clock, so there are more than cores.
 const AT_ONCE: &str = "--test-threads=4";
 
@@ -69,7 +71,7 @@ const SHORT: &[Stage] = &[
     Stage {
         name: "unit",
         about: "tests beside the code",
-        budget: Duration::from_secs(120),
+        budget: Duration::from_secs(110),
         run: Run::Binaries { kind: Kind::Unit, arguments: &[], environment: &[] },
     },
     Stage {
@@ -79,6 +81,12 @@ const SHORT: &[Stage] = &[
         run: Run::Binaries { kind: Kind::Scenario, arguments: &[AT_ONCE], environment: &[] },
     },
     Stage { name: "doc", about: "examples in the documentation", budget: Duration::from_secs(90), run: Run::DocTests },
+    Stage {
+        name: "examples",
+        about: "every example of the listed XEPs is shown by a scenario, or a line says why not",
+        budget: Duration::from_secs(10),
+        run: Run::Script { program: "cargo", arguments: &["xtask", "xep-examples"], judge: counts::of_exit },
+    },
     Stage {
         name: "interop-clients",
         about: "real clients against the real server",
@@ -110,6 +118,12 @@ const LONG: &[Stage] = &[
         about: "Smack's tests with every type of connection",
         budget: Duration::from_secs(600),
         run: Run::Script { program: "interop/40-smack/run", arguments: &["all"], judge: counts::of_last_line },
+    },
+    Stage {
+        name: "archive-bench",
+        about: "the benchmark of an archive works, with few messages",
+        budget: Duration::from_secs(120),
+        run: Run::Script { program: "cargo", arguments: ARCHIVE_BENCH, judge: counts::of_exit },
     },
     Stage {
         name: "crash-200",
