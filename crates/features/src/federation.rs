@@ -1,5 +1,8 @@
 //! Other servers as an administrator deals with them: whom to block, whom to allow, and who was banned. The rules are in
-//! `host::gate`; they are stored by the commands, and by a task of their own ([`run`]) where offences have made them.
+//! `host::gate`; they are stored by the commands, and by a task of their own ([`run`]) where offences have made them. Streams of
+//! domains that are spoken with no more are closed.
+
+mod list;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +10,12 @@ use std::time::Duration;
 use metronome_host::command::{Answer, Arguments, Cell, Command, Does, Failed, Field, FieldKind, Role};
 use metronome_host::feature::Feature;
 use metronome_host::gate::{self, ALLOW, BLOCK, Rule, Verdict};
+use metronome_host::linked::End;
 use metronome_host::options::read_duration;
 use metronome_host::server::Server;
 use metronome_model::Outcome;
 use metronome_proto::jid::Jid;
+use metronome_proto::stream::error::Condition;
 
 const DOMAIN: Field =
     Field::required("domain", FieldKind::Domain, "The remote domain; its sub-domains are meant too.").positional();
@@ -22,6 +27,22 @@ pub static FEATURE: Feature = Feature {
     name: "federation",
     settings: gate::SETTINGS,
     commands: &[
+        Command {
+            name: "s2s list",
+            about: "Lists the streams with other servers, and what waits for others.",
+            role: Role::Operator,
+            does: Does::Tells,
+            fields: &[Field::optional("domain", FieldKind::Domain, "Only those with this remote domain.").positional()],
+            run: |server, given| Box::pin(std::future::ready(Ok(list::table(server, &given)))),
+        },
+        Command {
+            name: "s2s close",
+            about: "Closes the streams with a remote domain; what waits for it makes another one.",
+            role: Role::Operator,
+            does: Does::Changes,
+            fields: &[Field::required("domain", FieldKind::Domain, "The remote domain.").positional()],
+            run: |server, given| Box::pin(std::future::ready(close(server, &given))),
+        },
         Command {
             name: "s2s rules",
             about: "Lists the remote domains that are blocked, banned or allowed.",
@@ -62,11 +83,44 @@ pub static FEATURE: Feature = Feature {
 pub async fn run(server: Arc<Server>) {
     let mut changes = server.gate.changes();
     while changes.changed().await.is_ok() {
+        close_refused(&server);
         if let outcome @ (Outcome::Unavailable(_) | Outcome::Full) = server.gate.save(&server).await {
             // They count all the same, until the server ends.
             tracing::error!(?outcome, "the rules about other servers could not be stored");
         }
     }
+}
+
+/// Ends the streams over which nothing may be exchanged any more. One that serves other domains too is opened again for those.
+fn close_refused(server: &Server) {
+    let (hosts, now_ms) = (server.hosts.load_full(), server.clock.unix_ms());
+    for stream in server.linked.all() {
+        let refused = stream.served().into_iter().find_map(|served| {
+            let host = hosts.get(served.local.as_str())?;
+            let closed = server.gate.judge(host, served.remote.as_str(), now_ms).err()?;
+            Some((served, closed))
+        });
+        if let Some((served, closed)) = refused {
+            let (host, remote) = (served.local.as_str(), served.remote.as_str());
+            tracing::info!(link = stream.id, host, remote, why = closed.as_str(), "a stream is closed");
+            stream.close(End::With(Condition::PolicyViolation));
+        }
+    }
+}
+
+fn close(server: &Server, given: &Arguments) -> Result<Answer, Failed> {
+    let domain = given.domain("domain");
+    let streams = server.linked.with(domain.as_str());
+    if streams.is_empty() {
+        return Err(Failed::problem(format!("there is no stream with {domain}")));
+    }
+    for stream in &streams {
+        stream.close(End::InOrder);
+    }
+    Ok(Answer::text(match streams.len() {
+        1 => format!("1 stream with {domain} is closed"),
+        count => format!("{count} streams with {domain} are closed"),
+    }))
 }
 
 fn rules(server: &Server) -> Answer {

@@ -33,6 +33,7 @@ pub mod gate;
 pub mod groups;
 pub mod guests;
 pub mod hosts;
+pub mod linked;
 pub mod lost;
 pub mod managed;
 pub mod network;

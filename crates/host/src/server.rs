@@ -25,6 +25,7 @@ use crate::feature::Feature;
 use crate::gate::Gate;
 use crate::guests::Guests;
 use crate::hosts::{Host, Hosts, UNSEEN};
+use crate::linked::Linked;
 use crate::lost::Lost;
 use crate::options::Values;
 use crate::outside::Outside;
@@ -87,6 +88,8 @@ pub struct Server {
     pub next_stream: AtomicU64,
     /// What was sent on streams that are stored; none where nothing outlives the process.
     pub journal: OnceLock<Journal>,
+    /// Streams with other servers.
+    pub linked: Arc<Linked>,
     /// Which remote domains are spoken with.
     pub gate: Gate,
     /// What may happen only so often.
@@ -168,6 +171,7 @@ impl Server {
             derivations: Derivations::default(),
             next_stream: AtomicU64::new(1),
             journal: OnceLock::new(),
+            linked: Arc::default(),
             gate: Gate::default(),
             throttles: Throttles::default(),
             fake_salt_secret: Box::default(),

@@ -40,7 +40,7 @@ const ADDRESSES_MAX: usize = 8;
 /// Longest name without the dot at its end (RFC 1035 section 2.3.4).
 const NAME_BYTES_MAX: usize = 253;
 /// Questions that may be on their way at the same time; others wait.
-const ASKING_MAX: usize = 256;
+const ASKING_MAX: usize = 1024;
 /// Nobody waits longer for an answer, its turn included. A try takes 3 seconds, and there are two.
 const PATIENCE: Duration = Duration::from_secs(10);
 

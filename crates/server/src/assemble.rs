@@ -106,6 +106,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         derivations: Derivations::new(cores),
         next_stream: Default::default(),
         journal: Default::default(),
+        linked: Default::default(),
         gate: Default::default(),
         throttles: Default::default(),
         fake_salt_secret,

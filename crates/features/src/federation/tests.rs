@@ -1,4 +1,7 @@
+use std::task::{Context, Poll, Waker};
+
 use metronome_host::gate::Closed;
+use metronome_host::linked::{Opened, Secrecy, Served, Stream, Way};
 use metronome_host::options::Values;
 use metronome_host::server::{ForTest, Load};
 use metronome_model::Unavailable;
@@ -100,4 +103,49 @@ async fn a_ban_is_stored_without_anybody_waiting_for_it() {
         again.load(&*server.store, server.clock.unix_ms()).await.unwrap();
     }
     storing.abort();
+}
+
+/// A stream with this remote domain, in the table.
+fn stream(server: &Server, id: u64, remote: &str) -> metronome_host::linked::Entered {
+    let entered = server.linked.enter(Stream::new(id, [192, 0, 2, 1].into(), Opened::ByThem, Secrecy::Encrypted, 0));
+    let (local, remote) = (Jid::parse("ours.example").unwrap(), Jid::parse(remote).unwrap());
+    entered.note(Served { local, remote, way: Way::In, proof: "dialback" });
+    entered
+}
+
+fn end_of(stream: &Stream) -> Option<End> {
+    match stream.poll_close(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(end) => Some(end),
+        Poll::Pending => None,
+    }
+}
+
+#[tokio::test]
+async fn streams_are_listed_and_closed_by_their_remote_domain() {
+    let (server, _) = server();
+    let (one, other) = (stream(&server, 1, "one.example"), stream(&server, 2, "other.example"));
+    let listed = run_as(&server, "s2s list", json!({})).await.unwrap();
+    assert!(listed.contains("one.example") && listed.contains("other.example") && listed.contains("dialback"), "{listed}");
+    let listed = run_as(&server, "s2s list", json!({ "domain": "one.example" })).await.unwrap();
+    assert!(!listed.contains("other.example"), "{listed}");
+    let closed = run_as(&server, "s2s close", json!({ "domain": "one.example" })).await;
+    assert_eq!(closed.unwrap(), "1 stream with one.example is closed");
+    assert_eq!((end_of(&one), end_of(&other)), (Some(End::InOrder), None));
+    let failed = run_as(&server, "s2s close", json!({ "domain": "nobody.example" })).await.unwrap_err();
+    assert_eq!(failed.message, "there is no stream with nobody.example");
+}
+
+#[tokio::test]
+async fn streams_of_a_domain_that_is_blocked_are_closed() {
+    let (server, _) = server();
+    let (bad, good) = (stream(&server, 1, "rooms.bad.example"), stream(&server, 2, "good.example"));
+    let watching = tokio::spawn(run(server.clone()));
+    tokio::task::yield_now().await;
+    run_as(&server, "s2s block", json!({ "domain": "bad.example" })).await.unwrap();
+    while end_of(&bad).is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(end_of(&bad), Some(End::With(Condition::PolicyViolation)));
+    assert_eq!(end_of(&good), None);
+    watching.abort();
 }
