@@ -12,6 +12,7 @@ use metronome_host::feature::Feature;
 use metronome_host::gate::{self, ALLOW, BLOCK, Rule, Verdict};
 use metronome_host::linked::End;
 use metronome_host::options::read_duration;
+use metronome_host::routes;
 use metronome_host::server::Server;
 use metronome_model::Outcome;
 use metronome_proto::jid::Jid;
@@ -26,6 +27,7 @@ const WHY: Field = Field::optional("why", FieldKind::Text, "The reason, for the 
 pub static FEATURE: Feature = Feature {
     name: "federation",
     settings: gate::SETTINGS,
+    check: routes::check,
     commands: &[
         Command {
             name: "s2s list",

@@ -45,6 +45,7 @@ pub mod proof;
 pub mod refuse;
 pub mod registry;
 pub mod rng;
+pub mod routes;
 pub mod server;
 pub mod services;
 pub mod session;

@@ -8,4 +8,4 @@ pub mod resolve;
 use metronome_host::options::Setting;
 
 /// The settings of server-to-server streams.
-pub const SETTINGS: &[Setting] = &[reach::ALLOW_ADDRESSES, dial::CONNECT_TIMEOUT];
+pub const SETTINGS: &[Setting] = &[reach::ALLOW_ADDRESSES, dial::CONNECT_TIMEOUT, metronome_host::routes::ROUTES];

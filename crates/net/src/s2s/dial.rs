@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use metronome_host::options::{Kind, Setting, Values};
 use metronome_host::rng::Rng;
+use metronome_host::routes::route;
 use metronome_proto::stanza::error::Condition;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use super::reach::Special;
 use super::resolve::{Group, NoTarget, Target, targets};
 use crate::dns::{NoAnswer, Resolver};
-use race::Race;
+use race::{Race, Within};
 
 /// How long one address is tried.
 pub const CONNECT_TIMEOUT: Setting = Setting::new(
@@ -30,8 +31,10 @@ pub const CONNECT_TIMEOUT: Setting = Setting::new(
 )
 .within(100, 120_000);
 
-/// All targets of a domain together are tried for so many times as long as one address.
+/// All targets of a domain together are tried for so many times as long as one address ...
 const PATIENCE: u32 = 6;
+/// ... and for as long as names may take to be looked up.
+const LOOKING: Duration = Duration::from_secs(15);
 /// Most failures that are noted of one domain; further ones are like them.
 const FAILURES_MAX: usize = 32;
 
@@ -100,7 +103,7 @@ impl fmt::Display for Failure {
 pub enum Unreachable {
     /// It has none.
     NoTarget(NoTarget),
-    /// None of these worked; the first failures, in the order in which they came.
+    /// None of these worked; the first failures, in the order in which they came. Without any, time was over before the first.
     Failed(Vec<Failure>),
 }
 
@@ -111,7 +114,9 @@ impl Unreachable {
         let is_known =
             |failure: &Failure| !matches!(failure.reason, Reason::NoAddress(NoAnswer::Nothing) | Reason::Special(_));
         match self {
-            Unreachable::Failed(failures) if failures.iter().any(is_known) => Condition::RemoteServerTimeout,
+            Unreachable::Failed(failures) if failures.is_empty() || failures.iter().any(is_known) => {
+                Condition::RemoteServerTimeout
+            }
             _ => Condition::RemoteServerNotFound,
         }
     }
@@ -121,6 +126,7 @@ impl fmt::Display for Unreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unreachable::NoTarget(why) => why.fmt(f),
+            Unreachable::Failed(failures) if failures.is_empty() => f.write_str("no answer in time"),
             Unreachable::Failed(failures) => {
                 for (at, failure) in failures.iter().enumerate() {
                     write!(f, "{}{failure}", if at == 0 { "" } else { "; " })?;
@@ -144,6 +150,7 @@ pub struct Dialling {
     deadline: Option<Instant>,
     /// Those that are still to come, the last first; none before the domain's records were asked for.
     groups: Option<Vec<Group>>,
+    within: Within,
     race: Option<Race>,
     failures: Vec<Failure>,
 }
@@ -152,14 +159,15 @@ impl Dialling {
     /// Attempts at a prepared domain; nothing happens yet.
     pub fn new(resolver: Arc<Resolver>, values: Values, domain: &str) -> Dialling {
         let domain = domain.into();
-        Dialling { resolver, values, domain, deadline: None, groups: None, race: None, failures: Vec::new() }
+        let within = Within::Internet;
+        Dialling { resolver, values, domain, deadline: None, groups: None, within, race: None, failures: Vec::new() }
     }
 
     /// The next connection, to an address that was not given before; fails when there is none left, or time is over.
     ///
     /// Giving up waiting loses what was being tried.
     pub async fn next(&mut self, rng: &Rng) -> Result<Dialed, Unreachable> {
-        let patience: Duration = self.values.duration(&CONNECT_TIMEOUT) * PATIENCE;
+        let patience = self.values.duration(&CONNECT_TIMEOUT) * PATIENCE + LOOKING;
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + patience);
         match tokio::time::timeout_at(deadline, self.go_on(rng)).await {
             Ok(dialed) => dialed,
@@ -190,16 +198,25 @@ impl Dialling {
 
     async fn go_on(&mut self, rng: &Rng) -> Result<Dialed, Unreachable> {
         if self.groups.is_none() {
-            let mut groups = targets(&self.resolver, rng, &self.domain).await.map_err(Unreachable::NoTarget)?;
-            groups.reverse();
-            self.groups = Some(groups);
+            self.groups = Some(match route(&self.values, &self.domain) {
+                Some(route) => {
+                    self.within = Within::Anywhere;
+                    vec![vec![route.into()]]
+                }
+                None => {
+                    let found = targets(&self.resolver, rng, &self.domain).await;
+                    let mut groups = found.map_err(Unreachable::NoTarget)?;
+                    groups.reverse();
+                    groups
+                }
+            });
         }
         loop {
             if self.race.is_none() {
                 let Some(group) = self.groups.as_mut().and_then(Vec::pop) else {
                     return Err(Unreachable::Failed(self.failures.clone()));
                 };
-                self.race = Some(Race::new(group, &self.resolver, &self.values));
+                self.race = Some(Race::new(group, self.within, &self.resolver, &self.values));
             }
             let Some(race) = &mut self.race else { continue };
             let won = race.next().await;

@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use metronome_host::rng::Rng;
+pub use metronome_host::routes::Place;
+use metronome_host::routes::{Begins, Route};
 
 use crate::dns::{NoAnswer, Resolver, Service};
 use crate::listen::Entry;
@@ -27,15 +29,6 @@ pub struct Target {
     pub entry: Entry,
 }
 
-/// What stands for a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// A name with addresses of its own.
-    Host(Box<str>),
-    /// An address that the domain itself is.
-    Address(IpAddr),
-}
-
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
@@ -43,6 +36,16 @@ impl fmt::Display for Target {
             Place::Address(IpAddr::V4(address)) => write!(f, "{address}:{}", self.port),
             Place::Address(IpAddr::V6(address)) => write!(f, "[{address}]:{}", self.port),
         }
+    }
+}
+
+impl From<Route> for Target {
+    fn from(route: Route) -> Target {
+        let entry = match route.begins {
+            Begins::InClear => Entry::StartTls,
+            Begins::WithTls => Entry::DirectTls,
+        };
+        Target { host: route.host, port: route.port, entry }
     }
 }
 

@@ -224,3 +224,21 @@ fn after_a_stream_that_failed_the_next_target_is_tried() {
     let failed = dialling.failures().iter().filter(|failure| failure.reason == Reason::Stream("no XMPP".into()));
     assert_eq!(failed.count(), 3);
 }
+
+#[test]
+fn a_route_of_the_configuration_precedes_all_records() {
+    let names = NameServer::start();
+    let ((_listener, port), (by_records, _)) = (open("127.0.0.3"), open("127.0.0.4"));
+    let other = by_records.local_addr().expect("it is bound").port();
+    names.service(CLEAR, (0, 0, other, "host.example"));
+    names.address("host.example", "127.0.0.4");
+    names.address("gate.example", "127.0.0.3");
+    let values = values(&names).with(ALLOW_ADDRESSES.key, "[]");
+    for place in [format!("127.0.0.3:{port}"), format!("gate.example:{port}")] {
+        let values = values.with("federation.routes", &format!("[\"a.example=tls:{place}\"]"));
+        let dialed = dial_with(&values, "a.example").unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!((dialed.target.entry, dialed.address.port()), (Entry::DirectTls, port));
+    }
+    assert_eq!(names.asked(CLEAR, "SRV"), 0);
+    assert!(by_records.accept().is_err(), "nobody has come");
+}

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::super::reach::refuse_special;
 use super::super::resolve::{Group, Place, Target};
 use super::{CONNECT_TIMEOUT, Dialed, Failure, Reason};
-use crate::dns::{NoAnswer, Resolver};
+use crate::dns::{self, NoAnswer, Resolver};
 
 /// The next attempt waits so long for the one before (RFC 8305 section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -32,12 +32,22 @@ enum Family {
     V4,
 }
 
+/// Where addresses may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    /// On the public internet, or where the configuration allows: strangers have written the records.
+    Internet,
+    /// Anywhere: an administrator has written the place.
+    Anywhere,
+}
+
 type Looked = (usize, Family, Result<Arc<[IpAddr]>, NoAnswer>);
 type Tried = (usize, IpAddr, Result<TcpStream, Reason>);
 
 /// One race.
 pub(super) struct Race {
     values: Values,
+    within: Within,
     runners: Vec<Runner>,
     looking: FuturesUnordered<BoxFuture<'static, Looked>>,
     trying: FuturesUnordered<BoxFuture<'static, Tried>>,
@@ -109,7 +119,7 @@ impl Runner {
 
 impl Race {
     /// Begins to look up the addresses of these targets.
-    pub(super) fn new(group: Group, resolver: &Arc<Resolver>, values: &Values) -> Race {
+    pub(super) fn new(group: Group, within: Within, resolver: &Arc<Resolver>, values: &Values) -> Race {
         let looking = FuturesUnordered::new();
         let mut runners = Vec::new();
         for (at, target) in group.into_iter().enumerate() {
@@ -129,6 +139,7 @@ impl Race {
         }
         Race {
             values: values.clone(),
+            within,
             runners,
             looking,
             trying: FuturesUnordered::new(),
@@ -167,6 +178,15 @@ impl Race {
     /// What has to be said of those that have not ended.
     pub(super) fn give_up(self) -> Vec<Failure> {
         let Race { runners, under_way, mut failures, .. } = self;
+        let is_looked_for = |runner: &&Runner| {
+            matches!(runner.v6, Lane::Asked) && !matches!(runner.v4, Lane::Known(_))
+                || matches!(runner.v4, Lane::Asked) && !matches!(runner.v6, Lane::Known(_))
+        };
+        failures.extend(runners.iter().filter(is_looked_for).map(|runner| Failure {
+            target: runner.target.clone(),
+            address: None,
+            reason: Reason::NoAddress(NoAnswer::Failed(dns::Failure::Silence)),
+        }));
         let silent = under_way.iter().map(|(at, address)| Failure {
             target: runners[*at].target.clone(),
             address: Some(*address),
@@ -239,7 +259,9 @@ impl Race {
         let Some((at, family, address)) = found else { return };
         let target = &self.runners[at].target;
         // Judged here and nowhere else, for the very address that is connected to.
-        if let Err(special) = refuse_special(&self.values, address) {
+        if self.within == Within::Internet
+            && let Err(special) = refuse_special(&self.values, address)
+        {
             let target = target.clone();
             self.failures.push(Failure { target, address: Some(address), reason: Reason::Special(special) });
             return;
