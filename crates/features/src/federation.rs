@@ -1,6 +1,6 @@
 //! Other servers as an administrator deals with them: whom to block, whom to allow, and who was banned. The rules are in
-//! `host::gate`; they are stored by the commands, and by a task of their own ([`run`]) where offences have made them. Streams of
-//! domains that are spoken with no more are closed.
+//! `host::gate`; they are stored by the commands, and by a task of their own ([`run`]) where offences have made them. Streams are
+//! in `host::linked`; they ask the rules themselves.
 
 mod list;
 
@@ -16,7 +16,6 @@ use metronome_host::routes;
 use metronome_host::server::Server;
 use metronome_model::Outcome;
 use metronome_proto::jid::Jid;
-use metronome_proto::stream::error::Condition;
 
 const DOMAIN: Field =
     Field::required("domain", FieldKind::Domain, "The remote domain; its sub-domains are meant too.").positional();
@@ -85,27 +84,9 @@ pub static FEATURE: Feature = Feature {
 pub async fn run(server: Arc<Server>) {
     let mut changes = server.gate.changes();
     while changes.changed().await.is_ok() {
-        close_refused(&server);
         if let outcome @ (Outcome::Unavailable(_) | Outcome::Full) = server.gate.save(&server).await {
             // They count all the same, until the server ends.
             tracing::error!(?outcome, "the rules about other servers could not be stored");
-        }
-    }
-}
-
-/// Ends the streams over which nothing may be exchanged any more. One that serves other domains too is opened again for those.
-fn close_refused(server: &Server) {
-    let (hosts, now_ms) = (server.hosts.load_full(), server.clock.unix_ms());
-    for stream in server.linked.all() {
-        let refused = stream.served().into_iter().find_map(|served| {
-            let host = hosts.get(served.local.as_str())?;
-            let closed = server.gate.judge(host, served.remote.as_str(), now_ms).err()?;
-            Some((served, closed))
-        });
-        if let Some((served, closed)) = refused {
-            let (host, remote) = (served.local.as_str(), served.remote.as_str());
-            tracing::info!(link = stream.id, host, remote, why = closed.as_str(), "a stream is closed");
-            stream.close(End::With(Condition::PolicyViolation));
         }
     }
 }

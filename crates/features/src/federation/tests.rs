@@ -134,18 +134,3 @@ async fn streams_are_listed_and_closed_by_their_remote_domain() {
     let failed = run_as(&server, "s2s close", json!({ "domain": "nobody.example" })).await.unwrap_err();
     assert_eq!(failed.message, "there is no stream with nobody.example");
 }
-
-#[tokio::test]
-async fn streams_of_a_domain_that_is_blocked_are_closed() {
-    let (server, _) = server();
-    let (bad, good) = (stream(&server, 1, "rooms.bad.example"), stream(&server, 2, "good.example"));
-    let watching = tokio::spawn(run(server.clone()));
-    tokio::task::yield_now().await;
-    run_as(&server, "s2s block", json!({ "domain": "bad.example" })).await.unwrap();
-    while end_of(&bad).is_none() {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(end_of(&bad), Some(End::With(Condition::PolicyViolation)));
-    assert_eq!(end_of(&good), None);
-    watching.abort();
-}
