@@ -233,9 +233,9 @@ impl Gate {
         self.addresses.lock().turn_away(address, remote, until_ms, now_ms);
     }
 
-    /// A domain that is not closed has proved itself from this address.
-    pub fn welcome(&self, address: IpAddr, now_ms: u64) {
-        self.addresses.lock().welcome(address, now_ms);
+    /// A domain that is not closed has proved itself from this address; `now_ms` is Unix time.
+    pub fn welcome(&self, address: IpAddr, remote: &str, now_ms: u64) {
+        self.addresses.lock().welcome(address, remote, now_ms);
     }
 
     /// Whether connections of other servers from this address are closed at once.

@@ -18,18 +18,21 @@ pub(super) struct Addresses(LinkedHashMap<IpAddr, Known>);
 
 #[derive(Debug)]
 enum Known {
-    Welcome { until_ms: u64 },
+    Welcome { until_ms: u64, domain: Box<str> },
     TurnedAway { until_ms: u64, domain: Box<str> },
 }
 
 impl Addresses {
-    pub(super) fn welcome(&mut self, address: IpAddr, now_ms: u64) {
-        self.note(address, Known::Welcome { until_ms: now_ms.saturating_add(WELCOME_MS) });
+    pub(super) fn welcome(&mut self, address: IpAddr, domain: &str, now_ms: u64) {
+        self.note(address, Known::Welcome { until_ms: now_ms.saturating_add(WELCOME_MS), domain: domain.into() });
     }
 
     pub(super) fn turn_away(&mut self, address: IpAddr, domain: &str, until_ms: u64, now_ms: u64) {
-        let is_shared =
-            matches!(self.0.get(&household(address)), Some(Known::Welcome { until_ms }) if now_ms < *until_ms);
+        let is_shared = match self.0.get(&household(address)) {
+            // What it has proved itself, before it was closed, is no reason to spare it.
+            Some(Known::Welcome { until_ms, domain: other }) => now_ms < *until_ms && **other != *domain,
+            Some(Known::TurnedAway { .. }) | None => false,
+        };
         if !is_shared {
             self.note(address, Known::TurnedAway { until_ms, domain: domain.into() });
         }

@@ -116,8 +116,9 @@ fn an_address_of_a_banned_domain_is_turned_away_unless_others_come_from_there() 
     let gate = Gate::default();
     let (alone, shared): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
     assert!(gate.set("bad.example", rule(Verdict::Banned, Some(NOW_MS + 500))));
-    gate.welcome(shared, NOW_MS);
-    gate.turn_away(alone, "rooms.bad.example", NOW_MS);
+    gate.welcome(shared, "good.example", NOW_MS);
+    gate.welcome(alone, "bad.example", NOW_MS);
+    gate.turn_away(alone, "bad.example", NOW_MS);
     gate.turn_away(shared, "bad.example", NOW_MS);
     assert!(gate.is_turned_away(alone, NOW_MS) && !gate.is_turned_away(shared, NOW_MS));
     assert!(!gate.is_turned_away(alone, NOW_MS + 500), "the ban is over");
