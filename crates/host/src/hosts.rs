@@ -11,7 +11,7 @@ use metronome_proto::jid::{Jid, prepare_domain};
 use metronome_proto::stream::error::Condition;
 use metronome_proto::stream::features::Written;
 use metronome_proto::xml::Limits;
-use metronome_sasl::{Hash, PlainRule, Rules};
+use metronome_sasl::{Hash, PlainRule, Rules, StreamFacts};
 
 use crate::announced::Announced;
 use crate::feature::StreamState;
@@ -148,6 +148,8 @@ pub struct Host {
 /// What is offered to all clients, for each state of a stream.
 #[derive(Debug, Clone, Default)]
 pub struct StreamFeatures {
+    /// Whole, with what is offered to log in with, by [`StreamFacts::kind`].
+    offered: [OnceLock<Box<[u8]>>; StreamFacts::KINDS],
     secured: OnceLock<Box<[Written]>>,
     authenticated: OnceLock<Box<[Written]>>,
 }
@@ -160,6 +162,11 @@ impl StreamFeatures {
             StreamState::Authenticated => &self.authenticated,
         };
         features.get_or_init(make)
+    }
+
+    /// All that is offered to who has not logged in on such a stream; made by `make` for the first one of its kind.
+    pub fn offered(&self, facts: &StreamFacts, make: impl FnOnce() -> Box<[u8]>) -> &[u8] {
+        self.offered[facts.kind()].get_or_init(make)
     }
 }
 

@@ -36,7 +36,9 @@ impl Lost {
 
     /// Whether a session that began at `since_ms` may send again what an earlier one of its account has sent.
     pub fn may_repeat(&self, account: AccountId, since_ms: u64, now_ms: u64) -> bool {
-        if self.count.load(Ordering::Relaxed) == 0 {
+        // Asked for every message: most sessions are older than any loss that still counts.
+        let is_old = now_ms >= since_ms.saturating_add(EARLY_MS + AGAIN_MS);
+        if is_old || self.count.load(Ordering::Relaxed) == 0 {
             return false;
         }
         let at_ms = self.accounts.lock().get(&account).copied();

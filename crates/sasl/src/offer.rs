@@ -63,6 +63,19 @@ pub struct StreamFacts {
     pub certificate: ClientCertificate,
 }
 
+impl StreamFacts {
+    /// How many kinds of streams there are.
+    pub const KINDS: usize = 16;
+
+    /// The kind of this stream, less than [`StreamFacts::KINDS`]. By the same rules the same is offered on all streams of a kind.
+    pub fn kind(&self) -> usize {
+        let ChannelBindings { tls_exporter, tls_server_end_point } = &self.bindings;
+        let is_verified = self.certificate == ClientCertificate::Verified;
+        let facts = [self.encrypted, tls_exporter.is_some(), tls_server_end_point.is_some(), is_verified];
+        facts.into_iter().fold(0, |kind, fact| kind << 1 | usize::from(fact))
+    }
+}
+
 /// Whether the client has shown a certificate that is worth looking at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientCertificate {

@@ -66,18 +66,24 @@ impl Secured {
             self.facts.certificate = ClientCertificate::Absent;
         }
         self.certify(&to.host).await;
-        let mut features = Features::new();
-        let offer = self.offer(&to.host);
-        announce(&offer, &mut features);
-        if let Some(feature) = second::feature(&to.host, &offer).filter(|_| self.facts.encrypted) {
-            features.push(feature);
-        }
-        let others = negotiate::announced(&self.context, &to.host, StreamState::Secured);
         let mut out = Vec::new();
         self.stream.write_header(&mut out, &self.context.server.rng, Some(&to.host));
-        features.write_before(others, &mut out);
+        out.extend_from_slice(to.host.features.offered(&self.facts, || self.offered(&to.host)));
         self.stream.send(&out).await?;
         Ok(to)
+    }
+
+    /// The features of this stream and all of its kind.
+    fn offered(&self, host: &Host) -> Box<[u8]> {
+        let mut features = Features::new();
+        let offer = self.offer(host);
+        announce(&offer, &mut features);
+        if let Some(feature) = second::feature(host, &offer).filter(|_| self.facts.encrypted) {
+            features.push(feature);
+        }
+        let mut out = Vec::new();
+        features.write_before(negotiate::announced(&self.context, host, StreamState::Secured), &mut out);
+        out.into_boxed_slice()
     }
 
     fn offer(&self, host: &Host) -> Offer {

@@ -17,6 +17,10 @@ macro_rules! select_account {
 
 const BY_ADDRESS: &str = select_account!("WHERE host = ?1 AND name = ?2");
 const BY_ID: &str = select_account!("WHERE id = ?1");
+/// One statement, and so no transaction around it: this is read at each login.
+const CREDENTIALS: &str = "SELECT a.slot, a.id, a.host, a.name, a.role, a.state, a.auth_epoch, a.created_ms, \
+     k.hash, k.salt, k.iterations, k.stored_key, k.server_key \
+     FROM accounts a LEFT JOIN account_keys k ON k.slot = a.slot WHERE a.host = ?1 AND a.name = ?2 ORDER BY k.hash";
 const LIST: &str = select_account!("WHERE host = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
 
 /// An account's slot; nothing for one that is gone.
@@ -39,12 +43,14 @@ fn read_account(row: &Row<'_>) -> rusqlite::Result<(i64, Account)> {
 
 fn read_keys(db: &Db, slot: i64) -> Result<Vec<StoredKeys>, StoreError> {
     let sql = "SELECT hash, salt, iterations, stored_key, server_key FROM account_keys WHERE slot = ?1 ORDER BY hash";
-    db.all(sql, (slot,), |row| {
-        let Some(hash) = hash_of(row.get(0)?) else { return Ok(None) };
-        let (salt, iterations, stored_key, server_key) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-        Ok(Some(StoredKeys { hash, salt, iterations, stored_key, server_key }))
-    })
-    .map(|keys| keys.into_iter().flatten().collect())
+    db.all(sql, (slot,), |row| keys_at(row, 0)).map(|keys| keys.into_iter().flatten().collect())
+}
+
+/// The keys in this column and the next four; none where there are none, or of a hash that is not known.
+fn keys_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<StoredKeys>> {
+    let Some(hash) = row.get::<_, Option<i64>>(at)?.and_then(hash_of) else { return Ok(None) };
+    let (salt, iterations) = (row.get(at + 1)?, row.get(at + 2)?);
+    Ok(Some(StoredKeys { hash, salt, iterations, stored_key: row.get(at + 3)?, server_key: row.get(at + 4)? }))
 }
 
 fn role_number(role: Role) -> i64 {
@@ -104,10 +110,14 @@ impl Accounts for SqliteStore {
     fn credentials(&self, host: &str, name: &str) -> Reading<Option<Credentials>> {
         let (host, name) = (host.to_owned(), name.to_owned());
         self.read(move |db| {
-            db.at_once(|db| {
-                let Some((slot, account)) = db.first(BY_ADDRESS, (host, name), read_account)? else { return Ok(None) };
-                Ok(Some(Credentials { account, keys: read_keys(db, slot)? }))
-            })
+            let mut account = None;
+            let keys = db.all(CREDENTIALS, (host, name), |row| {
+                if account.is_none() {
+                    account = Some(read_account(row)?.1);
+                }
+                keys_at(row, 8)
+            })?;
+            Ok(account.map(|account| Credentials { account, keys: keys.into_iter().flatten().collect() }))
         })
     }
 

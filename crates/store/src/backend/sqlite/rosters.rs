@@ -7,6 +7,7 @@ use metronome_model::{AccountId, Contact, Listed, RosterSize, RosterVersion};
 use metronome_proto::jid::Jid;
 use metronome_proto::subscription::Subscription;
 use rusqlite::Row;
+use rusqlite::types::ValueRef;
 
 use super::db::Db;
 use super::{SqliteBackend, SqliteStore};
@@ -31,7 +32,9 @@ macro_rules! select_contact {
     };
 }
 
-const OF_SLOT: &str = select_contact!("WHERE slot = ?1 ORDER BY jid");
+/// One statement, and so no transaction around it: this is read at each login. Without contacts it has one row, without a contact.
+const ROSTER: &str = "SELECT c.jid, c.name, c.in_groups, c.subscription, c.listed, c.version, c.request, r.current, r.removed \
+     FROM accounts a LEFT JOIN rosters r ON r.slot = a.slot LEFT JOIN contacts c ON c.slot = a.slot WHERE a.id = ?1 ORDER BY c.jid";
 const BY_JID: &str = select_contact!("WHERE slot = (SELECT slot FROM accounts WHERE id = ?1) AND jid = ?2");
 // The cross join is in the order it is written in: from the address to its few rows, and not through all accounts.
 const ABOUT: &str = select_contact!(
@@ -98,11 +101,14 @@ fn read_about(row: &Row<'_>) -> rusqlite::Result<Option<RowAbout>> {
 impl Rosters for SqliteStore {
     fn roster(&self, owner: AccountId) -> Reading<(RosterVersion, Vec<Contact>)> {
         self.read(move |db| {
-            db.at_once(|db| {
-                let Some((slot, version)) = read_version(db, owner)? else { return Ok(Default::default()) };
-                let contacts = db.all(OF_SLOT, (slot,), |row| read_contact(owner, row))?;
-                Ok((version, contacts.into_iter().flatten().collect()))
-            })
+            let mut version = None;
+            let contacts = db.all(ROSTER, (owner.as_bytes(),), |row| {
+                if version.is_none() {
+                    version = Some(version_at(row, 7)?);
+                }
+                if row.get_ref(0)? == ValueRef::Null { Ok(None) } else { read_contact(owner, row) }
+            })?;
+            Ok((version.unwrap_or_default(), contacts.into_iter().flatten().collect()))
         })
     }
 
