@@ -127,7 +127,11 @@ fn a_connection_that_is_half_open_is_given_up_and_its_session_waits() {
     let (alice, previd) = managed(&server, "alice", "phone");
     // The connection stays open and says nothing more.
     bob.send(&chat("alice@localhost", "unread"));
+    bob.settle("alice@localhost");
+    // Who says nothing is given up here, so he does not wait for that himself.
+    bob.close();
     server.expect_log("a session waits for its client");
+    let mut bob = Client::login(&server, "bob", "desk");
     bob.send(&chat("alice@localhost", "later"));
     bob.settle("alice@localhost");
     let (mut again, _) = Client::resume(&server, "alice", &previd, 1);
