@@ -75,7 +75,7 @@ async fn answer(server: &Arc<Server>, env: &mut Envelope, place: At) -> Result<(
     let asked = Asked::of(server, env, place).await?;
     let node = Node::find(server, &request.node).filter(|node| asked.is_here(node)).ok_or(Condition::ItemNotFound)?;
     let asker = asked.asker.as_ref().filter(|asker| asker.role() >= node.command.role).ok_or_else(forbidden)?;
-    if env.sender.is_readable() && !env.host.values.flag(&PLAIN_WITHOUT_TLS) {
+    if env.sender.session()?.is_readable() && !env.host.values.flag(&PLAIN_WITHOUT_TLS) {
         return Err(StanzaError::new(Condition::PolicyViolation).with_text("encrypt the stream first").into());
     }
     let response = steps::go(server, asker, &asked.at, node, request).await?;
@@ -114,7 +114,7 @@ pub(crate) async fn items(server: &Server, env: &Envelope, place: At) -> Result<
 impl Asked {
     async fn of(server: &Server, env: &Envelope, place: At) -> Result<Asked, Refuse> {
         let host = if place == At::Host { disco::asked_host(server, env) } else { env.host.clone() };
-        let at = if place == At::Host { host.name.clone() } else { env.sender.jid.bare() };
+        let at = if place == At::Host { host.name.clone() } else { env.sender.session()?.jid.bare() };
         Ok(Asked { at, place, asker: asker(server, env, &host).await? })
     }
 
@@ -130,9 +130,11 @@ impl Asked {
 
 /// What a session may do is asked anew for every step.
 async fn asker(server: &Server, env: &Envelope, host: &Host) -> Result<Option<Asker>, Refuse> {
-    let facts = server.facts.of(&*server.store, &env.sender.jid).await?;
-    let facts = facts.filter(|facts| facts.account.id == env.sender.account && !env.sender.is_closing());
-    Ok(facts.and_then(|facts| Asker::of(&env.sender, &facts.account, host)))
+    // Others have no commands here.
+    let Some(session) = env.sender.as_session() else { return Ok(None) };
+    let facts = server.facts.of(&*server.store, &session.jid).await?;
+    let facts = facts.filter(|facts| facts.account.id == session.account && !session.is_closing());
+    Ok(facts.and_then(|facts| Asker::of(session, &facts.account, host)))
 }
 
 /// Section 4.4 gives it another type than the RFC.

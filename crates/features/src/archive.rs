@@ -4,6 +4,7 @@
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::feature::{Feature, Xep};
 use metronome_host::hosts::Keeps;
+use metronome_host::session::Session;
 use metronome_model::{AccountId, Direction, Keep, Op};
 use metronome_proto::ns;
 use metronome_proto::stanza::message::MessageType;
@@ -105,13 +106,13 @@ pub fn is_mediated_invitation(stanza: &Stanza) -> bool {
     stanza.child(ns::MUC_USER, "x").is_some_and(invites)
 }
 
-/// The sender's row, unless the message goes to the sender's own account, which keeps one row of it.
-pub fn keep_sent(env: &mut Envelope, keeps: Keeps, decision: Decision, at_ms: u64) {
+/// The row of a session that has sent the message, unless it goes to its own account, which keeps one row of it.
+pub fn keep_sent(env: &mut Envelope, session: &Session, keeps: Keeps, decision: Decision, at_ms: u64) {
     let archived = decision.worth == Worth::Archive && keeps == Keeps::Archive;
-    if archived && env.destination != Destination::OwnAccount && !env.sender.is_guest() {
+    if archived && env.destination != Destination::OwnAccount && !session.is_guest() {
         env.sent_row = Some(env.record.ops.len());
         env.record.push(Op::Append {
-            owner: env.sender.account,
+            owner: session.account,
             at_ms,
             direction: Direction::Sent,
             keep: Keep::Archive,
@@ -150,6 +151,7 @@ mod tests {
         use std::net::{IpAddr, Ipv4Addr};
         use std::sync::Arc;
 
+        use metronome_host::envelope::Sender;
         use metronome_host::hosts::Host;
         use metronome_host::options::Values;
         use metronome_host::registry::Registry;
@@ -180,10 +182,10 @@ mod tests {
             let mut host = Host::new(Jid::parse("localhost").unwrap(), values, registry, None);
             host.keeps = keeps;
             let stanza = Stanza::new(Kind::Message(MessageType::Chat), Jid::parse("alice@localhost/a").unwrap());
-            let mut env = Envelope::new(Arc::new(host), session.clone(), stanza, None);
+            let mut env = Envelope::new(Arc::new(host), Sender::Session(session.clone()), stanza, None);
             env.destination = destination;
             let decision = Decision { worth, why: "" };
-            keep_sent(&mut env, keeps, decision, 5);
+            keep_sent(&mut env, &session, keeps, decision, 5);
             keep_received(&mut env, owner, keeps, decision, 5);
             let row = |op: &Op| match op {
                 Op::Append { owner, direction, keep, unseen, .. } => (*owner, *direction, *keep, *unseen),

@@ -76,7 +76,7 @@ pub static FEATURE: Feature = Feature {
 /// Answers with the blocklist (section 3.2). From here on changes are pushed; they wait for the lock, so every push comes behind it.
 async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let blocking = lists::hold(server, env, &[]).await?;
-    env.sender.set_wants_blocklist();
+    env.sender.session()?.set_wants_blocklist();
     let answer = Content::from_tree(&blocking::tree("blocklist", blocking.blocked()));
     env.effects.push(Effect::Reply(env.stanza.result(answer)));
     Ok(())

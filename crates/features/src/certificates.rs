@@ -112,9 +112,9 @@ const fn setter(name: &'static str, handle: metronome_host::feature::Handle) -> 
 }
 
 async fn items(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
-    refuse_readable(&env.sender)?;
-    let sessions = server.sessions.of(env.sender.account);
-    let all = stored(server, env.sender.account).await?;
+    refuse_readable(env.sender.session()?)?;
+    let sessions = server.sessions.of(env.sender.session()?.account);
+    let all = stored(server, env.sender.session()?.account).await?;
     let items: Vec<Item> =
         all.iter().map(|stored| Item { resources: resources(stored, &sessions), ..stored.item() }).collect();
     env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(&sasl_cert::items(&items)))));
@@ -135,14 +135,14 @@ async fn on_append(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refus
     let der = STANDARD.decode(&item.certificate).map_err(|_| Refused::NotACertificate)?;
     let manages = if item.manages_nothing { Manages::Nothing } else { Manages::Certificates };
     let certificate = Stored { name: item.name, der, manages };
-    append(server, env.sender.account, &env.sender.jid, Some(&env.sender), certificate).await?;
+    append(server, env.sender.session()?.account, &env.sender.session()?.jid, Some(env.sender.session()?), certificate).await?;
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     Ok(())
 }
 
 async fn on_remove(server: &Arc<Server>, env: &mut Envelope, ends: Ends) -> Result<(), Refuse> {
     let name = sasl_cert::name(&env.stanza.content.iter().next().ok_or(Condition::BadRequest)?)?;
-    remove(server, env.sender.account, &env.sender.jid, Some(&env.sender), &name, ends).await?;
+    remove(server, env.sender.session()?.account, &env.sender.session()?.jid, Some(env.sender.session()?), &name, ends).await?;
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     Ok(())
 }

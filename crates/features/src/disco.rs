@@ -107,7 +107,7 @@ async fn answer_for_host(server: &Server, env: &mut Envelope) -> Result<(), Refu
 }
 
 async fn answer_for_own_account(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
-    let (account, jid) = (env.sender.account, env.sender.jid.bare());
+    let (account, jid) = (env.sender.session()?.account, env.sender.session()?.jid.bare());
     let answer = match Query::of(env)? {
         Query::Items(Some(node)) if node == ns::COMMANDS => adhoc::items(server, env, At::OwnAccount).await?.tree(),
         Query::Info(Some(node)) => adhoc::info(server, env, At::OwnAccount, &node).await?.tree(),

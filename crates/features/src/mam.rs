@@ -102,7 +102,7 @@ fn form(env: &mut Envelope) -> Result<(), Refuse> {
 }
 
 async fn metadata(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
-    let (metadata, _) = position(server, env.sender.account).await?;
+    let (metadata, _) = position(server, env.sender.session()?.account).await?;
     reply(env, &metadata);
     Ok(())
 }

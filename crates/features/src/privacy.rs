@@ -51,10 +51,10 @@ async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let query = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
     let wanted = Get::read(&query)?;
     let blocking = lists::hold(server, env, &[]).await?;
-    env.sender.set_wants_lists();
+    env.sender.session()?.set_wants_lists();
     let answer = match wanted {
         Get::Names => {
-            let active = env.sender.active_list();
+            let active = env.sender.session()?.active_list();
             let active = active.map(|name| privacy::choice("active", &name));
             let default = blocking.default_list().map(|list| privacy::choice("default", &list.name));
             let names = blocking.lists().iter().map(|list| privacy::list(&list.name, []));
@@ -73,7 +73,7 @@ async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let query = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
     let wanted = Set::read(&query, env.host.values.count(&RULES) as usize)?;
     let before = lists::hold(server, env, &[]).await?;
-    env.sender.set_wants_lists();
+    env.sender.session()?.set_wants_lists();
     match wanted {
         Set::Active(name) => activate(env, &before, name.as_deref()),
         Set::Default(name) => make_default(server, env, &before, name.as_deref()),
@@ -87,7 +87,7 @@ fn activate(env: &mut Envelope, blocking: &Blocking, name: Option<&str>) -> Resu
     if name.is_some_and(|name| blocking.list(name).is_none()) {
         return Err(Condition::ItemNotFound.into());
     }
-    env.effects.push(Effect::Rules(env.sender.clone(), blocking.rules(name)));
+    env.effects.push(Effect::Rules(env.sender.session()?.clone(), blocking.rules(name)));
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     Ok(())
 }
@@ -103,7 +103,7 @@ fn make_default(
         return Err(Condition::ItemNotFound.into());
     }
     let is_changed = before.default_list().map(|list| &*list.name) != name;
-    if is_changed && others_go_by(server, &env.sender, |chosen, _| chosen == Chosen::Default) {
+    if is_changed && others_go_by(server, env.sender.session()?, |chosen, _| chosen == Chosen::Default) {
         return Err(Condition::Conflict.into());
     }
     change(server, env, before, before.with_default(name))
@@ -119,7 +119,7 @@ async fn keep(
 ) -> Result<(), Refuse> {
     let list = List::new(name, items);
     if list.asks_roster() {
-        let known = load::groups(server, env.sender.account, &env.sender.jid).await?;
+        let known = load::groups(server, env.sender.session()?.account, &env.sender.session()?.jid).await?;
         if list.groups().any(|group| !known.contains(group)) {
             return Err(StanzaError::new(Condition::ItemNotFound).with_text("there is no such group").into());
         }
@@ -134,7 +134,7 @@ fn remove(server: &Server, env: &mut Envelope, before: &Blocking, name: &str) ->
     if before.list(name).is_none() {
         return Err(Condition::ItemNotFound.into());
     }
-    if others_go_by(server, &env.sender, |_, list| *list.name == *name) {
+    if others_go_by(server, env.sender.session()?, |_, list| *list.name == *name) {
         return Err(Condition::Conflict.into());
     }
     change(server, env, before, before.without_list(name))?;

@@ -86,7 +86,7 @@ fn document(env: &Envelope, nothing: Condition) -> Result<(Document, bool), Refu
 /// What is stored, or the element that was asked for where nothing is (section 2.3).
 async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let (wanted, _) = document(env, Condition::BadRequest)?;
-    let stored = server.store.document(env.sender.account, wanted.drawer, &wanted.ns, &wanted.name).await?;
+    let stored = server.store.document(env.sender.session()?.account, wanted.drawer, &wanted.ns, &wanted.name).await?;
     let content = match stored {
         Some(xml) => stored_xml::content(&xml)?,
         None => Content::from_tree(&private::nothing(&wanted.ns, &wanted.name)),
@@ -102,7 +102,7 @@ async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
         document.xml = Box::default();
     }
     stored_xml::refuse_larger_than(env.host.values.bytes(&DOCUMENT), &document)?;
-    let owner = env.sender.account;
+    let owner = env.sender.session()?.account;
     env.locked = Some(server.owners.lock(&[owner]).await);
     let stored = server.store.document(owner, document.drawer, &document.ns, &document.name).await?;
     if stored.as_deref().unwrap_or_default() != &*document.xml {

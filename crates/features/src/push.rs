@@ -68,10 +68,10 @@ const fn switch(name: &'static str, handle: Handle) -> IqHandler {
 /// Section 5. A service and node that is enabled already gets the new options.
 async fn enable(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let what = Enable::read(&env.stanza.content.iter().next().ok_or(Condition::BadRequest)?)?;
-    if env.sender.is_guest() {
+    if env.sender.session()?.is_guest() {
         return Err(StanzaError::new(Condition::NotAllowed).with_text("guests are not called back").into());
     }
-    let client = env.sender.jid.resource().unwrap_or_default().into();
+    let client = env.sender.session()?.jid.resource().unwrap_or_default().into();
     let services_max = env.host.values.count(&SERVICES) as usize;
     change(server, env, |services| {
         let after = services.with(Service { what, client });
@@ -98,13 +98,13 @@ async fn change(
     env: &mut Envelope,
     changed: impl FnOnce(&Services) -> Result<Services, Refuse>,
 ) -> Result<(), Refuse> {
-    let owner = env.sender.account;
+    let owner = env.sender.session()?.account;
     env.locked = Some(server.owners.lock(&[owner]).await);
     let before = Services::from_documents(&server.store.documents(owner, &[Drawer::Push]).await?);
     let after = changed(&before)?;
     if after != *before {
         env.record.push(Op::SetDocument { owner, document: Box::new(after.document()) });
-        env.effects.push(Effect::Forget(env.sender.jid.bare()));
+        env.effects.push(Effect::Forget(env.sender.session()?.jid.bare()));
     }
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     Ok(())

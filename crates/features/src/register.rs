@@ -137,7 +137,7 @@ const fn set_at(at: At) -> IqHandler {
 fn get(env: &mut Envelope) -> Result<(), Refuse> {
     refuse_strangers(env)?;
     refuse_guests(env)?;
-    let name = env.sender.jid.local().unwrap_or_default();
+    let name = env.sender.session()?.jid.local().unwrap_or_default();
     let query =
         register::registered(name, &format!("You have an account here. {}", policy::instructions(&env.host.values)));
     env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(&query))));
@@ -159,13 +159,14 @@ async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
 
 /// Accounts of one domain have none at another.
 fn refuse_strangers(env: &Envelope) -> Result<(), Refuse> {
-    let elsewhere = env.stanza.to.as_ref().is_some_and(|to| to.domain() != env.sender.jid.domain());
+    let domain = env.sender.session()?.jid.domain();
+    let elsewhere = env.stanza.to.as_ref().is_some_and(|to| to.domain() != domain);
     if elsewhere { Err(Condition::ServiceUnavailable.into()) } else { Ok(()) }
 }
 
 /// A guest has no password, and its account ends with its session anyway.
 fn refuse_guests(env: &Envelope) -> Result<(), Refuse> {
-    if env.sender.is_guest() {
+    if env.sender.session()?.is_guest() {
         return Err(StanzaError::new(Condition::NotAllowed).with_text("you are a guest here").into());
     }
     Ok(())
@@ -175,7 +176,7 @@ fn refuse_guests(env: &Envelope) -> Result<(), Refuse> {
 /// disabled, must not undo that with a request that was on its way. Asked under the owner's lock, which whoever ends a session
 /// holds as well.
 fn refuse_ended(env: &Envelope) -> Result<(), Refuse> {
-    if env.sender.is_closing() { Err(Condition::NotAuthorized.into()) } else { Ok(()) }
+    if env.sender.session()?.is_closing() { Err(Condition::NotAuthorized.into()) } else { Ok(()) }
 }
 
 /// Section 3.3. The session that asks goes on; all others are asked to log in again.
@@ -184,37 +185,37 @@ async fn change_password(server: &Arc<Server>, env: &mut Envelope, submitted: Su
     let Submitted { username: Some(username), password: Some(password) } = submitted else {
         return Err(bad("a user name and a password are needed"));
     };
-    if prepare_local(&username).ok().as_deref() != env.sender.jid.local() {
+    if prepare_local(&username).ok().as_deref() != env.sender.session()?.jid.local() {
         return Err(bad("this is not the name of your account"));
     }
-    if env.sender.is_readable() && !env.host.values.flag(&hosts::PLAIN_WITHOUT_TLS) {
+    if env.sender.session()?.is_readable() && !env.host.values.flag(&hosts::PLAIN_WITHOUT_TLS) {
         return Err(StanzaError::new(Condition::NotAuthorized).with_text("encrypt the stream first").into());
     }
     // XEP-0257 section 5.2: whoever came with a certificate need not know the password that would be replaced.
-    if env.sender.mechanism == "EXTERNAL" {
+    if env.sender.session()?.mechanism == "EXTERNAL" {
         return Err(StanzaError::new(Condition::NotAuthorized).with_text("log in with the password first").into());
     }
     let password = policy::judge(&env.host.values, &password).map_err(|weak| StanzaError::from(&weak))?;
-    if !server.throttles.passwords_changed.take(env.sender.account, PASSWORDS, server.clock.steady_ms()) {
+    if !server.throttles.passwords_changed.take(env.sender.session()?.account, PASSWORDS, server.clock.steady_ms()) {
         return Err(StanzaError::new(Condition::ResourceConstraint)
             .with_text("too many changes, try again later")
             .into());
     }
     let keys = keys::of_password(server, &env.host, password, Patience::Refused).await;
     let keys = keys.map_err(crate::accounts::change::Unchanged::from)?;
-    let held = hold(server, env.sender.account).await?;
+    let held = hold(server, env.sender.session()?.account).await?;
     refuse_ended(env)?;
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
-    held.set_password(keys, Ends::AllBut(env.sender.clone())).hand_to(env);
+    held.set_password(keys, Ends::AllBut(env.sender.session()?.clone())).hand_to(env);
     Ok(())
 }
 
 /// Section 3.2: the answer, then the end of every session.
 async fn remove(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
-    let removed = removal::remove(server, env.sender.account, &env.sender.jid.bare()).await?;
+    let removed = removal::remove(server, env.sender.session()?.account, &env.sender.session()?.jid.bare()).await?;
     refuse_ended(env)?;
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     removed.hand_to(env);
-    tracing::info!(jid = env.sender.jid.bare_str(), "an account deletes itself");
+    tracing::info!(jid = env.sender.session()?.jid.bare_str(), "an account deletes itself");
     Ok(())
 }

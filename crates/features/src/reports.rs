@@ -102,11 +102,11 @@ pub(crate) async fn keep(server: &Server, env: &mut Envelope, items: &[Item]) ->
     if items.is_empty() {
         return Ok(());
     }
-    let by = env.sender.jid.bare();
+    let by = env.sender.session()?.jid.bare();
     let mut all = read(server).await?;
     let mut added = 0;
     for item in items {
-        if !server.throttles.reports.take(env.sender.account, OFTEN, server.clock.steady_ms()) {
+        if !server.throttles.reports.take(env.sender.session()?.account, OFTEN, server.clock.steady_ms()) {
             tracing::debug!(jid = by.as_str(), "an account reports too often; this is not kept");
             break;
         }

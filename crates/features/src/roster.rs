@@ -71,7 +71,7 @@ pub static FEATURE: Feature = Feature {
 
 /// Answers with the roster, or with what has changed since the version that the client has (sections 2.1.4 and 2.6.3).
 async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
-    let session = env.sender.clone();
+    let session = env.sender.session()?.clone();
     let wanted = env.stanza.content.iter().next().and_then(|query| roster::version(&query));
     // From here on changes are pushed. They wait for the lock, so every push comes behind the result that it changes.
     env.locked = Some(server.owners.lock(&[session.account]).await);
@@ -123,10 +123,10 @@ async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let query = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
     let change = Change::read(&query)?;
     let (Change::Set { jid, .. } | Change::Remove { jid }) = &change;
-    if jid.bare_str() == env.sender.jid.bare_str() {
+    if jid.bare_str() == env.sender.session()?.jid.bare_str() {
         return Err(StanzaError::new(Condition::NotAllowed).with_text("you are not your own contact").into());
     }
-    let contacts = load::contacts(server, env.sender.account, &env.sender.jid).await?;
+    let contacts = load::contacts(server, env.sender.session()?.account, &env.sender.session()?.jid).await?;
     refuse_fixed(&contacts, jid)?;
     match change {
         Change::Set { jid, name, groups } => keep(server, env, &jid, name, groups).await?,
@@ -163,7 +163,7 @@ async fn keep(
     name: Option<Box<str>>,
     groups: Vec<Box<str>>,
 ) -> Result<(), Refuse> {
-    let (account, me) = (env.sender.account, env.sender.jid.bare());
+    let (account, me) = (env.sender.session()?.account, env.sender.session()?.jid.bare());
     env.locked = Some(server.owners.lock(&[account]).await);
     let mut side = Side::read(server, account, &me, jid).await?;
     side.after = Contact { name, groups, listed: Listed::Yes, ..side.after };
@@ -174,7 +174,7 @@ async fn keep(
 
 /// Removes a contact, which ends the subscriptions in both directions (section 2.5.2).
 async fn remove(server: &Arc<Server>, env: &mut Envelope, jid: &Jid) -> Result<(), Refuse> {
-    let (account, me) = (env.sender.account, env.sender.jid.bare());
+    let (account, me) = (env.sender.session()?.account, env.sender.session()?.jid.bare());
     let (other, locked) = exchange::lock(server, account, jid).await?;
     env.locked = Some(locked);
     let mut exchange = Exchange::read(server, account, &me, jid, other).await?;

@@ -43,8 +43,8 @@ const fn answer_at(at: At) -> IqHandler {
 }
 
 fn answer(env: &mut Envelope) -> Result<(), Refuse> {
-    let port = Some(env.sender.port).filter(|port| *port != 0);
-    let address = sic::result(env.sender.address, port);
+    let port = Some(env.sender.session()?.port).filter(|port| *port != 0);
+    let address = sic::result(env.sender.session()?.address, port);
     env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(&address))));
     Ok(())
 }

@@ -69,7 +69,7 @@ const fn getter(at: At) -> IqHandler {
 async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let owner = match env.destination {
         Destination::Account(Some(owner)) => owner,
-        _ => env.sender.account,
+        _ => env.sender.session()?.account,
     };
     match server.store.document(owner, Drawer::Card, ns::VCARD, NAME).await? {
         Some(xml) => {
@@ -86,7 +86,7 @@ async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
 async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let document = document(env)?;
     stored_xml::refuse_larger_than(env.host.values.bytes(&SIZE), &document)?;
-    let owner = env.sender.account;
+    let owner = env.sender.session()?.account;
     env.locked = Some(server.owners.lock(&[owner]).await);
     let stored = server.store.document(owner, document.drawer, &document.ns, &document.name).await?;
     if stored.as_deref().unwrap_or_default() != &*document.xml {

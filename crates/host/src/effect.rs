@@ -52,6 +52,30 @@ pub enum Effect {
         /// From whom.
         to: AccountId,
     },
+    /// Each available session of an account is shown to somebody on another server.
+    ShowTo {
+        /// Who is shown.
+        of: AccountId,
+        /// To whom, a bare address.
+        to: Jid,
+    },
+    /// The sessions of an account are not there any more for somebody on another server.
+    HideFrom {
+        /// Who is hidden.
+        of: AccountId,
+        /// From whom, a bare address.
+        from: Jid,
+    },
+    /// A stanza that the record stores for another server. It joins the queue of that server in the order of the commits, before any other
+    /// effect of its batch runs.
+    Outgoing {
+        /// Where its id stands among those of the outcome.
+        place: usize,
+        /// When it was stored, Unix time in milliseconds.
+        at_ms: u64,
+        /// The stanza.
+        stanza: Arc<Stanza>,
+    },
     /// The account's row has changed: nothing that was known of it counts any more.
     Forget(Jid),
     /// The privacy lists of an account are these now: what is known of it follows, each of its sessions goes by the list that

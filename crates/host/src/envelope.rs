@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use metronome_model::{AccountId, Record};
 use metronome_proto::stanza::Stanza;
+use metronome_proto::stanza::error::Condition;
 
 use crate::effect::Effects;
 use crate::hosts::Host;
+use crate::links::Link;
 use crate::owners::Locked;
+use crate::refuse::Refuse;
 use crate::services::Services;
 use crate::session::Session;
 use crate::tickets::Ticket;
@@ -17,8 +20,8 @@ use crate::tickets::Ticket;
 pub struct Envelope {
     /// The rules it is handled under, from its arrival to its end.
     pub host: Arc<Host>,
-    /// Which of our sessions sent it.
-    pub sender: Arc<Session>,
+    /// Where it has come in.
+    pub sender: Sender,
     /// The stanza, with the `from` that the server gave it.
     pub stanza: Arc<Stanza>,
     /// Whom it is for.
@@ -39,6 +42,30 @@ pub struct Envelope {
     pub ticket: Option<Ticket>,
 }
 
+/// Where a stanza has come in.
+#[derive(Debug, Clone)]
+pub enum Sender {
+    /// One of our sessions sent it.
+    Session(Arc<Session>),
+    /// It has come from another server or a component, which may say that it is from this address.
+    Link(Arc<Link>),
+}
+
+impl Sender {
+    /// The session that sent it. What only an account of ours may ask is refused to others with `forbidden`.
+    pub fn session(&self) -> Result<&Arc<Session>, Refuse> {
+        self.as_session().ok_or_else(|| Condition::Forbidden.into())
+    }
+
+    /// The session that sent it, if it was one.
+    pub fn as_session(&self) -> Option<&Arc<Session>> {
+        match self {
+            Sender::Session(session) => Some(session),
+            Sender::Link(_) => None,
+        }
+    }
+}
+
 /// Whom a stanza is for, as far as its address tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
@@ -48,15 +75,17 @@ pub enum Destination {
     Host,
     /// The sender's own account: no `to`, or its own bare JID.
     OwnAccount,
-    /// Another account of ours, or a resource of one; the id is known once its facts are.
+    /// An account of ours, or a resource of one, that is not the sender's; the id is known once its facts are.
     Account(Option<AccountId>),
-    /// A domain that this server does not serve.
+    /// A domain of another server.
     Remote,
+    /// A domain of this server that is not served now: nothing for it goes anywhere.
+    Unserved,
 }
 
 impl Envelope {
     /// A fresh envelope.
-    pub fn new(host: Arc<Host>, sender: Arc<Session>, stanza: Stanza, ticket: Option<Ticket>) -> Box<Envelope> {
+    pub fn new(host: Arc<Host>, sender: Sender, stanza: Stanza, ticket: Option<Ticket>) -> Box<Envelope> {
         Box::new(Envelope {
             host,
             sender,

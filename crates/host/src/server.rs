@@ -31,6 +31,7 @@ use crate::options::Values;
 use crate::outside::Outside;
 use crate::owners::Owners;
 use crate::registry::Registry;
+use crate::remotes::Remotes;
 use crate::rng::Rng;
 use crate::services::Notices;
 use crate::sessions::Sessions;
@@ -64,6 +65,8 @@ pub struct Server {
     pub owners: Arc<Owners>,
     /// Guests on their way in and out.
     pub guests: Guests,
+    /// What waits for other servers.
+    pub remotes: Arc<Remotes>,
     /// Requests of the server's own.
     pub asked: Asked,
     /// Accounts that have lost a session under stream management.
@@ -159,6 +162,7 @@ impl Server {
             facts: Facts::default(),
             owners: Arc::default(),
             guests: Guests::default(),
+            remotes: Arc::default(),
             asked: Asked::default(),
             lost: Lost::default(),
             notices: Notices::default(),

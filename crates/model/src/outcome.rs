@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 pub enum Outcome {
     /// All of it is durable.
     Done {
-        /// The ids given to the record's `Append`s, in their order.
+        /// The ids given to the record's `Append`s and `Enqueue`s, in their order.
         ids: SmallVec<[u64; 2]>,
     },
     /// An account that the record names does not exist, or not any more.

@@ -33,6 +33,13 @@ impl Record {
         self.ops.push(op);
     }
 
+    /// Adds a stanza that waits for another server, and says where its id stands among those of the outcome.
+    pub fn enqueue(&mut self, at_ms: u64, stanza: Arc<Stanza>) -> usize {
+        let place = self.ops.iter().filter(|op| matches!(op, Op::Append { .. } | Op::Enqueue { .. })).count();
+        self.push(Op::Enqueue { at_ms, stanza });
+        place
+    }
+
     /// About how many bytes it takes beyond what any record does, with what follows from it: nothing for the usual one or two
     /// changes, and a round sum for each further one.
     pub fn extra_bytes(&self) -> usize {
@@ -180,6 +187,23 @@ pub enum Op {
     ForgetResumable {
         /// Which.
         number: StreamNumber,
+    },
+    /// A stanza that waits for another server, told by its `to`, behind all others; its id is one higher than the last. Needs no account: what
+    /// was promised goes out even if its sender is gone.
+    Enqueue {
+        /// When, Unix time in milliseconds.
+        at_ms: u64,
+        /// The stanza, with both addresses.
+        stanza: Arc<Stanza>,
+    },
+    /// The stanzas that wait between two domains are done with, up to this one.
+    Dequeue {
+        /// Our domain.
+        local: Box<str>,
+        /// The other.
+        remote: Box<str>,
+        /// The last id.
+        to: u64,
     },
     /// A value of the server itself, such as the secret behind the salts of unknown users. Replaces an earlier one.
     SetMeta {

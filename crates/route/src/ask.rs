@@ -12,6 +12,8 @@ use metronome_proto::stanza::iq::IqType;
 use metronome_proto::stanza::{Kind, Stanza};
 use metronome_proto::xml::Content;
 
+use crate::remotes;
+
 /// For how long an answer is waited for.
 const PATIENCE_MS: u64 = 30_000;
 
@@ -47,9 +49,13 @@ pub(crate) async fn set(server: &Arc<Server>, from: Jid, to: Jid, payload: Conte
     }
 }
 
-/// Hands a request to the client that it is addressed to.
+/// Hands a request to the client that it is addressed to, or to the queue of its server.
 fn send(server: &Server, request: &Stanza) -> Result<(), Condition> {
     let to = request.to.as_ref().ok_or(Condition::ServiceUnavailable)?;
+    if remotes::is_remote(server, to) {
+        let pushed = remotes::push(server, Arc::new(request.clone()));
+        return pushed.error().map_or(Ok(()), |error| Err(error.condition));
+    }
     if server.hosts.load().get(to.domain()).is_none() {
         return Err(Condition::RemoteServerNotFound);
     }

@@ -111,13 +111,13 @@ impl Sent {
     /// The sender's part of a committed message; none where nobody gets a copy.
     pub(crate) fn of(env: &Envelope, outcome: &Outcome) -> Option<Sent> {
         let Outcome::Done { ids } = outcome else { return None };
-        let is_message =
-            matches!(env.stanza.kind, Kind::Message(_)) && matches!(env.destination, Destination::Account(_));
-        if !is_message || !env.sender.is_copied() {
+        let sender = env.sender.as_session().filter(|sender| sender.is_copied())?;
+        let to_others = matches!(env.destination, Destination::Account(_) | Destination::Remote);
+        if !to_others || !matches!(env.stanza.kind, Kind::Message(_)) {
             return None;
         }
         let id = env.sent_row.and_then(|row| ids.get(row)).copied();
-        Some(Sent { sender: env.sender.clone(), stanza: env.stanza.clone(), id })
+        Some(Sent { sender: sender.clone(), stanza: env.stanza.clone(), id })
     }
 
     /// Whose order it keeps.

@@ -6,7 +6,7 @@ use metronome_features::blocking::check;
 use metronome_features::roster;
 use metronome_host::blocking::What;
 use metronome_host::effect::{Effect, Effects};
-use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::envelope::{Destination, Envelope, Sender};
 use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::{Offered, Session};
@@ -17,7 +17,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
-use crate::{audience, copies, csi, finish, iq, presence, push, resumables};
+use crate::{audience, copies, csi, finish, iq, presence, push, remotes, resumables};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
 pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
@@ -26,12 +26,17 @@ pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
             if let Some(owner) = owner_of(env) {
                 volatile_message(server, env, owner);
             }
+            if env.destination == Destination::Remote {
+                to_remote(server, env);
+            }
             // Not of one that has come back to its sender, nor of one to the own account, which is received.
-            if matches!(env.destination, Destination::Account(_)) && env.sender.is_copied() {
-                copies::of_sent(server, &env.sender, &env.stanza, None);
+            let to_others = matches!(env.destination, Destination::Account(_) | Destination::Remote);
+            if let Some(sender) = env.sender.as_session().filter(|sender| to_others && sender.is_copied()) {
+                copies::of_sent(server, sender, &env.stanza, None);
             }
         }
         Kind::Presence(_) => presence::deliver(server, env),
+        Kind::Iq(_) if env.destination == Destination::Remote => to_remote(server, env),
         Kind::Iq(_) => relayed_iq(server, env),
     }
     run_effects(server, std::mem::take(&mut env.effects), Some(&env.sender));
@@ -82,13 +87,13 @@ pub(crate) fn rosters_in_doubt(server: &Arc<Server>, effects: &Effects, outcome:
 
 fn owner_of(env: &Envelope) -> Option<AccountId> {
     match env.destination {
-        Destination::OwnAccount => Some(env.sender.account),
+        Destination::OwnAccount => env.sender.as_session().map(|session| session.account),
         Destination::Account(owner) => owner,
-        Destination::Nobody | Destination::Host | Destination::Remote => None,
+        Destination::Nobody | Destination::Host | Destination::Remote | Destination::Unserved => None,
     }
 }
 
-fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>) {
+fn run_effects(server: &Server, effects: Effects, sender: Option<&Sender>) {
     // First what is in memory follows: whoever comes or shows itself from here on goes by it, and whoever did before is told below.
     for effect in &effects {
         if let Effect::Contact { owner, contact, .. } = effect {
@@ -97,16 +102,16 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
     }
     for effect in effects {
         match effect {
-            Effect::Reply(answer) => {
-                if let Some(sender) = sender {
-                    sender.answer(Frame::whole(answer.to_vec()));
-                }
-            }
+            Effect::Reply(answer) => match sender {
+                Some(Sender::Session(session)) => session.answer(Frame::whole(answer.to_vec())),
+                Some(Sender::Link(_)) => remotes::send(server, answer),
+                None => {}
+            },
             Effect::Write(session, frame) => session.answer(frame),
             Effect::Carbons(carbons) => {
-                if let Some(sender) = sender {
-                    sender.set_carbons(carbons);
-                    resumables::note_now(server, sender);
+                if let Some(session) = sender.and_then(Sender::as_session) {
+                    session.set_carbons(carbons);
+                    resumables::note_now(server, session);
                 }
             }
             Effect::Contact { owner, contact, push } => {
@@ -118,6 +123,10 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Arc<Session>>)
             }
             Effect::Show { of, to } => presence::show(server, of, to),
             Effect::Hide { of, to } => presence::hide(server, of, to),
+            Effect::ShowTo { of, to } => presence::show_to(server, of, &to),
+            Effect::HideFrom { of, from } => presence::hide_from(server, of, &from),
+            // The writer's thread has seen to it (`workers`).
+            Effect::Outgoing { .. } => {}
             Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
             Effect::Blocking { owner, jid, blocking } => {
                 server.facts.change(jid.bare_str(), |facts| facts.blocking = blocking.clone());
@@ -194,15 +203,30 @@ fn stored_message(server: &Arc<Server>, env: &Envelope, owner: AccountId, id: u6
     }
 }
 
+/// What is not stored for another server: if it cannot go, its sender hears so.
+fn to_remote(server: &Server, env: &mut Envelope) {
+    if let Some(error) = remotes::push(server, env.stanza.clone()).error() {
+        finish::refuse(server, env, error.into());
+    }
+}
+
 /// A message that nobody stores: for those who are there.
 fn volatile_message(server: &Server, env: &mut Envelope, owner: AccountId) {
-    let audience = audience::choose(server, owner, &env.stanza);
+    let taken = hand_volatile(server, &env.stanza, owner);
+    if taken == 0 && tells_sender(&env.stanza) {
+        finish::refuse(server, env, StanzaError::new(Condition::ServiceUnavailable).into());
+    }
+}
+
+/// Hands a message that is not stored to those who are there, and says how many took it.
+pub(crate) fn hand_volatile(server: &Server, stanza: &Stanza, owner: AccountId) -> usize {
+    let audience = audience::choose(server, owner, stanza);
     tracing::trace!(why = audience.why, sessions = audience.sessions.len(), "a message is delivered");
-    let frame = (!audience.sessions.is_empty()).then(|| Frame::whole(env.stanza.to_vec()));
-    let (mut taken, passing) = (0, csi::passing(&env.stanza));
+    let frame = (!audience.sessions.is_empty()).then(|| Frame::whole(stanza.to_vec()));
+    let (mut taken, passing) = (0, csi::passing(stanza));
     for session in &audience.sessions {
         let Some(frame) = frame.clone() else { break };
-        match csi::offer(session, frame, &env.stanza, passing) {
+        match csi::offer(session, frame, stanza, passing) {
             Offered::Spared => taken += 1,
             Offered::Queued | Offered::Deferred => {
                 taken += 1;
@@ -211,10 +235,8 @@ fn volatile_message(server: &Server, env: &mut Envelope, owner: AccountId) {
             Offered::Full | Offered::Gone => server.counters.dropped.add(),
         }
     }
-    copies::of_received(server, &env.stanza, &audience, None);
-    if taken == 0 && tells_sender(&env.stanza) {
-        finish::refuse(server, env, StanzaError::new(Condition::ServiceUnavailable).into());
-    }
+    copies::of_received(server, stanza, &audience, None);
+    taken
 }
 
 /// Whether the sender hears of it when nobody took a message that is not stored: a room must know that an occupant has left

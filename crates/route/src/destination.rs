@@ -1,16 +1,25 @@
 //! Whom a stanza is for, as far as its address tells.
 
 use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::hosts::Standing;
 use metronome_host::server::Server;
+use metronome_proto::jid::Jid;
 
-/// Decides the destination of a stanza from one of our clients.
+/// Decides the destination of a stanza.
 pub(crate) fn resolve(server: &Server, env: &mut Envelope) {
     let stanza = &env.stanza;
     env.destination = match &stanza.to {
         None => Destination::OwnAccount,
         Some(to) if to.bare_str() == stanza.from.bare_str() => Destination::OwnAccount,
-        Some(to) if server.hosts.load().get(to.domain()).is_none() => Destination::Remote,
-        Some(to) if to.local().is_none() => Destination::Host,
-        Some(_) => Destination::Account(None),
+        Some(to) => of_other(server, to),
     };
+}
+
+fn of_other(server: &Server, to: &Jid) -> Destination {
+    match server.hosts.load().known(to.domain()).map(|known| known.standing) {
+        None => Destination::Remote,
+        Some(Standing::Served) if to.local().is_none() => Destination::Host,
+        Some(Standing::Served) => Destination::Account(None),
+        Some(_) => Destination::Unserved,
+    }
 }

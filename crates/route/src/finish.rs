@@ -17,11 +17,11 @@ pub(crate) fn refuse(server: &Server, env: &mut Envelope, refuse: Refuse) {
     match refuse {
         Refuse::Drop(why) => {
             server.counters.dropped.add();
-            tracing::debug!(jid = env.sender.jid.as_str(), why, "a stanza goes no further");
+            tracing::debug!(jid = env.stanza.from.as_str(), why, "a stanza goes no further");
         }
         Refuse::Bounce(error) => {
             server.counters.bounced.add();
-            tracing::debug!(jid = env.sender.jid.as_str(), why = error.condition.name(), "a stanza is returned");
+            tracing::debug!(jid = env.stanza.from.as_str(), why = error.condition.name(), "a stanza is returned");
             if let Some(answer) = env.stanza.error(&error) {
                 env.effects.push(Effect::Reply(answer));
             }

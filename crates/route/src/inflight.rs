@@ -1,7 +1,8 @@
 //! The in-flight list of one stream: what was read and is not settled yet. It belongs to the session, not to the socket.
 //! Polled by the stream's task; admission, permits and tickets complete here, in the order that `order` asks for.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +12,7 @@ use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::server::{Load, Server};
 use metronome_host::tickets::{Settled, Stored, Tickets};
 use metronome_model::{Handled, StreamNumber};
+use metronome_proto::jid::Jid;
 use metronome_proto::stanza::{IqType, Kind};
 use metronome_store::Permit;
 use smallvec::SmallVec;
@@ -25,6 +27,15 @@ pub const BYTES_MAX: usize = 512 * 1024;
 /// Most requests of one client that are being answered at a time: as many answers may wait beside its outbox, however large they are.
 const ANSWERS_MAX: usize = 8;
 
+/// Most stanzas of one link that are not settled.
+pub const LINK_ENTRIES_MAX: usize = 1024;
+/// Most bytes of them.
+pub const LINK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most of them for one bare address: one slow account leaves the places of a link to the others.
+pub const LINK_ENTRIES_OF_ADDRESS_MAX: usize = 64;
+/// Most requests of one link that are being answered at a time.
+const LINK_ANSWERS_MAX: usize = 64;
+
 /// What was read from one stream and is not settled.
 pub struct InFlight {
     entries: VecDeque<Entry>,
@@ -36,7 +47,13 @@ pub struct InFlight {
     settled: Vec<Settled>,
     /// Present under stream management.
     counted: Option<Box<Counted>>,
+    /// Present for a link.
+    recipients: Option<Box<Recipients>>,
 }
+
+/// How many entries there are for each bare address, by its hash.
+#[derive(Debug, Default)]
+struct Recipients(HashMap<u64, usize>);
 
 /// The stanzas of a client as XEP-0198 counts them.
 #[derive(Debug)]
@@ -59,14 +76,14 @@ impl Counted {
     }
 
     fn note_stored(&mut self, h: u32) {
-        if is_behind(self.stored, h) {
+        if is_lower(self.stored, h) {
             self.stored = h;
         }
     }
 }
 
 /// Whether one number comes before another, modulo 2^32.
-fn is_behind(h: u32, other: u32) -> bool {
+fn is_lower(h: u32, other: u32) -> bool {
     (h.wrapping_sub(other) as i32) < 0
 }
 
@@ -77,6 +94,8 @@ struct Entry {
     stage: Stage,
     /// So many stanzas are stored as handled with its record.
     handled: Option<u32>,
+    /// For whom it is, in the list of a link.
+    recipient: u64,
 }
 
 enum Stage {
@@ -109,6 +128,8 @@ struct Before {
     held_up: SmallVec<[u64; 8]>,
     /// How many requests are admitted and not answered.
     requests: usize,
+    /// How many may be.
+    answers_max: usize,
     /// Some entry may have something to store and is not with the writer yet: a crash may leave it undone.
     gap: bool,
     /// Of the entry itself: its stream and its number there, if what is handled is stored.
@@ -118,7 +139,7 @@ struct Before {
 impl Before {
     /// Whether an entry may be admitted. A client that does not read its answers gets no more of them made.
     fn admits(&self, order: Order, env: &Envelope) -> bool {
-        if is_request(env.stanza.kind) && (self.requests >= ANSWERS_MAX || env.sender.is_behind()) {
+        if is_request(env.stanza.kind) && (self.requests >= self.answers_max || is_behind(env)) {
             return false;
         }
         match order {
@@ -130,7 +151,7 @@ impl Before {
 
     /// Whether an entry with nothing to store may be delivered. An answer waits for room, unless others wait for its lock.
     fn delivers(&self, order: Order, env: &Envelope) -> bool {
-        if env.locked.is_none() && is_request(env.stanza.kind) && is_for_sender_only(env) && env.sender.is_behind() {
+        if env.locked.is_none() && is_request(env.stanza.kind) && is_for_sender_only(env) && is_behind(env) {
             return false;
         }
         match order {
@@ -176,7 +197,26 @@ impl Before {
 impl InFlight {
     /// An empty list whose stanzas are settled through `tickets`.
     pub fn new(tickets: Arc<Tickets>) -> InFlight {
-        InFlight { entries: VecDeque::new(), first: 0, bytes: 0, tickets, settled: Vec::new(), counted: None }
+        InFlight {
+            entries: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+            tickets,
+            settled: Vec::new(),
+            counted: None,
+            recipients: None,
+        }
+    }
+
+    /// An empty list of a link: it holds more, and a bounded part of that for each recipient.
+    pub fn of_link(tickets: Arc<Tickets>) -> InFlight {
+        InFlight { recipients: Some(Box::default()), ..InFlight::new(tickets) }
+    }
+
+    /// Whether a link may have one more stanza in it for this address.
+    pub(crate) fn has_place_for(&self, to: &Jid) -> bool {
+        let Some(recipients) = &self.recipients else { return true };
+        recipients.0.get(&hash_of(to)).is_none_or(|count| *count < LINK_ENTRIES_OF_ADDRESS_MAX)
     }
 
     /// Counts what is pushed from here on. `stream` is the number under which it is stored; `handled` and `repeated` are what was stored of
@@ -266,7 +306,7 @@ impl InFlight {
 
     /// The stream, if so many handled stanzas must still be stored before the client may know of them.
     pub fn to_store(&self, h: u32) -> Option<StreamNumber> {
-        self.counted.as_ref().filter(|counted| is_behind(counted.stored, h))?.stream
+        self.counted.as_ref().filter(|counted| is_lower(counted.stored, h))?.stream
     }
 
     /// So many are stored as handled by now.
@@ -311,14 +351,18 @@ impl InFlight {
     /// Counts a stanza that is settled with its arrival.
     pub fn push_settled(&mut self) {
         if self.counted.is_some() {
-            let kind = Kind::Iq(IqType::Result);
-            self.entries.push_back(Entry { order: Order::Free, kind, weight: 0, stage: Stage::Settled, handled: None });
+            let (order, kind, stage) = (Order::Free, Kind::Iq(IqType::Result), Stage::Settled);
+            self.entries.push_back(Entry { order, kind, weight: 0, stage, handled: None, recipient: 0 });
         }
     }
 
     /// Whether another stanza may be read.
     pub fn has_room(&self) -> bool {
-        self.entries.len() < ENTRIES_MAX && self.bytes < BYTES_MAX
+        let (entries_max, bytes_max) = match self.recipients {
+            None => (ENTRIES_MAX, BYTES_MAX),
+            Some(_) => (LINK_ENTRIES_MAX, LINK_BYTES_MAX),
+        };
+        self.entries.len() < entries_max && self.bytes < bytes_max
     }
 
     /// Whether everything is settled.
@@ -331,7 +375,13 @@ impl InFlight {
         env.ticket = Some(self.tickets.ticket(self.next()));
         let (kind, weight) = (env.stanza.kind, env.weight());
         self.bytes += weight;
-        self.entries.push_back(Entry { order, kind, weight, stage: Stage::Waiting(env), handled: None });
+        let mut recipient = 0;
+        if let (Some(recipients), Some(to)) = (&mut self.recipients, &env.stanza.to) {
+            recipient = hash_of(to);
+            *recipients.0.entry(recipient).or_default() += 1;
+        }
+        let stage = Stage::Waiting(env);
+        self.entries.push_back(Entry { order, kind, weight, stage, handled: None, recipient });
     }
 
     /// Moves every entry as far as it goes. Ready once the list has room and nothing in it waits for this task.
@@ -393,6 +443,7 @@ impl InFlight {
             if let Some(entry) = self.entries.pop_front() {
                 self.bytes -= entry.weight;
                 self.first += 1;
+                self.forget_recipient(entry.recipient);
                 if let (Some(h), Some(counted)) = (entry.handled, &mut self.counted) {
                     counted.note_stored(h);
                 }
@@ -404,8 +455,20 @@ impl InFlight {
         }
     }
 
+    fn forget_recipient(&mut self, recipient: u64) {
+        if let Some(recipients) = &mut self.recipients
+            && let Some(count) = recipients.0.get_mut(&recipient)
+        {
+            *count -= 1;
+            if *count == 0 {
+                recipients.0.remove(&recipient);
+            }
+        }
+    }
+
     fn advance(&mut self, server: &Arc<Server>, cx: &mut Context<'_>) {
-        let mut before = Before::default();
+        let answers_max = if self.recipients.is_some() { LINK_ANSWERS_MAX } else { ANSWERS_MAX };
+        let mut before = Before { answers_max, ..Before::default() };
         for (number, entry) in (self.first..).zip(&mut self.entries) {
             before.counts =
                 self.counted.as_ref().and_then(|counted| Some((counted.stream?, counted.h(number).wrapping_add(1))));
@@ -424,7 +487,7 @@ impl Entry {
     fn step(&mut self, server: &Arc<Server>, cx: &mut Context<'_>, before: &Before) -> ControlFlow<()> {
         let (stage, flow) = match std::mem::replace(&mut self.stage, Stage::Moving) {
             Stage::Waiting(env) if before.admits(self.order, &env) => {
-                (Stage::Admitting(Box::pin(admit::from_client(server.clone(), env))), ControlFlow::Continue(()))
+                (Stage::Admitting(Box::pin(admit::admit(server.clone(), env))), ControlFlow::Continue(()))
             }
             Stage::Admitting(mut admission) => match admission.as_mut().poll(cx) {
                 Poll::Ready(env) if env.record.is_empty() => (Stage::Held(env), ControlFlow::Continue(())),
@@ -472,10 +535,24 @@ fn is_request(kind: Kind) -> bool {
     matches!(kind, Kind::Iq(IqType::Get | IqType::Set))
 }
 
+/// Whether so much waits for the session that sent it that no more answers are made for it. What comes over a link is answered through the
+/// bounded queue of its domain.
+fn is_behind(env: &Envelope) -> bool {
+    env.sender.as_session().is_some_and(|session| session.is_behind())
+}
+
+/// How one recipient is told from others: two with one hash share their places.
+fn hash_of(to: &Jid) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    to.bare_str().hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Whether nobody but its sender hears of this stanza: a request that the server answers, or a refused one.
 fn is_for_sender_only(env: &Envelope) -> bool {
     let to_client = env.stanza.to.as_ref().is_some_and(|to| to.is_full()) && env.destination != Destination::Host;
-    env.destination == Destination::Nobody || (matches!(env.stanza.kind, Kind::Iq(_)) && !to_client)
+    let to_other = to_client || env.destination == Destination::Remote;
+    env.destination == Destination::Nobody || (matches!(env.stanza.kind, Kind::Iq(_)) && !to_other)
 }
 
 fn wait_for_permit(server: Arc<Server>, env: Box<Envelope>) -> BoxFuture<'static, (Permit, Box<Envelope>)> {

@@ -21,6 +21,14 @@ use metronome_proto::stanza::iq::IqType;
 use metronome_proto::stanza::{Kind, Stanza};
 use metronome_proto::xml::Child;
 
+use crate::remotes;
+
+/// Takes the answers of other servers, and of those on them, to requests of the server; true if the stanza was one, or was addressed to
+/// nobody else.
+pub(crate) fn is_remote_answer_for_us(server: &Server, stanza: &Stanza) -> bool {
+    is_answer(stanza) && (server.asked.answer(stanza) || !stanza.to.as_ref().is_some_and(Jid::is_full))
+}
+
 /// Takes the answers of a client to requests of the server; true if the stanza was one, or was addressed to nobody else.
 ///
 /// Answers that nobody asked for vanish: an answer is never answered (RFC 6120 section 8.2.3).
@@ -60,7 +68,8 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
         Destination::Host => At::Host,
         Destination::OwnAccount => At::OwnAccount,
         Destination::Account(_) => At::Account,
-        Destination::Remote => return Err(Condition::RemoteServerNotFound.into()),
+        Destination::Remote => return remotes::refuse(server, env),
+        Destination::Unserved => return Err(Condition::RemoteServerNotFound.into()),
         Destination::Nobody => return Err(Condition::ServiceUnavailable.into()),
     };
     let payload = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;

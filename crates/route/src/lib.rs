@@ -1,5 +1,5 @@
 //! The life of a stanza: admit, commit, deliver, each step one line in one function, in order.
-//! What clients send enters by `from_client`; what leaves goes into an outbox. Nothing here owns a socket.
+//! What clients send enters by `from_client`, what other servers send by `from_remote`; what leaves goes into an outbox. Nothing here owns a socket.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admit;
@@ -18,6 +18,7 @@ mod order;
 pub mod presence;
 pub mod push;
 mod queue;
+pub mod remotes;
 mod repeated;
 pub mod resumables;
 pub mod returned;
@@ -26,9 +27,11 @@ pub mod workers;
 
 use std::sync::Arc;
 
-use metronome_host::envelope::Envelope;
+use metronome_host::envelope::{Envelope, Sender};
+use metronome_host::links::Link;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
+use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::{Kind, Received};
 
 use crate::inflight::InFlight;
@@ -52,5 +55,35 @@ pub fn from_client(server: &Arc<Server>, session: &Arc<Session>, read: Received,
     // The rules of this moment: a reload counts from the next stanza on, and never midway through one.
     let Some(host) = server.hosts.load().get(session.jid.domain()).cloned() else { return list.push_settled() };
     let order = order::of(server, &stanza);
-    list.push(order, Envelope::new(host, session.clone(), stanza, None));
+    list.push(order, Envelope::new(host, Sender::Session(session.clone()), stanza, None));
+}
+
+/// Takes one stanza that has come over a link into the link's list. The stream has proved that it may come from its `from`, and that `to` is an
+/// address of ours; one that lacks either address goes no further.
+///
+/// The caller has made sure that the list has room ([`InFlight::has_room`]) and polls it afterwards. One account that is slow has only so
+/// many places in the list: what goes beyond them is refused, so that the others are not held up.
+pub fn from_remote(server: &Arc<Server>, link: &Arc<Link>, read: Received, list: &mut InFlight) {
+    server.counters.stanzas_in.add();
+    let (Some(from), Some(to)) = (read.from.clone(), read.to.clone()) else { return list.push_settled() };
+    let stanza = read.stamp(from);
+    if matches!(stanza.kind, Kind::Iq(_)) && iq::is_remote_answer_for_us(server, &stanza) {
+        return list.push_settled();
+    }
+    let Some(host) = server.hosts.load().get(to.domain()).cloned() else { return list.push_settled() };
+    if !list.has_place_for(&to) {
+        server.counters.dropped.add();
+        if let (true, Some(error)) = (deserves_answer(stanza.kind), stanza.error(&Condition::ResourceConstraint.into()))
+        {
+            remotes::send(server, error);
+        }
+        return list.push_settled();
+    }
+    let order = order::of_remote(server, &stanza);
+    list.push(order, Envelope::new(host, Sender::Link(link.clone()), stanza, None));
+}
+
+/// Whether whoever sent it must hear that it was not taken: nobody waits for what becomes of a presence.
+fn deserves_answer(kind: Kind) -> bool {
+    !matches!(kind, Kind::Presence(_))
 }

@@ -15,17 +15,24 @@ use metronome_proto::stanza::Kind;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 
-use crate::repeated;
+use crate::{remotes, repeated};
 
-/// Decides both sides of a message from one of our clients: one record, all or nothing.
+/// Decides both sides of a message, as far as they are ours: one record, all or nothing.
 pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     stanza_id::drop_claims(server, env); // XEP-0359 section 3: nobody may speak for us
     carbons::drop_claims(env); // XEP-0280 section 11: copies are made by the server
     crate::destination::resolve(server, env); // own account, another of ours, this host, remote
     let decision = archive::decide(&env.stanza);
     let at_ms = server.clock.unix_ms();
-    let keeps = mam::preferences::of_sender(server, env, decision).await?; // XEP-0441: what the sender wants archived
-    archive::keep_sent(env, keeps, decision, at_ms); // the sender's row, unless the recipient is the sender
+    if let Some(session) = env.sender.as_session().cloned() {
+        let keeps = mam::preferences::of_sender(server, env, &session, decision).await?; // XEP-0441: what the sender wants archived
+        archive::keep_sent(env, &session, keeps, decision, at_ms); // the sender's row, unless the recipient is the sender
+    }
+    if env.destination == Destination::Remote {
+        remotes::keep_outgoing(server, env, decision, at_ms)?; // the other server's row, until it is known to have the message
+        repeated::refuse_repeated(server, env).await?;
+        return retraction::bury(server, env, at_ms).await;
+    }
     let (owner, keeps) = recipient(server, env).await?; // RFC 6121 section 8.5.1: an account that exists
     refuse_misdirected(env)?; // RFC 6121 section 8.5.2 and 8.5.3: groupchat is for rooms
     archive::keep_received(env, owner, keeps, decision, at_ms); // XEP-0160: unseen until a client proves receipt
@@ -38,11 +45,14 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
 async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Keeps), Refuse> {
     let to = match env.destination {
         Destination::OwnAccount => {
-            let (own, host) = (env.sender.jid.bare(), env.host.clone());
+            let session = env.sender.session()?;
+            let (own, host) = (session.jid.bare(), env.host.clone());
             let facts = server.facts.of(&*server.store, &own).await?.ok_or(Condition::ServiceUnavailable)?;
-            return Ok((env.sender.account, keeps(server, &facts, &own, &own, &host).await?));
+            return Ok((session.account, keeps(server, &facts, &own, &own, &host).await?));
         }
-        Destination::Remote => return Err(StanzaError::new(Condition::RemoteServerNotFound).into()),
+        Destination::Remote | Destination::Unserved => {
+            return Err(StanzaError::new(Condition::RemoteServerNotFound).into());
+        }
         Destination::Account(_) => env.stanza.to.as_ref(),
         Destination::Host | Destination::Nobody => None,
     };
@@ -54,8 +64,8 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ke
     check::refuse_message(server, env, &facts).await?; // XEP-0191 section 3.3: as if there was no such account
     let owner = facts.account.id;
     env.services = Some(&facts.services).filter(|services| !services.is_empty()).cloned();
-    // A guest without a session has left: whoever writes to it now hears so, since nobody will read it.
-    if owner.is_guest() && server.sessions.of(owner).is_empty() {
+    // A guest without a session has left: whoever writes to it now hears so, since nobody will read it. For other servers there are none.
+    if owner.is_guest() && (server.sessions.of(owner).is_empty() || env.sender.as_session().is_none()) {
         return Err(unavailable());
     }
     let keeps = keeps(server, &facts, to, &env.stanza.from, &host).await?;

@@ -17,7 +17,7 @@ pub(crate) enum Order {
     To(u64),
 }
 
-/// The order of a stanza from one of our clients. No `to` means the own account.
+/// The order of a stanza of one of our clients. No `to` means the own account.
 pub(crate) fn of(server: &Server, stanza: &Stanza) -> Order {
     let address = stanza.to.as_ref().unwrap_or(&stanza.from).bare_str();
     match stanza.kind {
@@ -39,6 +39,19 @@ pub(crate) fn of(server: &Server, stanza: &Stanza) -> Order {
     }
 }
 
+/// The order of a stanza from another server: that of its sender towards its recipient.
+pub(crate) fn of_remote(server: &Server, stanza: &Stanza) -> Order {
+    match of(server, stanza) {
+        Order::Free => Order::Free,
+        _ => {
+            let mut hasher = DefaultHasher::new();
+            stanza.from.bare_str().hash(&mut hasher);
+            stanza.to.as_ref().map(|to| to.bare_str()).hash(&mut hasher);
+            Order::To(hasher.finish())
+        }
+    }
+}
+
 fn to(address: &str) -> Order {
     let mut hasher = DefaultHasher::new();
     address.hash(&mut hasher);
@@ -47,7 +60,7 @@ fn to(address: &str) -> Order {
 
 #[cfg(test)]
 mod tests {
-    use metronome_host::envelope::{Destination, Envelope};
+    use metronome_host::envelope::{Destination, Envelope, Sender};
     use metronome_host::options::{Setting, Values};
     use metronome_host::server::ForTest;
     use metronome_host::session::Bound;
@@ -137,7 +150,8 @@ mod tests {
             ("to='localhost.example'", Destination::Remote),
         ];
         for (to, destination) in table {
-            let mut env = Envelope::new(host.clone(), sender.clone(), stanza(&format!("<message {to}/>")), None);
+            let mut env =
+                Envelope::new(host.clone(), Sender::Session(sender.clone()), stanza(&format!("<message {to}/>")), None);
             crate::destination::resolve(&server, &mut env);
             assert_eq!(env.destination, destination, "{to}");
         }

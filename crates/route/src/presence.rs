@@ -5,6 +5,7 @@ mod broadcast;
 mod directed;
 mod lists;
 mod probe;
+mod received;
 mod show;
 mod subscription;
 
@@ -26,22 +27,27 @@ use metronome_proto::subscription::Verb;
 
 use directed::Told;
 pub(crate) use lists::{in_doubt as lists_in_doubt, lists_changed, rules_changed};
-pub(crate) use show::{hide, show};
+pub(crate) use received::given_back;
+pub(crate) use show::{hide, hide_from, show, show_to};
 
-use crate::{resumables, timers};
+use crate::{remotes, resumables, timers};
 
 /// Most bytes that a presence says. Everybody who sees it gets them, and the session keeps them.
 const PRESENCE_BYTES_MAX: usize = 16 * 1024;
 
-/// Decides a presence of one of our clients.
+/// Decides a presence.
 pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     crate::destination::resolve(server, env);
     let Kind::Presence(kind) = env.stanza.kind else { return Err(Refuse::Drop("not a presence")) };
+    let Some(session) = env.sender.as_session().cloned() else { return received::admit(server, env, kind).await };
+    if env.destination == Destination::Remote {
+        remotes::refuse(server, env)?;
+    }
     match (Verb::of(kind), kind) {
-        (Some(verb), _) => subscription::admit(server, env, verb).await,
-        (None, PresenceType::Available) if env.stanza.to.is_none() => admit_available(server, env).await,
+        (Some(verb), _) => subscription::admit(server, &session, env, verb).await,
+        (None, PresenceType::Available) if env.stanza.to.is_none() => admit_available(server, &session, env).await,
         (None, PresenceType::Unavailable) if env.stanza.to.is_none() => Ok(()),
-        (None, PresenceType::Available | PresenceType::Unavailable) => directed::admit(server, env),
+        (None, PresenceType::Available | PresenceType::Unavailable) => directed::admit(server, &session, env),
         (None, PresenceType::Probe) => Ok(()),
         // An error goes to the resource whose presence caused it; it changes nothing here.
         (None, _) => directed::admit_error(env),
@@ -49,9 +55,9 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
 }
 
 /// The session's own presence. Its contacts must be in memory before it is shown to them.
-async fn admit_available(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
+async fn admit_available(server: &Arc<Server>, session: &Session, env: &mut Envelope) -> Result<(), Refuse> {
     judge(&env.stanza)?;
-    load::contacts(server, env.sender.account, &env.sender.jid).await?;
+    load::contacts(server, session.account, &session.jid).await?;
     Ok(())
 }
 
@@ -64,18 +70,24 @@ fn judge(stanza: &Stanza) -> Result<(), Refuse> {
     }
 }
 
-/// Runs an admitted presence; in the session's own task.
+/// Runs an admitted presence; in the task of the session or link that it came from.
 pub(crate) fn deliver(server: &Server, env: &Envelope) {
     let Kind::Presence(kind) = env.stanza.kind else { return };
+    if env.destination == Destination::Nobody || Verb::of(kind).is_some() {
+        return;
+    }
+    let Some(session) = env.sender.as_session() else { return received::deliver(server, env, kind) };
     // The unavailable presence of a session that is being closed has been shown, or will be: nothing may come behind it.
-    if env.sender.is_closing() || env.destination == Destination::Nobody || Verb::of(kind).is_some() {
+    if session.is_closing() {
         return;
     }
     match kind {
-        PresenceType::Available if env.stanza.to.is_none() => broadcast::available(server, env),
-        PresenceType::Unavailable if env.stanza.to.is_none() => leave(server, &env.sender, &env.stanza),
-        PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => directed::deliver(server, env),
-        PresenceType::Probe => probe::deliver(server, env),
+        PresenceType::Available if env.stanza.to.is_none() => broadcast::available(server, session, env),
+        PresenceType::Unavailable if env.stanza.to.is_none() => leave(server, session, &env.stanza),
+        PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => {
+            directed::deliver(server, session, env);
+        }
+        PresenceType::Probe => probe::deliver(server, session, env),
         _ => {}
     }
 }

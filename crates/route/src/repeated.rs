@@ -19,7 +19,7 @@ const PAGE_BYTES: usize = 256 * 1024;
 
 /// Drops a message that an earlier session has sent already. Its row is in the record by now, and tells which archive would have it.
 pub(crate) async fn refuse_repeated(server: &Server, env: &Envelope) -> Result<(), Refuse> {
-    let sender = &env.sender;
+    let Some(sender) = env.sender.as_session() else { return Ok(()) };
     if !server.lost.may_repeat(sender.account, sender.since_ms, server.clock.unix_ms()) || env.stanza.id.is_none() {
         return Ok(());
     }

@@ -9,6 +9,7 @@ use metronome_proto::stanza::{Kind, Stanza};
 use metronome_store::stored;
 
 use crate::deliver::tells_sender;
+use crate::remotes;
 
 /// Tells the senders of what this session was given and has not acknowledged. Once, when it is over and out of the table; senders that
 /// are gone as well are passed over.
@@ -31,9 +32,13 @@ fn give_back(server: &Server, session: &Session, stanza: &Stanza) {
     if !comes_back {
         return;
     }
-    let Some(sender) = server.sessions.at(&stanza.from) else { return };
     // RFC 6121 section 8.5.3.2: as if it had not been there. Nothing comes of an answer.
     if let Some(error) = stanza.error(&StanzaError::new(Condition::ServiceUnavailable)) {
+        if remotes::is_remote(server, &stanza.from) {
+            server.counters.bounced.add();
+            return remotes::send(server, error);
+        }
+        let Some(sender) = server.sessions.at(&stanza.from) else { return };
         server.counters.bounced.add();
         let _ = sender.offer_volatile(Frame::whole(error.to_vec()));
     }

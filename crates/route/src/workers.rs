@@ -2,10 +2,11 @@
 //! delivery order is commit order for each owner. A worker never awaits while it runs a record.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use metronome_host::effect::Effects;
+use metronome_host::effect::{Effect, Effects};
 use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::remotes::Remotes;
 use metronome_host::server::{Load, Server};
 use metronome_host::tickets::Ticket;
 use metronome_model::{AccountId, Outcome};
@@ -23,6 +24,8 @@ const TURN: usize = 128;
 #[derive(Clone)]
 pub struct Workers {
     queues: Arc<[Queue<Work>]>,
+    /// Set once they run: before that there is nothing to deliver. Not the server, which must not end on the writer's thread.
+    remotes: Arc<OnceLock<Arc<Remotes>>>,
 }
 
 /// One owner's part of a record to deliver. Dropping the last part returns the record's permit and settles its stanza.
@@ -50,7 +53,7 @@ enum Held {
 impl Workers {
     /// As many queues as workers will run.
     pub fn new(count: usize) -> Workers {
-        Workers { queues: (0..count.max(1)).map(|_| Queue::default()).collect() }
+        Workers { queues: (0..count.max(1)).map(|_| Queue::default()).collect(), remotes: Arc::default() }
     }
 
     /// How many workers there are.
@@ -63,6 +66,10 @@ impl Workers {
         let mut shares: Vec<Vec<Work>> = self.queues.iter().map(|_| Vec::new()).collect();
         let worker_of = |owner: AccountId| owner.as_bytes()[14] as usize % self.queues.len();
         for Committed { load, outcome, permit } in batch {
+            if let Some(remotes) = self.remotes.get() {
+                // Here and not by a worker: of two senders the order is that of the commits as well.
+                crate::remotes::committed(remotes, effects_of(&load), &outcome);
+            }
             match load {
                 Load::Stanza(mut env) => {
                     let held = match Sent::of(&env, &outcome) {
@@ -94,6 +101,7 @@ impl Workers {
 
     /// Runs one worker for as long as the server lives.
     pub async fn run(self, server: Arc<Server>, index: usize) {
+        let _ = self.remotes.set(server.remotes.clone());
         let mut turn = Vec::with_capacity(TURN);
         loop {
             std::future::poll_fn(|cx| self.queues[index].poll_take(cx, &mut turn, TURN)).await;
@@ -105,11 +113,22 @@ impl Workers {
     }
 }
 
+fn effects_of(load: &Load) -> &[Effect] {
+    match load {
+        Load::Stanza(env) => &env.effects,
+        Load::Asked(effects, _) => effects,
+        Load::Quiet => &[],
+    }
+}
+
+/// Owns what concerns no account of ours.
+const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
+
 /// The owner whose order a record keeps: the recipient, or the sender of what nobody received.
 fn owner_of(env: &Envelope) -> AccountId {
     match env.destination {
         Destination::Account(Some(owner)) => owner,
-        _ => env.sender.account,
+        _ => env.sender.as_session().map_or(NOBODY, |session| session.account),
     }
 }
 
@@ -120,7 +139,7 @@ fn run(server: &Arc<Server>, work: Work) {
         What::Stanza(mut env, outcome) => {
             if catch_unwind(AssertUnwindSafe(|| deliver::committed(server, &mut env, &outcome))).is_err() {
                 server.counters.panics.add();
-                tracing::error!(jid = env.sender.jid.as_str(), "a delivery panicked; the message is stored");
+                tracing::error!(jid = env.stanza.from.as_str(), "a delivery panicked; the message is stored");
             }
         }
         What::Sent(sent) => {

@@ -29,8 +29,8 @@ use metronome_net::dns::Resolver;
 use metronome_net::listen::Listeners;
 use metronome_net::outside::Network;
 use metronome_net::tls;
-use metronome_route::timers;
 use metronome_route::workers::Workers;
+use metronome_route::{remotes, timers};
 use metronome_store::backend::{memory, split, sqlite};
 use metronome_store::journal::Journal;
 use metronome_store::{Opened, Reads, Writer, WriterLimits};
@@ -94,6 +94,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         facts: Default::default(),
         owners: Default::default(),
         guests: Default::default(),
+        remotes: Default::default(),
         asked: Default::default(),
         lost: Default::default(),
         notices: Default::default(),
@@ -118,6 +119,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     for index in 0..workers.count() {
         tokio::spawn(workers.clone().run(server.clone(), index));
     }
+    remotes::take_up(&server).await.context("what waits for other servers cannot be read")?;
     tokio::spawn(timers::run(server.clone()));
     tokio::spawn(guests::run(server.clone()));
     tokio::spawn(retention::run(server.clone()));

@@ -37,6 +37,7 @@ pub fn settings() -> Tables {
         all.extend(metronome_net::SETTINGS);
         all.extend([metronome_host::hosts::SETTINGS, metronome_host::groups::SETTINGS]);
         all.push(metronome_route::timers::SETTINGS);
+        all.push(metronome_host::remotes::SETTINGS);
         for feature in metronome_features::ALL {
             // Some declare what is read below them, so that the list of features tells who uses it.
             let listed = |setting: &Setting| all.iter().copied().flatten().any(|other| other.key == setting.key);

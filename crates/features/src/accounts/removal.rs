@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use metronome_host::effect::{Effect, Effects, Push};
 use metronome_host::server::Server;
-use metronome_model::{AccountId, Listed, Op, Record};
+use metronome_model::{AccountId, Contact, Listed, Op, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
 use metronome_proto::subscription::{Subscription, Verb};
 use metronome_store::RowAbout;
 
 use super::change::{Change, Unchanged};
+use crate::roster::exchange::send_out;
 use crate::roster::stanza;
 
 /// How often it begins anew where contacts are added meanwhile.
@@ -37,6 +38,11 @@ pub async fn remove(server: &Arc<Server>, id: AccountId, jid: &Jid) -> Result<Ch
         for half in halves {
             end(id, &jid, half, &mut record, &mut effects);
         }
+        if !id.is_guest() {
+            let (_, contacts) = server.store.roster(id).await?;
+            let away = contacts.iter().filter(|contact| hosts_other(server, &contact.jid));
+            away.for_each(|contact| end_elsewhere(server, &jid, contact, &mut record, &mut effects));
+        }
         record.push(Op::ForgetAccount { id });
         effects.push(Effect::Forget(jid));
         effects.push(Effect::Disconnect(id, Condition::NotAuthorized, "the account was deleted"));
@@ -52,6 +58,20 @@ async fn halves(server: &Server, id: AccountId, jid: &Jid) -> Result<Vec<RowAbou
     let mut rows = server.store.rows_about(jid.as_str()).await?;
     rows.retain(|row| row.owner != id && row.contact.subscription != Subscription::NONE);
     Ok(rows)
+}
+
+/// Whether another server has this address, and there are other servers.
+fn hosts_other(server: &Server, jid: &Jid) -> bool {
+    server.remotes.is_open() && server.hosts.load().known(jid.domain()).is_none()
+}
+
+/// Tells a contact on another server that what there was between them is over.
+fn end_elsewhere(server: &Server, jid: &Jid, contact: &Contact, record: &mut Record, effects: &mut Effects) {
+    let Subscription { to, pending_out, from, pending_in, .. } = contact.subscription;
+    let verbs = [(Verb::Unsubscribe, to || pending_out), (Verb::Unsubscribed, from || pending_in)];
+    for (verb, _) in verbs.into_iter().filter(|(_, ends)| *ends) {
+        send_out(stanza(verb, jid, &contact.jid), server.clock.unix_ms(), record, effects);
+    }
 }
 
 fn owners(id: AccountId, halves: &[RowAbout]) -> Vec<AccountId> {

@@ -19,13 +19,13 @@ use metronome_proto::stanza::{Kind, PresenceType};
 use metronome_proto::subscription::Subscription;
 
 /// Stops what a session sends to somebody whom its list denies it. Answers are stopped without a word.
-pub fn refuse_sent(server: &Server, env: &Envelope) -> Result<(), Refuse> {
+pub fn refuse_sent(server: &Server, session: &Session, env: &Envelope) -> Result<(), Refuse> {
     let Some(to) = &env.stanza.to else { return Ok(()) };
     let what = match env.stanza.kind {
         Kind::Presence(PresenceType::Available | PresenceType::Unavailable) => What::PresenceOut,
         _ => What::OtherOut,
     };
-    match denies(server, &env.sender, to, what) {
+    match denies(server, session, to, what) {
         true => Err(blocking::not_sent().into()),
         false => Ok(()),
     }

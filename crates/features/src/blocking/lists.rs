@@ -32,12 +32,12 @@ pub(crate) async fn hold(
     env: &mut Envelope,
     also: &[AccountId],
 ) -> Result<Arc<Blocking>, Refuse> {
-    let owner = env.sender.account;
+    let owner = env.sender.session()?.account;
     let mut owners: SmallVec<[AccountId; 2]> = SmallVec::from_slice(also);
     owners.push(owner);
     env.locked = Some(server.owners.lock(&owners).await);
     // Whoever changed them before has changed what is known of the account before giving the lock away.
-    let facts = server.facts.of(&*server.store, &env.sender.jid).await?;
+    let facts = server.facts.of(&*server.store, &env.sender.session()?.jid).await?;
     let facts = facts.filter(|facts| facts.account.id == owner).ok_or(Condition::ServiceUnavailable)?;
     Ok(facts.blocking.clone())
 }
@@ -51,13 +51,13 @@ pub(crate) fn put(env: &mut Envelope, before: &Blocking, after: Arc<Blocking>) -
             return Err(StanzaError::new(Condition::ResourceConstraint).with_text("there is no room for more rules").into());
         }
     }
-    let owner = env.sender.account;
+    let owner = env.sender.session()?.account;
     let documents = after.documents_since(before);
     if !documents.is_empty() {
         let changes = documents.into_iter().map(|document| Op::SetDocument { owner, document: Box::new(document) });
         changes.for_each(|op| env.record.push(op));
         let blocking = if after.is_empty() { Blocking::none() } else { after };
-        env.effects.push(Effect::Blocking { owner, jid: env.sender.jid.bare(), blocking });
+        env.effects.push(Effect::Blocking { owner, jid: env.sender.session()?.jid.bare(), blocking });
     }
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     Ok(())
@@ -89,7 +89,8 @@ pub(crate) fn push_list(server: &Server, env: &mut Envelope, name: &str, tells: 
 /// Never dropped, as a push of the roster: a session that does not read it is closed and asks again.
 fn push(server: &Server, env: &mut Envelope, about: &str, tree: &Tree, tells: impl Fn(&Session) -> bool) {
     let content = Content::from_tree(tree);
-    for session in server.sessions.of(env.sender.account).iter().filter(|session| tells(session)) {
+    let Some(owner) = env.sender.as_session().map(|session| session.account) else { return };
+    for session in server.sessions.of(owner).iter().filter(|session| tells(session)) {
         let stanza = Stanza::new(Kind::Iq(IqType::Set), session.jid.bare())
             .with_to(session.jid.clone())
             .with_id(&format!("{about}-{}", server.rng.token()))

@@ -11,6 +11,7 @@ use metronome_host::facts::AccountFacts;
 use metronome_host::hosts::{Host, Keeps};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
+use metronome_host::session::Session;
 use metronome_model::{Document, Drawer, Listed, Op};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
@@ -33,7 +34,7 @@ fn default_of(host: &Host) -> DefaultRule {
 }
 
 async fn facts(server: &Server, env: &Envelope) -> Result<Arc<AccountFacts>, Refuse> {
-    let facts = server.facts.of(&*server.store, &env.sender.jid).await?;
+    let facts = server.facts.of(&*server.store, &env.sender.session()?.jid).await?;
     facts.ok_or(Refuse::Drop("the account has gone"))
 }
 
@@ -54,21 +55,21 @@ pub(super) async fn set(server: &Server, env: &mut Envelope) -> Result<(), Refus
         let text = format!("at most {LISTED_MAX} addresses and {BYTES_MAX} bytes");
         return Err(StanzaError::new(Condition::PolicyViolation).with_text(text).into());
     }
-    let owner = env.sender.account;
+    let owner = env.sender.session()?.account;
     env.locked = Some(server.owners.lock(&[owner]).await);
     let document = Document { drawer: Drawer::Archiving, ns: ns::MAM.into(), name: NAME.into(), xml: xml.into() };
     env.record.push(Op::SetDocument { owner, document: Box::new(document) });
-    env.effects.push(Effect::Forget(env.sender.jid.bare()));
+    env.effects.push(Effect::Forget(env.sender.session()?.jid.bare()));
     reply(env, &answer);
     Ok(())
 }
 
 /// What is kept for the sender of a message: what its host keeps, unless it does not want that.
-pub async fn of_sender(server: &Server, env: &Envelope, decision: Decision) -> Result<Keeps, Refuse> {
+pub async fn of_sender(server: &Server, env: &Envelope, session: &Session, decision: Decision) -> Result<Keeps, Refuse> {
     match (env.host.keeps, &env.stanza.to) {
-        (Keeps::Archive, Some(to)) if decision.worth == Worth::Archive && !env.sender.is_guest() => {
+        (Keeps::Archive, Some(to)) if decision.worth == Worth::Archive && !session.is_guest() => {
             let facts = facts(server, env).await?;
-            wanted(server, &facts, &env.sender.jid, to, &env.host).await
+            wanted(server, &facts, &session.jid, to, &env.host).await
         }
         (keeps, _) => Ok(keeps),
     }

@@ -18,7 +18,7 @@ pub(super) async fn answer(server: &Server, env: &mut Envelope) -> Result<(), Re
     }
     let payload = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
     let purge = Purge::read(&payload)?;
-    let owner = env.sender.account;
+    let owner = env.sender.session()?.account;
     // Bounded by what is there now: what comes meanwhile was not meant.
     let Some((_, last)) = server.store.ends(owner).await? else { return finish(env, &purge) };
     let mut filter = query::times(purge.start_ms, purge.end_ms);
@@ -36,7 +36,7 @@ pub(super) async fn answer(server: &Server, env: &mut Envelope) -> Result<(), Re
         false => removal::blank(server, owner, filter).await,
     };
     let count = removed.map_err(StanzaError::from)?;
-    tracing::info!(jid = env.sender.jid.as_str(), count, "messages were removed from an archive by its owner");
+    tracing::info!(jid = env.sender.session()?.jid.as_str(), count, "messages were removed from an archive by its owner");
     finish(env, &Purge::default())
 }
 

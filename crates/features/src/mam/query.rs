@@ -34,9 +34,8 @@ pub(super) async fn answer(server: &Server, env: &mut Envelope) -> Result<(), Re
     let query = Query::read(&payload).map_err(StanzaError::from)?;
     let search = search(&query, &env.host)?;
     let from = search.from;
-    let page = find(server, env.sender.account, search).await?.ok_or(Condition::ItemNotFound)?;
-    send(env, &query, page, from);
-    Ok(())
+    let page = find(server, env.sender.session()?.account, search).await?.ok_or(Condition::ItemNotFound)?;
+    send(env, &query, page, from)
 }
 
 /// What is asked of the store.
@@ -131,8 +130,9 @@ fn bytes_of(row: &ArchivedRow) -> usize {
 }
 
 /// The results and, behind them, the answer.
-fn send(env: &mut Envelope, query: &Query, mut page: Page, from: From) {
-    let (archive, to) = (env.sender.jid.bare(), env.sender.jid.clone());
+fn send(env: &mut Envelope, query: &Query, mut page: Page, from: From) -> Result<(), Refuse> {
+    let session = env.sender.session()?.clone();
+    let (archive, to) = (session.jid.bare(), session.jid.clone());
     let frame = |row: &ArchivedRow| {
         let queryid = query.queryid.as_deref();
         let found =
@@ -152,9 +152,9 @@ fn send(env: &mut Envelope, query: &Query, mut page: Page, from: From) {
     if query.flip {
         frames.reverse();
     }
-    let session = env.sender.clone();
     env.effects.extend(frames.into_iter().map(|frame| Effect::Write(session.clone(), frame)));
     reply(env, &mam::fin(complete, &given));
+    Ok(())
 }
 
 /// Leaves out what goes beyond the bytes of a page, from its far end, and says how many that are. One message is always there.

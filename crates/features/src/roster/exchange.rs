@@ -35,7 +35,7 @@ const ROSTER_BYTES_MAX: usize = 512 * 1024;
 pub enum Other {
     /// It is an account of ours.
     Account(AccountId),
-    /// It would be an account of ours, but there is none with this name.
+    /// It would be an account of ours, but there is none with this name; or it is with another server, and there is no way to those.
     Absent,
     /// It is a domain that we serve.
     Host,
@@ -56,7 +56,7 @@ impl Other {
 /// Looks up where the other side is kept. A domain of ours that is switched off keeps what it has: what ends meanwhile ends there too.
 pub async fn other(server: &Server, jid: &Jid) -> Result<Other, Refuse> {
     if server.hosts.load().known(jid.domain()).is_none() {
-        return Ok(Other::Remote);
+        return Ok(if server.remotes.is_open() { Other::Remote } else { Other::Absent });
     }
     if jid.local().is_none() {
         return Ok(Other::Host);
@@ -165,6 +165,13 @@ fn kept(request: &Stanza) -> Stanza {
     request.clone().with_content(content)
 }
 
+/// Stores a stanza for another server with what else is in the record.
+pub(crate) fn send_out(stanza: Stanza, at_ms: u64, record: &mut Record, effects: &mut Effects) {
+    let stanza = Arc::new(stanza);
+    let place = record.enqueue(at_ms, stanza.clone());
+    effects.push(Effect::Outgoing { place, at_ms, stanza });
+}
+
 /// Whether clients see the change; a request that waits for them is told by its own stanza.
 fn push_of(before: &Contact, after: &Contact) -> Push {
     let seen = |contact: &Contact| Subscription { pending_in: false, ..contact.subscription };
@@ -179,6 +186,53 @@ fn push_of(before: &Contact, after: &Contact) -> Push {
     }
 }
 
+/// The side of an account of ours that receives from another server.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The side.
+    pub side: Side,
+    /// When it happens, Unix time in milliseconds.
+    pub at_ms: u64,
+}
+
+impl Incoming {
+    /// Puts what the stanza changes into a record, and what follows into its effects. It has the bare addresses of both.
+    pub fn receive(self, verb: Verb, sent: &Stanza, record: &mut Record, effects: &mut Effects) {
+        let Incoming { mut side, at_ms } = self;
+        let (of, before) = (side.owner, side.after.subscription);
+        let received = before.receive(verb);
+        side.after.subscription = received.after;
+        let (me, contact) = (side.jid.clone(), side.after.jid.clone());
+        let mut last = Effects::new();
+        match (received.delivered, verb) {
+            (true, Verb::Subscribe) => {
+                let kept = kept(sent);
+                side.after.request = Some(Arc::new(kept.clone()));
+                last.push(Effect::ToAvailable(of, kept));
+            }
+            (true, _) => effects.push(Effect::ToInterested(of, sent.clone())),
+            (false, _) => {}
+        }
+        if before.from && !received.after.from {
+            last.push(Effect::HideFrom { of, from: contact.clone() });
+        }
+        if let Some(answer) = received.answer {
+            let answer = stanza(answer, &me, &contact);
+            match before == received.after {
+                // It was told before: telling it again is worth no row.
+                true => last.push(Effect::Reply(answer)),
+                false => {
+                    side.after.listed = Listed::Yes;
+                    send_out(answer, at_ms, record, effects);
+                }
+            }
+            last.push(Effect::ShowTo { of, to: contact });
+        }
+        side.finish(record, effects);
+        effects.append(&mut last);
+    }
+}
+
 /// Two sides, and what follows from the stanzas that go between them.
 #[derive(Debug)]
 pub struct Exchange {
@@ -186,6 +240,12 @@ pub struct Exchange {
     pub mine: Side,
     /// The side that receives, where that is an account of ours.
     pub theirs: Option<Side>,
+    /// Where the other side is kept.
+    other: Other,
+    /// When it happens, Unix time in milliseconds.
+    at_ms: u64,
+    /// What goes to the other side, where that is on another server.
+    outgoing: Vec<Stanza>,
     /// What happens before clients are told of the changed rows: section 3.1.6 wants the stanza to precede the push.
     first: Effects,
     /// What happens once clients know the rows.
@@ -206,7 +266,8 @@ impl Exchange {
             Other::Account(theirs) if theirs != account => Some(Side::read(server, theirs, &contact.bare(), &mine.jid).await?),
             _ => None,
         };
-        Ok(Exchange { mine, theirs, first: Effects::new(), last: Effects::new() })
+        let (at_ms, outgoing) = (server.clock.unix_ms(), Vec::new());
+        Ok(Exchange { mine, theirs, other, at_ms, outgoing, first: Effects::new(), last: Effects::new() })
     }
 
     /// My side sends a stanza, which has its bare address as `from` and theirs as `to`.
@@ -222,8 +283,18 @@ impl Exchange {
         if let Some(theirs) = theirs.filter(|_| before.from && !sent.after.from) {
             self.first.push(Effect::Hide { of: self.mine.owner, to: theirs });
         }
-        if sent.routed {
+        if sent.routed && self.other == Other::Remote {
+            self.outgoing.push(stanza.clone());
+        } else if sent.routed {
             self.receive(verb, stanza);
+        }
+        if self.other == Other::Remote {
+            let (of, contact) = (self.mine.owner, self.mine.after.jid.clone());
+            match (before.from, sent.after.from) {
+                (true, false) => self.first.push(Effect::HideFrom { of, from: contact }),
+                (false, true) => self.last.push(Effect::ShowTo { of, to: contact }),
+                _ => {}
+            }
         }
         let seen = self.theirs.as_ref().is_some_and(|theirs| theirs.after.subscription.to);
         if let Some(theirs) = theirs.filter(|_| !before.from && sent.after.from && seen) {
@@ -282,6 +353,9 @@ impl Exchange {
     /// Puts both changes into a record, and what follows into its effects.
     pub fn finish(mut self, record: &mut Record, effects: &mut Effects) {
         effects.append(&mut self.first);
+        for stanza in self.outgoing {
+            send_out(stanza, self.at_ms, record, effects);
+        }
         self.mine.finish(record, effects);
         if let Some(theirs) = self.theirs {
             theirs.finish(record, effects);

@@ -1,6 +1,8 @@
 //! A session's own presence for everyone who may see it (RFC 6121 sections 4.2, 4.4 and 4.5), and what it sees when it comes (4.3).
 //! Asks the tables in memory only: whoever is not online costs one look.
 
+use std::sync::Arc;
+
 use metronome_features::blocking::check;
 use metronome_host::announcement::Announcement;
 use metronome_host::blocking::What;
@@ -11,14 +13,14 @@ use metronome_host::server::Server;
 use metronome_host::session::{Offered, Presence, Session, Shown, Unseen};
 use metronome_host::sessions::Sessions;
 use metronome_proto::jid::Jid;
-use metronome_proto::stanza::Stanza;
-use metronome_proto::stanza::presence::priority;
+use metronome_proto::stanza::presence::{PresenceType, priority};
+use metronome_proto::stanza::{Kind, Stanza};
 
-use super::show::{announce, count, show_one, tell_one};
+use super::show::{announce, count, show_one, tell_one, to_remote};
+use crate::remotes;
 
 /// The session is available, for the first time or again: its own state first, then those who see it.
-pub(super) fn available(server: &Server, env: &Envelope) {
-    let session = &env.sender;
+pub(super) fn available(server: &Server, session: &Arc<Session>, env: &Envelope) {
     let announcement = Announcement::new(&env.stanza);
     let priority = priority(&env.stanza.content).unwrap_or_default();
     session.set_presence(Some(Presence { priority, announcement: announcement.clone() }));
@@ -111,8 +113,11 @@ fn each_of_everybody(
 
 /// One contact's sessions share one frame.
 fn to_contact(server: &Server, of: &Session, contact: &Jid, announcement: &Announcement) {
-    let mut written = None;
-    for viewer in server.sessions.named(contact.as_str()) {
+    let (viewers, mut written) = (server.sessions.named(contact.as_str()), None);
+    if viewers.is_empty() && remotes::is_remote(server, contact) {
+        return to_remote(server, of, announcement, contact);
+    }
+    for viewer in viewers {
         let frame = || written.get_or_insert_with(|| announcement.to(contact.as_str())).clone();
         tell_one(server, of, announcement, &viewer, frame);
     }
@@ -157,6 +162,9 @@ fn tell(server: &Server, session: &Session, request: &Stanza) {
 /// Both rosters must say that the session may see the contact, or a group that everybody sees.
 pub(super) fn show_contact(server: &Server, session: &Session, contact: &Known, what: Unseen) {
     let theirs = server.sessions.named(contact.jid.as_str());
+    if theirs.is_empty() && remotes::is_remote(server, &contact.jid) {
+        return probe(server, session, &contact.jid);
+    }
     let may_see = theirs.first().is_some_and(|first| {
         contact.fixed == Fixed::ToGroup
             || server
@@ -173,6 +181,14 @@ pub(super) fn show_contact(server: &Server, session: &Session, contact: &Known, 
     }
     if !seen && what == Unseen::Everyone {
         announce(server, &Announcement::unavailable(&contact.jid), session);
+    }
+}
+
+/// Asks another server for the presence of a contact there (section 4.3.1). The answers are for this session alone.
+fn probe(server: &Server, session: &Session, contact: &Jid) {
+    if server.remotes.is_open() && !session.is_guest() && !check::denies(server, session, contact, What::PresenceIn) {
+        let probe = Stanza::new(Kind::Presence(PresenceType::Probe), session.jid.clone());
+        remotes::announce(server, &session.jid, &Announcement::new(&probe), contact);
     }
 }
 

@@ -11,11 +11,12 @@ use metronome_proto::stanza::Kind;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::presence::PresenceType;
 
-use super::show::{count, lets, tell_one};
+use super::show::{count, lets, tell_one, to_remote};
+use crate::remotes;
 
 /// Decides presence with an address: whom it reaches is seen at delivery, and nobody hears that there was nobody.
-pub(super) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
-    if env.destination == Destination::Remote {
+pub(super) fn admit(server: &Server, session: &Session, env: &mut Envelope) -> Result<(), Refuse> {
+    if env.destination == Destination::Unserved {
         return Err(Condition::RemoteServerNotFound.into());
     }
     let Some(to) = env.stanza.to.clone() else { return Err(Refuse::Drop("presence without an address")) };
@@ -25,8 +26,8 @@ pub(super) fn admit(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
     }
     // Who sees every presence of this session anyway is told with everybody else when it leaves. One of their sessions that is not
     // available is not, so a full address is noted all the same.
-    let is_told = to.is_bare() && env.sender.is_available() && sees_all(server, &env.sender, &to);
-    if !is_told && !env.sender.note_directed(&to) {
+    let is_told = to.is_bare() && session.is_available() && sees_all(server, session, &to);
+    if !is_told && !session.note_directed(&to) {
         let error =
             StanzaError::new(Condition::ResourceConstraint).with_text("presence was sent to too many addresses");
         return Err(error.into());
@@ -71,19 +72,25 @@ impl Told<'_> {
 }
 
 /// Hands it to the sessions it is addressed to (sections 8.5.2.1.2 and 8.5.3).
-pub(super) fn deliver(server: &Server, env: &Envelope) {
+pub(super) fn deliver(server: &Server, session: &Session, env: &Envelope) {
     let Some(to) = &env.stanza.to else { return };
+    if env.destination == Destination::Remote {
+        if env.stanza.kind == Kind::Presence(PresenceType::Unavailable) {
+            session.forget_directed(to);
+        }
+        return remotes::send(server, (*env.stanza).clone());
+    }
     let mut announcement = super::announcement(&env.stanza);
     // Only who was told that it is there is owed a goodbye: what anybody else says must not take the room of answers.
-    if announcement.says == Says::Gone && !env.sender.forget_directed(to) {
+    if announcement.says == Says::Gone && !session.forget_directed(to) {
         announcement.says = Says::Here;
     }
     if to.is_bare() {
-        to_bare(server, &env.sender, &announcement, to);
-    } else if let Some(session) = server.sessions.at(to).filter(|session| lets(server, &env.sender, session)) {
-        count(server, session.show_directly(&announcement));
-        if announcement.says == Says::Here && !lets(server, &env.sender, &session) {
-            count(server, session.show_directly(&Announcement::unavailable(&env.sender.jid)));
+        to_bare(server, session, &announcement, to);
+    } else if let Some(viewer) = server.sessions.at(to).filter(|viewer| lets(server, session, viewer)) {
+        count(server, viewer.show_directly(&announcement));
+        if announcement.says == Says::Here && !lets(server, session, &viewer) {
+            count(server, viewer.show_directly(&Announcement::unavailable(&session.jid)));
         }
     }
 }
@@ -97,7 +104,12 @@ pub(super) fn taken_back(server: &Server, session: &Session, told: &Told<'_>) {
     let unavailable = Announcement::unavailable(&session.jid);
     for to in &directed {
         let is_told = told.holds(session, to);
-        if to.is_full() {
+        if remotes::is_remote(server, to) {
+            // A full address may be a room that looks like a contact.
+            if !is_told || to.is_full() {
+                to_remote(server, session, &unavailable, to);
+            }
+        } else if to.is_full() {
             let other = server.sessions.at(to).filter(|other| !(is_told && other.is_available()));
             if let Some(other) = other.filter(|other| lets(server, session, other)) {
                 count(server, other.show_directly(&unavailable));

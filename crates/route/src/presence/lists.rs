@@ -15,6 +15,7 @@ use metronome_proto::stream::error::Condition;
 
 use super::broadcast;
 use super::show::{announce, count, show_one};
+use crate::remotes;
 
 /// The lists of an account have changed: each of its sessions goes by the one that counts for it now.
 pub(crate) fn lists_changed(server: &Server, owner: AccountId, blocking: &Blocking) {
@@ -55,6 +56,15 @@ pub(crate) fn rules_changed(server: &Server, session: &Arc<Session>, rules: Opti
     change.of_directed();
     change.of_directors();
     for contact in contacts.iter().flat_map(|contacts| contacts.iter()).filter(|contact| contact.sees()) {
+        if remotes::is_remote(server, &contact.jid) {
+            match change.verdict(&contact.jid, What::PresenceIn) {
+                // Whichever of its resources were there.
+                Verdict::Denied => announce(server, &Announcement::unavailable(&contact.jid), session),
+                Verdict::Allowed => broadcast::show_contact(server, session, contact, Unseen::Present),
+                Verdict::AsBefore => {}
+            }
+            continue;
+        }
         let mut is_seen_again = false;
         for other in server.sessions.named(contact.jid.as_str()) {
             match change.verdict(&other.jid, What::PresenceIn) {
@@ -97,6 +107,9 @@ impl Change<'_> {
 
     /// Somebody who sees the session, but for the lists.
     fn of_shown(&self, contact: &Jid) {
+        if remotes::is_remote(self.server, contact) {
+            return self.of_remote(contact);
+        }
         for viewer in self.server.sessions.named(contact.as_str()) {
             match self.verdict(&viewer.jid, What::PresenceOut) {
                 // Who does not let it in has never seen it.
@@ -106,6 +119,16 @@ impl Change<'_> {
                 Verdict::AsBefore => {}
             }
         }
+    }
+
+    /// Somebody on another server who sees the session, but for the lists.
+    fn of_remote(&self, contact: &Jid) {
+        let announcement = match (self.verdict(contact, What::PresenceOut), self.session.shown()) {
+            (Verdict::Denied, _) => Announcement::unavailable(&self.session.jid),
+            (Verdict::Allowed, (_, Some(announcement))) => announcement,
+            _ => return,
+        };
+        remotes::announce(self.server, &self.session.jid, &announcement, contact);
     }
 
     /// Of those that the list names, whoever has sent the session presence directly is gone for it. Whom else it denies is a contact, or
@@ -127,6 +150,10 @@ impl Change<'_> {
     fn of_directed(&self) {
         for to in self.session.directed() {
             let unavailable = Announcement::unavailable(&self.session.jid);
+            let is_denied = matches!(self.verdict(&to, What::PresenceOut), Verdict::Denied);
+            if is_denied && remotes::is_remote(self.server, &to) {
+                remotes::announce(self.server, &self.session.jid, &unavailable, &to);
+            }
             let viewers = self.server.sessions.named(to.bare_str());
             for viewer in viewers.iter().filter(|viewer| to.is_bare() || viewer.jid == to) {
                 let is_denied = matches!(self.verdict(&viewer.jid, What::PresenceOut), Verdict::Denied);
@@ -134,7 +161,7 @@ impl Change<'_> {
                     count(self.server, viewer.show_directly(&unavailable));
                 }
             }
-            if matches!(self.verdict(&to, What::PresenceOut), Verdict::Denied) {
+            if is_denied {
                 self.session.forget_directed(&to);
             }
         }

@@ -7,6 +7,9 @@ use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::{Session, Shown};
 use metronome_model::AccountId;
+use metronome_proto::jid::Jid;
+
+use crate::remotes;
 
 /// Shows every available session of one account to the available sessions of another.
 pub(crate) fn show(server: &Server, of: AccountId, to: AccountId) {
@@ -26,6 +29,29 @@ pub(crate) fn hide(server: &Server, of: AccountId, to: AccountId) {
         for viewer in viewers.iter().filter(|viewer| lets(server, session, viewer)) {
             announce(server, &unavailable, viewer);
         }
+    }
+}
+
+/// Shows every available session of an account to somebody on another server.
+pub(crate) fn show_to(server: &Server, of: AccountId, to: &Jid) {
+    for session in server.sessions.of(of).iter().filter(|session| !session.is_locked()) {
+        if let (_, Some(announcement)) = session.shown() {
+            to_remote(server, session, &announcement, to);
+        }
+    }
+}
+
+/// Tells somebody on another server that the sessions of an account are not there any more.
+pub(crate) fn hide_from(server: &Server, of: AccountId, from: &Jid) {
+    for session in server.sessions.of(of).iter().filter(|session| session.is_available() && !session.is_locked()) {
+        to_remote(server, session, &Announcement::unavailable(&session.jid), from);
+    }
+}
+
+/// Hands what a session says of itself to somebody on another server, if its list lets it.
+pub(super) fn to_remote(server: &Server, of: &Session, announcement: &Announcement, to: &Jid) {
+    if !of.is_guest() && !check::denies(server, of, to, What::PresenceOut) {
+        remotes::announce(server, &of.jid, announcement, to);
     }
 }
 

@@ -2,6 +2,8 @@
 //! sockets whose tasks are polled as `net` polls them. Nothing here sleeps; what never comes ends a test by its time limit.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod far;
+
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -86,6 +88,7 @@ impl World {
     fn start(opened: Opened, settings: &[(&str, &str)], features: &'static [&'static Feature]) -> World {
         let mut tables: Vec<&'static [Setting]> = features.iter().map(|feature| feature.settings).collect();
         tables.push(timers::SETTINGS);
+        tables.push(metronome_host::remotes::SETTINGS);
         let values =
             settings.iter().fold(Values::defaults(&tables), |values, (key, literal)| values.with(key, literal));
         let (opened, faults) = Faults::wrap(opened);

@@ -17,6 +17,7 @@ use crate::archive::{ArchiveWrites, Head, NewRow};
 use crate::documents::DocumentWrites;
 use crate::hosts::HostWrites;
 use crate::meta::MetaWrites;
+use crate::outbox::OutboxWrites;
 use crate::resumables::ResumableWrites;
 use crate::rosters::RosterWrites;
 use crate::{Opened, StoreError};
@@ -249,6 +250,20 @@ impl ArchiveWrites for FaultyBackend {
 impl MetaWrites for FaultyBackend {
     fn set_meta(&mut self, key: &'static str, value: &[u8]) -> Result<(), StoreError> {
         self.inner.set_meta(key, value)
+    }
+}
+
+impl OutboxWrites for FaultyBackend {
+    fn outbox_last(&mut self) -> Result<u64, StoreError> {
+        self.inner.outbox_last()
+    }
+
+    fn enqueue(&mut self, id: u64, at_ms: u64, stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        self.inner.enqueue(id, at_ms, stanza)
+    }
+
+    fn dequeue(&mut self, local: &str, remote: &str, to: u64) -> Result<(), StoreError> {
+        self.inner.dequeue(local, remote, to)
     }
 }
 

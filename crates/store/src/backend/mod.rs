@@ -1,5 +1,5 @@
 //! Places to keep a store. Each backend has the same file names: `mod`, `accounts`, `archive`, `documents`,
-//! `hosts`, `meta`, `rosters`.
+//! `hosts`, `meta`, `outbox`, `rosters`.
 //! The writer does all checks and gives all ids, so that backends only read and change rows.
 
 pub mod faults;
@@ -15,12 +15,21 @@ use crate::archive::ArchiveWrites;
 use crate::documents::DocumentWrites;
 use crate::hosts::HostWrites;
 use crate::meta::MetaWrites;
+use crate::outbox::OutboxWrites;
 use crate::resumables::ResumableWrites;
 use crate::rosters::RosterWrites;
 
 /// The writing side of a backend. Only its `Writer` calls it, from one thread, one transaction at a time.
 pub trait Backend:
-    AccountWrites + ArchiveWrites + DocumentWrites + HostWrites + MetaWrites + ResumableWrites + RosterWrites + Send
+    AccountWrites
+    + ArchiveWrites
+    + DocumentWrites
+    + HostWrites
+    + MetaWrites
+    + OutboxWrites
+    + ResumableWrites
+    + RosterWrites
+    + Send
 {
     /// Opens a transaction.
     fn begin(&mut self) -> Result<(), StoreError>;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use futures_util::future::FutureExt;
 use metronome_model::{
     Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, Handled, KeyHash, LastSeen,
-    Noted, Op, Record, Resumable, Role, RosterSize, RosterVersion, StoredHost, StoredKeys, StreamNumber,
+    Noted, Op, OutboxRow, Outgoing, Record, Resumable, Role, RosterSize, RosterVersion, StoredHost, StoredKeys,
+    StreamNumber,
 };
 use metronome_proto::stanza::Stanza;
 use smallvec::SmallVec;
@@ -19,6 +20,7 @@ use crate::archive::{Archive, ArchiveWrites, Counts, Filter, Found, Head, NewRow
 use crate::documents::{DocumentWrites, Documents};
 use crate::hosts::{HostWrites, StoredHosts};
 use crate::meta::{Meta, MetaWrites};
+use crate::outbox::{OutboxWrites, Outboxes};
 use crate::resumables::{ResumableWrites, Resumables};
 use crate::rosters::{RosterWrites, Rosters, RowAbout};
 use crate::{Opened, Reading, Store, StoreError};
@@ -187,6 +189,17 @@ impl Meta for SplitStore {
     }
 }
 
+/// Guests speak to nobody on other servers.
+impl Outboxes for SplitStore {
+    fn outgoing(&self) -> Reading<Vec<Outgoing>> {
+        self.durable.outgoing()
+    }
+
+    fn outbox(&self, local: &str, remote: &str, after: u64, limit: usize) -> Reading<Vec<OutboxRow>> {
+        self.durable.outbox(local, remote, after, limit)
+    }
+}
+
 /// The writing side.
 struct SplitBackend {
     durable: Box<dyn Backend>,
@@ -320,6 +333,20 @@ impl ArchiveWrites for SplitBackend {
 
     fn id_max(&self) -> u64 {
         self.durable.id_max().min(self.guests.id_max())
+    }
+}
+
+impl OutboxWrites for SplitBackend {
+    fn outbox_last(&mut self) -> Result<u64, StoreError> {
+        self.durable.outbox_last()
+    }
+
+    fn enqueue(&mut self, id: u64, at_ms: u64, stanza: &Arc<Stanza>) -> Result<(), StoreError> {
+        self.durable.enqueue(id, at_ms, stanza)
+    }
+
+    fn dequeue(&mut self, local: &str, remote: &str, to: u64) -> Result<(), StoreError> {
+        self.durable.dequeue(local, remote, to)
     }
 }
 

@@ -127,6 +127,7 @@ impl Run<'_> {
                     self.touched.set(*id, Owner::Forgotten);
                 }
                 Op::Append { owner, unseen, .. } => ids.push(self.next_id(*owner, *unseen)?),
+                Op::Enqueue { .. } => ids.push(self.next_in_outbox()?),
                 Op::Seen { owner, .. }
                 | Op::Replace { owner, .. }
                 | Op::Remove { owner, .. }
@@ -140,6 +141,7 @@ impl Run<'_> {
                 | Op::ForgetHost { .. }
                 | Op::NoteResumable { .. }
                 | Op::ForgetResumable { .. }
+                | Op::Dequeue { .. }
                 | Op::SetMeta { .. } => {}
             }
         }
@@ -184,12 +186,22 @@ impl Run<'_> {
         Ok(next)
     }
 
+    /// A number that a refused record leaves unused harms nobody.
+    fn next_in_outbox(&mut self) -> Result<u64, Refused> {
+        let last = match self.heads.outbox {
+            Some(last) => last,
+            None => self.backend.outbox_last()?,
+        };
+        self.heads.outbox = Some(last + 1);
+        Ok(last + 1)
+    }
+
     /// The changes: all but the archive first, then what clients have seen of the rows before this record, then what becomes of these
     /// rows, then its new rows.
     fn apply(&mut self, record: &Record, ids: &[u64]) -> Result<(), StoreError> {
         for op in &record.ops {
             match op {
-                Op::Append { .. } | Op::Seen { .. } | Op::Replace { .. } | Op::Remove { .. } => {}
+                Op::Append { .. } | Op::Enqueue { .. } | Op::Seen { .. } | Op::Replace { .. } | Op::Remove { .. } => {}
                 op => self.apply_row(op)?,
             }
         }
@@ -238,7 +250,8 @@ impl Run<'_> {
             Op::NoteResumable { number, noted } => self.backend.note_resumable(*number, noted),
             Op::ForgetResumable { number } => self.backend.forget_resumable(*number),
             Op::SetMeta { key, value } => self.backend.set_meta(key, value),
-            Op::Append { .. } | Op::Seen { .. } | Op::Replace { .. } | Op::Remove { .. } => Ok(()),
+            Op::Dequeue { local, remote, to } => self.backend.dequeue(local, remote, *to),
+            Op::Append { .. } | Op::Enqueue { .. } | Op::Seen { .. } | Op::Replace { .. } | Op::Remove { .. } => Ok(()),
         }
     }
 
@@ -284,8 +297,18 @@ impl Run<'_> {
         let mut ids = ids.iter().copied();
         let mut waiting: SmallVec<[(NewRow, &Arc<Stanza>); 2]> = SmallVec::new();
         for op in &record.ops {
-            let Op::Append { owner, at_ms, direction, keep, unseen, stanza } = op else { continue };
-            let id = ids.next().expect("check gives one id to each append");
+            let mut id = || ids.next().expect("check gives one id to each new row");
+            let (owner, at_ms, direction, keep, unseen, stanza) = match op {
+                Op::Append { owner, at_ms, direction, keep, unseen, stanza } => {
+                    (owner, at_ms, direction, keep, unseen, stanza)
+                }
+                Op::Enqueue { at_ms, stanza } => {
+                    self.backend.enqueue(id(), *at_ms, stanza)?;
+                    continue;
+                }
+                _ => continue,
+            };
+            let id = id();
             let Some(slot) = self.slot(*owner)? else { continue };
             let (at_ms, direction, keep, unseen) = (*at_ms, *direction, *keep, *unseen);
             waiting.push((NewRow { owner: *owner, slot, id, at_ms, direction, keep, unseen }, stanza));

@@ -16,12 +16,14 @@ pub(super) struct Heads {
     young: HashMap<AccountId, Head>,
     old: HashMap<AccountId, Head>,
     generation_max: usize,
+    /// The last number given in the outbox. Never forgotten, so that no number is given twice while the server runs.
+    pub(super) outbox: Option<u64>,
 }
 
 impl Heads {
     pub(super) fn new(bytes_max: usize) -> Heads {
         let generation_max = (bytes_max / ENTRY_BYTES / 2).max(1);
-        Heads { young: HashMap::new(), old: HashMap::new(), generation_max }
+        Heads { young: HashMap::new(), old: HashMap::new(), generation_max, outbox: None }
     }
 
     pub(super) fn get(&mut self, owner: AccountId) -> Option<Head> {

@@ -26,6 +26,7 @@ mod faults;
 mod file;
 mod forget;
 mod hosts;
+mod outbox;
 mod random;
 mod rosters;
 mod search;

@@ -6,6 +6,7 @@ mod archive;
 mod documents;
 mod hosts;
 mod meta;
+mod outbox;
 mod resumables;
 mod rosters;
 mod usage;
@@ -45,6 +46,7 @@ struct Tables {
     documents: documents::Table,
     hosts: hosts::Table,
     meta: meta::Table,
+    outbox: outbox::Table,
     resumables: resumables::Table,
     rosters: rosters::Table,
     usage: Usage,
@@ -61,6 +63,7 @@ impl Tables {
             Change::Resumable(change) => self.resumables.apply(change),
             Change::Roster(change) => self.rosters.apply(change, usage),
             Change::Meta(change) => self.meta.apply(change),
+            Change::Outbox(change) => self.outbox.apply(change),
         }
     }
 }
@@ -73,6 +76,7 @@ enum Change {
     Host(hosts::Change),
     Resumable(resumables::Change),
     Meta(meta::Change),
+    Outbox(outbox::Change),
     Roster(rosters::Change),
 }
 

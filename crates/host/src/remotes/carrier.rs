@@ -1,0 +1,79 @@
+//! The right to carry a pair of domains: one stream at a time has it, writes what waits, and says what has arrived. When it is dropped the
+//! pair waits for another stream; nothing that is stored is lost by that.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use metronome_model::OutboxRow;
+
+use super::queue::Backlog;
+use super::remote::Remote;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Carrier {
+    remote: Arc<Remote>,
+    serial: u64,
+}
+
+/// What [`Carrier::poll_drain`] has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// So many stanzas were appended, one at least.
+    Stanzas(u64),
+    /// Another stream carries the pair now, or nobody may any more: this one writes nothing for it again.
+    TakenOver,
+}
+
+impl Carrier {
+    pub(super) fn new(remote: Arc<Remote>, serial: u64) -> Carrier {
+        Carrier { remote, serial }
+    }
+
+    /// The pair.
+    pub fn remote(&self) -> &Arc<Remote> {
+        &self.remote
+    }
+
+    /// Appends what waits, whole stanzas, until `out` has `bytes_max` bytes; the last may go beyond. Pending if nothing waits in memory:
+    /// the task is woken when something comes, also when rows are to be read ([`Carrier::reads`]).
+    pub fn poll_drain(&self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<Drained> {
+        self.remote.poll_drain(self.serial, cx, out, bytes_max)
+    }
+
+    /// How many stanzas of this pair were written to this stream: proof that all of them have arrived is proof of this number.
+    pub fn written(&self) -> u64 {
+        self.remote.written(self.serial)
+    }
+
+    /// So many stanzas of this pair on this stream have arrived: acknowledged (XEP-0198), or written before a ping that was answered.
+    pub fn arrived(&self, count: u64) {
+        self.remote.arrived(self.serial, count);
+    }
+
+    /// Whether stored stanzas were written that are not known to have arrived: proof is worth asking for.
+    pub fn wants_proof(&self) -> bool {
+        self.remote.wants_proof(self.serial)
+    }
+
+    /// What is to be read from the store now; none while there is enough in memory, or nothing to be read.
+    pub fn reads(&self) -> Option<Backlog> {
+        self.remote.reads(self.serial)
+    }
+
+    /// The first rows of what [`Carrier::reads`] said, as the store gave them; none at all if there are no more.
+    pub fn fill(&self, read: Backlog, page: Vec<OutboxRow>) {
+        self.remote.fill(self.serial, read, page);
+    }
+
+    /// The remote has closed its stream in order after ours: it has read everything.
+    pub fn closed_in_order(self) {
+        self.remote.arrived(self.serial, u64::MAX);
+    }
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        self.remote.lost(self.serial);
+    }
+}

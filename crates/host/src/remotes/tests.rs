@@ -1,0 +1,262 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+
+use metronome_model::OutboxRow;
+use metronome_proto::stanza::{IqType, Kind, Stanza};
+
+use super::*;
+
+fn jid(text: &str) -> Jid {
+    Jid::parse(text).unwrap()
+}
+
+fn stanza(id: impl ToString) -> Arc<Stanza> {
+    let stanza = Stanza::new(Kind::Iq(IqType::Get), jid("alice@localhost/a"));
+    Arc::new(stanza.with_to(jid("far.example")).with_id(&id.to_string()))
+}
+
+fn row(id: u64) -> OutboxRow {
+    OutboxRow { id, at_ms: id, stanza: (*stanza(id)).clone() }
+}
+
+fn remotes() -> (Remotes, Arc<Remote>) {
+    let remotes = Remotes::default();
+    let remote = remotes.of(&jid("localhost"), &jid("far.example")).unwrap();
+    (remotes, remote)
+}
+
+fn wanted(remotes: &Remotes) -> bool {
+    remotes.poll_wanted(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+fn failure(kind: FailureKind) -> Failure {
+    Failure { kind, text: "the test says so" }
+}
+
+/// The ids of what is written now; none if another stream carries the pair.
+fn drain(carrier: &Carrier) -> Option<Vec<String>> {
+    let mut out = Vec::new();
+    let drained = carrier.poll_drain(&mut Context::from_waker(Waker::noop()), &mut out, usize::MAX);
+    let text = String::from_utf8(out).unwrap();
+    let ids = text.split(" id='").skip(1).filter_map(|rest| Some(rest.split('\'').next()?.to_owned()));
+    (drained != Poll::Ready(Drained::TakenOver)).then(|| ids.collect())
+}
+
+/// Reads the whole backlog as far as the store has it.
+fn read(carrier: &Carrier, stored: &[u64]) {
+    while let Some(read) = carrier.reads() {
+        let page = stored.iter().filter(|id| **id > read.after).take(2).map(|id| row(*id));
+        carrier.fill(read, page.collect());
+    }
+}
+
+#[test]
+fn a_pair_is_wanted_once_for_all_that_waits() {
+    let (remotes, remote) = remotes();
+    assert!(!wanted(&remotes));
+    assert_eq!(remote.push(stanza("a")), Pushed::Queued);
+    assert_eq!(remote.push(stanza("b")), Pushed::Queued);
+    assert!(wanted(&remotes) && !wanted(&remotes));
+    let carrier = remote.carry();
+    assert_eq!(drain(&carrier).unwrap(), ["a", "b"]);
+    assert_eq!(remotes.memory_usage(), 0);
+    // A stream that the remote has opened meanwhile carries it.
+    drop(carrier);
+    assert!(!wanted(&remotes), "nothing waits");
+    assert_eq!(remote.push(stanza("c")), Pushed::Queued);
+    let _carrier = remote.carry();
+    assert!(!wanted(&remotes));
+}
+
+#[test]
+fn rows_come_in_their_order_whatever_is_lost_between() {
+    for arrives in 0..=6 {
+        let (remotes, remote) = remotes();
+        let carrier = remote.carry();
+        for id in 1..=6 {
+            remote.push_stored(id, 0, stanza(id));
+        }
+        assert_eq!(drain(&carrier).unwrap().len(), 6);
+        carrier.arrived(arrives);
+        drop(carrier);
+        assert_eq!(wanted(&remotes), arrives < 6);
+        remote.push_stored(7, 0, stanza(7));
+        assert_eq!(remote.push(stanza("volatile")), Pushed::Queued);
+        let carrier = remote.carry();
+        let mut all = Vec::new();
+        for _ in 0..4 {
+            all.extend(drain(&carrier).unwrap());
+            read(&carrier, &[1, 2, 3, 4, 5, 6]);
+        }
+        let mut expected: Vec<String> = (arrives + 1..=7).map(|id| id.to_string()).collect();
+        expected.push("volatile".into());
+        assert_eq!(all, expected);
+        assert!(carrier.wants_proof());
+        carrier.closed_in_order();
+        assert_eq!((remote.take_done(), remote.take_done(), remote.report().rows), (Some(7), None, 0));
+    }
+}
+
+#[test]
+fn what_finds_no_room_in_memory_is_read_from_the_store() {
+    let (remotes, remote) = remotes();
+    remotes.set_bounds(Bounds { bytes: 1500, ..Bounds::default() });
+    let carrier = remote.carry();
+    for id in 1..=9 {
+        remote.push_stored(id, 0, stanza(id));
+    }
+    assert_eq!(remote.push(stanza("volatile")), Pushed::Full);
+    assert_eq!(drain(&carrier).unwrap(), ["1", "2", "3"]);
+    let read = carrier.reads().unwrap();
+    assert_eq!(read, Backlog { after: 3, end: 9 });
+    assert_eq!(remote.push(stanza("volatile")), Pushed::Queued);
+    // Left to the store while a page is read: what was read may not know of it.
+    remotes.set_bounds(Bounds { bytes: 1, ..Bounds::default() });
+    remote.push_stored(10, 0, stanza(10));
+    carrier.fill(read, (4..=9).map(row).collect());
+    assert_eq!(drain(&carrier).unwrap(), ["4", "5", "6", "7", "8", "9"]);
+    let read = carrier.reads().unwrap();
+    carrier.fill(read, vec![row(10)]);
+    assert_eq!(drain(&carrier).unwrap(), ["10", "volatile"]);
+    assert_eq!(carrier.reads(), None);
+}
+
+#[test]
+fn a_row_that_the_store_has_lost_stops_nobody() {
+    let (_, remote) = remotes();
+    remote.left(&jid("alice@localhost"), 3, 3, 0);
+    let carrier = remote.carry();
+    carrier.fill(carrier.reads().unwrap(), vec![row(2)]);
+    carrier.fill(carrier.reads().unwrap(), Vec::new());
+    remote.push_stored(4, 0, stanza(4));
+    assert_eq!(drain(&carrier).unwrap(), ["2", "4"]);
+    assert_eq!(remote.report().rows, 2);
+}
+
+#[test]
+fn who_carries_last_carries_alone() {
+    let (remotes, remote) = remotes();
+    let first = remote.carry();
+    remote.push_stored(1, 0, stanza(1));
+    assert_eq!(drain(&first).unwrap(), ["1"]);
+    let second = remote.carry();
+    assert_eq!(drain(&first), None);
+    first.arrived(1);
+    drop(first);
+    assert!(!wanted(&remotes), "it is carried");
+    read(&second, &[1]);
+    assert_eq!(drain(&second).unwrap(), ["1"], "nobody has proved it");
+}
+
+#[test]
+fn a_failure_returns_what_is_not_stored_and_pauses() {
+    let (remotes, remote) = remotes();
+    remote.push_stored(1, 0, stanza(1));
+    assert_eq!(remote.push(stanza("a")), Pushed::Queued);
+    assert!(wanted(&remotes));
+    let unreachable = failure(FailureKind::Unreachable);
+    assert_eq!(remote.failed(unreachable.clone(), 0).len(), 1);
+    assert_eq!(remote.push(stanza("b")), Pushed::Down(unreachable.clone()));
+    remote.push_stored(2, 0, stanza(2));
+    assert_eq!((remotes.memory_usage(), remote.report().rows), (0, 2));
+    for pause_ms in [1_000, 2_000, 4_000] {
+        let now_ms = pause_ms * 10;
+        remotes.tick(now_ms);
+        assert!(wanted(&remotes));
+        remote.failed(unreachable.clone(), now_ms);
+        remotes.tick(now_ms + pause_ms);
+        assert!(!wanted(&remotes), "each pause is longer");
+    }
+    remotes.tick(1_000_000);
+    assert!(wanted(&remotes));
+    let carrier = remote.carry();
+    read(&carrier, &[1, 2]);
+    assert_eq!(drain(&carrier).unwrap(), ["1", "2"]);
+    assert!(remote.failed(unreachable, 0).is_empty(), "a stream carries it after all");
+    assert_eq!(remote.push(stanza("c")), Pushed::Queued);
+}
+
+#[test]
+fn rows_that_have_waited_too_long_are_given_up_once_and_never_while_a_stream_may_write_them() {
+    let (remotes, remote) = remotes();
+    for id in 1..=3 {
+        remote.push_stored(id, id * 100, stanza(id));
+    }
+    assert_eq!(remote.overdue_after(100), None);
+    assert_eq!(remote.overdue_after(250), Some((0, 250)));
+    assert!(remote.begin_giving_up(250) && !remote.begin_giving_up(250));
+    assert!(remote.give_up(&[row(1), row(2)], 300));
+    remote.end_giving_up();
+    assert_eq!((remote.overdue_after(250), remote.report().rows), (None, 1));
+    let carrier = remote.carry();
+    assert!(!remote.give_up(&[row(3)], 0));
+    read(&carrier, &[1, 2, 3]);
+    assert_eq!(drain(&carrier).unwrap(), ["3"]);
+    drop(carrier);
+    assert!(wanted(&remotes));
+    remote.failed(failure(FailureKind::NoServer), 0);
+    assert_eq!(remote.overdue_after(0), Some((2, u64::MAX)), "there is nobody to wait for");
+    assert!(matches!(remote.refuse_stored(&jid("alice@localhost")), Err(Pushed::Down(_))));
+}
+
+#[test]
+fn accounts_and_pairs_have_their_bounds() {
+    let (remotes, remote) = remotes();
+    remotes.set_bounds(Bounds { rows: 3, rows_of_account: 2, all_bytes: 1200, ..Bounds::default() });
+    let (alice, bob) = (jid("alice@localhost/a"), jid("bob@localhost"));
+    remote.push_stored(1, 0, stanza(1));
+    assert!(remote.refuse_stored(&alice).is_ok());
+    remote.push_stored(2, 0, stanza(2));
+    assert_eq!(remote.refuse_stored(&alice), Err(Pushed::Full));
+    assert!(remote.refuse_stored(&bob).is_ok());
+    remote.push_stored(3, 0, stanza(3));
+    assert_eq!(remote.refuse_stored(&bob), Err(Pushed::Full));
+    let other = remotes.of(&jid("localhost"), &jid("b.example")).unwrap();
+    assert_eq!(other.push(stanza("x")), Pushed::Full, "all pairs together have too much");
+    let carrier = remote.carry();
+    drain(&carrier);
+    carrier.arrived(3);
+    assert!(remote.refuse_stored(&alice).is_ok() && other.push(stanza("x")) == Pushed::Queued);
+}
+
+#[test]
+fn a_pair_of_no_use_is_forgotten_and_one_with_rows_is_not() {
+    let (remotes, remote) = remotes();
+    remote.push_stored(1, 0, stanza(1));
+    drop(remote);
+    remotes.of(&jid("localhost"), &jid("b.example")).unwrap();
+    assert!(wanted(&remotes));
+    remotes.tick(UNUSED_MS);
+    let left: Vec<_> = remotes.all().iter().map(|remote| remote.remote.to_string()).collect();
+    assert_eq!(left, ["far.example"]);
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn whoever_waits_is_woken() {
+    let (remotes, remote) = remotes();
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let mut cx = Context::from_waker(&waker);
+    assert!(remotes.poll_wanted(&mut cx).is_pending());
+    remote.push_stored(1, 0, stanza(1));
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "the dialler");
+    let carrier = remote.carry();
+    let mut out = Vec::new();
+    assert!(carrier.poll_drain(&mut cx, &mut out, 1000).is_ready());
+    assert!(carrier.poll_drain(&mut cx, &mut out, 1000).is_pending());
+    carrier.arrived(1);
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "proof is nothing to write");
+    remote.push_stored(2, 0, stanza(2));
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 2, "the stream");
+    let _second = remote.carry();
+    assert!(carrier.poll_drain(&mut cx, &mut out, 1000).is_ready(), "it hears that it is over");
+}

@@ -1,0 +1,276 @@
+//! Stanzas for other servers: what is stored for them, what is not, and what comes back. The queues are in `host/remotes`, the streams that
+//! empty them in `net`. Whatever cannot go is returned to its sender here; nothing waits for a socket.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use metronome_features::archive::{Decision, Worth};
+use metronome_host::announcement::Announcement;
+use metronome_host::effect::Effect;
+use metronome_host::envelope::{Destination, Envelope, Sender};
+use metronome_host::hosts::Keeps;
+use metronome_host::links::{Link, LinkKind};
+use metronome_host::outbox::Frame;
+use metronome_host::refuse::Refuse;
+use metronome_host::remotes::{Backlog, Bounds, Failure, FailureKind, KEEP, Pushed, Remote, Remotes};
+use metronome_host::server::{Load, Server};
+use metronome_model::{Direction, Keep, Op, OutboxRow, Outcome, Record};
+use metronome_proto::jid::Jid;
+use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_proto::stanza::{Kind, Stanza};
+use metronome_store::StoreError;
+
+use crate::{deliver, presence};
+
+/// Rows read at once.
+const PAGE_ROWS: usize = 128;
+
+/// What the sender of a stored stanza hears when its time is over and nothing more exact is known.
+const OVERDUE: Failure = Failure { kind: FailureKind::Unreachable, text: "the server could not be reached in time" };
+
+/// Why nobody here speaks to other servers.
+const CLOSED: Failure = Failure { kind: FailureKind::NoServer, text: "this server does not speak to others" };
+
+/// Whether a stanza may go to another server at all. Guests speak to nobody there (XEP-0175 section 5).
+pub(crate) fn refuse(server: &Server, env: &Envelope) -> Result<(), Refuse> {
+    if !server.remotes.is_open() {
+        return Err(CLOSED.error().into());
+    }
+    let to = env.stanza.to.as_ref().map(Jid::domain).unwrap_or_default();
+    if let Err(closed) = server.gate.judge(&env.host, to, server.clock.unix_ms()) {
+        tracing::debug!(remote = to, why = closed.as_str(), "nothing is exchanged with another server");
+        return Err(StanzaError::new(Condition::RemoteServerNotFound)
+            .with_text("nothing is exchanged with this server")
+            .into());
+    }
+    match env.sender.session()?.is_guest() {
+        true => {
+            let text = "guests speak to nobody on other servers";
+            Err(StanzaError::new(Condition::RemoteServerNotFound).with_text(text).into())
+        }
+        false => Ok(()),
+    }
+}
+
+/// A message that matters gets a row that goes only once the other server is known to have it. Whatever else is in the record becomes durable
+/// with it.
+pub(crate) fn keep_outgoing(server: &Server, env: &mut Envelope, decision: Decision, at_ms: u64) -> Result<(), Refuse> {
+    refuse(server, env)?;
+    if decision.worth == Worth::Nothing || env.host.keeps == Keeps::Nothing {
+        return Ok(());
+    }
+    refuse_full(server, &env.stanza)?;
+    let place = env.record.enqueue(at_ms, env.stanza.clone());
+    env.effects.push(Effect::Outgoing { place, at_ms, stanza: env.stanza.clone() });
+    Ok(())
+}
+
+/// Whether one more stanza of its sender may be stored for the other server.
+pub(crate) fn refuse_full(server: &Server, stanza: &Stanza) -> Result<(), Refuse> {
+    let Some(to) = &stanza.to else { return Ok(()) };
+    let pushed = match server.remotes.of(&stanza.from, to) {
+        Some(remote) => remote.refuse_stored(&stanza.from),
+        None => Err(Pushed::Full),
+    };
+    match pushed.err().and_then(|pushed| pushed.error()) {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+/// Queues what is not stored.
+pub(crate) fn push(server: &Server, stanza: Arc<Stanza>) -> Pushed {
+    if !server.remotes.is_open() {
+        return Pushed::Down(CLOSED);
+    }
+    let remote = stanza.to.as_ref().and_then(|to| server.remotes.of(&stanza.from, to));
+    remote.map_or(Pushed::Full, |remote| remote.push(stanza))
+}
+
+/// Sends what the server itself makes; its account hears if it cannot go, unless it is an answer.
+pub(crate) fn send(server: &Server, stanza: Stanza) {
+    let stanza = Arc::new(stanza);
+    if let Some(error) = push(server, stanza.clone()).error() {
+        give_back(server, &stanza, &error);
+    }
+}
+
+/// Shows a presence to somebody on another server; nobody hears if it cannot go.
+pub(crate) fn announce(server: &Server, from: &Jid, announcement: &Announcement, to: &Jid) {
+    if server.remotes.is_open()
+        && let Some(remote) = server.remotes.of(from, to)
+        && remote.push_announced(announcement.to(to.as_str())) != Pushed::Queued
+    {
+        server.counters.dropped.add();
+    }
+}
+
+/// Whether an address is on another server.
+pub(crate) fn is_remote(server: &Server, jid: &Jid) -> bool {
+    server.hosts.load().known(jid.domain()).is_none()
+}
+
+/// Hands what a record has stored for other servers to their queues; on the writer's thread, so that they get it in the order of the numbers.
+pub(crate) fn committed(remotes: &Remotes, effects: &[Effect], outcome: &Outcome) {
+    let Outcome::Done { ids } = outcome else { return };
+    for effect in effects {
+        if let Effect::Outgoing { place, at_ms, stanza } = effect
+            && let (Some(&row), Some(to)) = (ids.get(*place), &stanza.to)
+            // With too many pairs it stays in the store until the next start.
+            && let Some(remote) = remotes.of(&stanza.from, to)
+        {
+            remote.push_stored(row, *at_ms, stanza.clone());
+        }
+    }
+}
+
+/// Returns a stanza of ours with an error, unless it was one itself or an answer.
+pub(crate) fn give_back(server: &Server, stanza: &Stanza, error: &StanzaError) {
+    let Some(error) = stanza.error(error) else { return };
+    server.counters.bounced.add();
+    let Some(to) = error.to.clone() else { return };
+    match error.kind {
+        Kind::Iq(_) if server.asked.answer(&error) => {}
+        Kind::Iq(_) => {
+            if let Some(session) = server.sessions.at(&to) {
+                session.answer(Frame::whole(error.to_vec()));
+            }
+        }
+        Kind::Message(_) => {
+            let taken =
+                server.sessions.online(to.bare_str()).map(|owner| deliver::hand_volatile(server, &error, owner));
+            if taken.unwrap_or_default() == 0 {
+                server.counters.dropped.add();
+            }
+        }
+        Kind::Presence(_) => presence::given_back(server, &error, &to),
+    }
+}
+
+/// Reads what an earlier process has left in the outbox. Called once, before streams are made.
+pub async fn take_up(server: &Server) -> Result<(), StoreError> {
+    server.remotes.set_bounds(Bounds::of(&server.hosts.load().values));
+    server.remotes.left(&server.store.outgoing().await?);
+    Ok(())
+}
+
+/// No stream to a pair came about: what is not stored goes back to its senders, and what is stored too if there is no such server.
+pub fn failed(server: &Arc<Server>, remote: &Arc<Remote>, failure: Failure) {
+    tracing::info!(
+        host = remote.local.as_str(),
+        remote = remote.remote.as_str(),
+        why = failure.text,
+        "no stream to another server"
+    );
+    let error = failure.error();
+    for stanza in remote.failed(failure, server.clock.steady_ms()) {
+        give_back(server, &stanza, &error);
+    }
+    give_back_overdue(server, remote, keep_ms(server));
+}
+
+/// For how long stored stanzas wait, in milliseconds.
+fn keep_ms(server: &Server) -> u64 {
+    server.hosts.load().values.duration(&KEEP).as_millis() as u64
+}
+
+/// Reads the next rows of the outbox for the stream that carries a pair: what [`Carrier::reads`] says. The stream's own task polls it beside
+/// everything else and gives them to [`Carrier::fill`].
+///
+/// [`Carrier::reads`]: metronome_host::remotes::Carrier::reads
+/// [`Carrier::fill`]: metronome_host::remotes::Carrier::fill
+pub async fn page(server: Arc<Server>, remote: Arc<Remote>, read: Backlog) -> Result<Vec<OutboxRow>, StoreError> {
+    server.store.outbox(remote.local.domain(), remote.remote.domain(), read.after, PAGE_ROWS).await
+}
+
+/// By the clock, once a second: pairs are tried again, the outbox forgets what has arrived, and what has waited for too long goes back.
+pub(crate) fn tick(server: &Arc<Server>) {
+    server.remotes.set_bounds(Bounds::of(&server.hosts.load().values));
+    server.remotes.tick(server.clock.steady_ms());
+    let keep_ms = keep_ms(server);
+    for remote in server.remotes.all() {
+        forget_done(server, &remote);
+        give_back_overdue(server, &remote, keep_ms);
+    }
+}
+
+/// Submits what has arrived as removals. Where the writer has no room they wait, rather than take it from messages.
+fn forget_done(server: &Server, remote: &Remote) {
+    const BYTES: usize = 512;
+    if remote.has_done()
+        && let Some(permit) = server.writer.try_permit(BYTES)
+        && let Some(to) = remote.take_done()
+    {
+        server.writer.submit(permit, dequeue(remote, to), Load::Quiet);
+    }
+}
+
+fn dequeue(remote: &Remote, to: u64) -> Record {
+    Record::of(Op::Dequeue { local: remote.local.domain().into(), remote: remote.remote.domain().into(), to })
+}
+
+/// Begins to return what has waited for too long, unless somebody is at it.
+fn give_back_overdue(server: &Arc<Server>, remote: &Arc<Remote>, keep_ms: u64) {
+    let before_ms = server.clock.unix_ms().saturating_sub(keep_ms);
+    if remote.begin_giving_up(before_ms) {
+        let (server, remote) = (server.clone(), remote.clone());
+        tokio::spawn(async move {
+            if let Err(error) = give_back_rows(&server, &remote, keep_ms).await {
+                tracing::error!(%error, remote = remote.remote.as_str(), "what has waited for another server cannot be read");
+            }
+            remote.end_giving_up();
+        });
+    }
+}
+
+/// Returns rows page by page, the oldest first.
+async fn give_back_rows(server: &Arc<Server>, remote: &Arc<Remote>, keep_ms: u64) -> Result<(), StoreError> {
+    let before_ms = server.clock.unix_ms().saturating_sub(keep_ms);
+    while let Some((after, before_ms)) = remote.overdue_after(before_ms) {
+        let mut page = server.store.outbox(remote.local.domain(), remote.remote.domain(), after, PAGE_ROWS).await?;
+        let overdue = page.iter().take_while(|row| row.at_ms < before_ms).count();
+        let (is_whole, next_ms) = (overdue == page.len(), page.get(overdue).map(|row| row.at_ms));
+        page.truncate(overdue);
+        // Of a page that is overdue as a whole nobody knows what comes next: another look tells.
+        let next_ms = if is_whole && overdue > 0 { 0 } else { next_ms.unwrap_or(u64::MAX) };
+        let failure = remote.failure().unwrap_or(OVERDUE);
+        if !remote.give_up(&page, next_ms) || page.is_empty() {
+            return Ok(());
+        }
+        let link = Link::new(0, LinkKind::Server, remote.remote.domain(), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let last = page.last().map_or(after, |row| row.id);
+        for row in page {
+            give_row_back(server, &link, row, &failure.error()).await;
+        }
+        // Behind them: whatever happens in between, a row is returned or still there.
+        server.commit(dequeue(remote, last)).await;
+    }
+    Ok(())
+}
+
+/// A message that was promised comes back as a row of its sender's archive, so that it is heard of whenever the sender is there again.
+async fn give_row_back(server: &Arc<Server>, link: &Arc<Link>, row: OutboxRow, error: &StanzaError) {
+    let from = row.stanza.from.clone();
+    let is_message = matches!(row.stanza.kind, Kind::Message(_));
+    let facts = server.facts.of(&*server.store, &from).await.ok().flatten();
+    let (Some(facts), Some(host), true) = (facts, server.hosts.load().get(from.domain()).cloned(), is_message) else {
+        return give_back(server, &row.stanza, error);
+    };
+    let Some(answer) = row.stanza.error(error) else { return };
+    server.counters.bounced.add();
+    let mut env = Envelope::new(host, Sender::Link(link.clone()), answer, None);
+    let owner = facts.account.id;
+    env.destination = Destination::Account(Some(owner));
+    env.received_row = Some(0);
+    env.record.push(Op::Append {
+        owner,
+        at_ms: server.clock.unix_ms(),
+        direction: Direction::Received,
+        keep: Keep::UntilSeen,
+        unseen: true,
+        stanza: env.stanza.clone(),
+    });
+    let permit = server.writer.permit(env.weight()).await;
+    let record = std::mem::take(&mut env.record);
+    server.writer.submit(permit, record, Load::Stanza(env));
+}
