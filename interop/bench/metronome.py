@@ -31,6 +31,8 @@ data = "{self.folder}/data"
 [listen]
 c2s = ["127.0.0.1:{self.port}"]
 c2s_tls = []
+s2s = []
+s2s_tls = []
 [control]
 socket = "{self.socket}"
 [tls]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_host::command::{Answer, Arguments, Cell, Command, Does, Failed, Field, FieldKind, Role};
-use metronome_host::feature::Feature;
+use metronome_host::feature::{Feature, Xep};
 use metronome_host::gate::{self, ALLOW, BLOCK, Rule, Verdict};
 use metronome_host::linked::End;
 use metronome_host::options::read_duration;
@@ -25,6 +25,16 @@ const WHY: Field = Field::optional("why", FieldKind::Text, "The reason, for the 
 /// See the module.
 pub static FEATURE: Feature = Feature {
     name: "federation",
+    // The streams are in `net`; this is what the pages about them are made from.
+    xeps: &[
+        Xep::new(178, "1.2", "Best Practices for Use of SASL EXTERNAL with Certificates"),
+        Xep::new(185, "1.0", "Dialback Key Generation and Validation"),
+        Xep::new(220, "1.1.1", "Server Dialback"),
+        Xep::new(288, "1.0.1", "Bidirectional Server-to-Server Connections"),
+        Xep::new(344, "0.4", "Impact of TLS and DNSSEC on Dialback"),
+        Xep::new(368, "1.1.0", "SRV records for XMPP over TLS"),
+        Xep::new(495, "0.1.0", "Happy Eyeballs"),
+    ],
     settings: gate::SETTINGS,
     check: routes::check,
     commands: &[

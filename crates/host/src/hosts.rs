@@ -183,10 +183,14 @@ pub enum Keeps {
 
 /// A certificate in use.
 pub struct Tls {
-    /// For new handshakes.
+    /// For new handshakes with clients.
     pub config: Arc<rustls::ServerConfig>,
     /// For those of clients whose own order of ciphers counts.
     pub in_their_order: Arc<rustls::ServerConfig>,
+    /// For those that other servers begin.
+    pub from_servers: Arc<rustls::ServerConfig>,
+    /// For those that we begin with other servers.
+    pub to_servers: ToServers,
     /// Whether a client's certificate chain is trusted to prove its addresses; none where nobody asks for one.
     pub trusts: Option<Trusts>,
     /// `tls-server-end-point` channel binding data (RFC 5929 section 4), where the certificate's signature defines a hash.
@@ -195,6 +199,15 @@ pub struct Tls {
     pub not_after_s: i64,
     /// Whom the certificate is for.
     pub names: Names,
+}
+
+/// How a domain encrypts its streams to other servers, which see its certificate.
+#[derive(Debug, Clone)]
+pub struct ToServers {
+    /// Behind STARTTLS.
+    pub starttls: Arc<rustls::ClientConfig>,
+    /// From the first byte (XEP-0368).
+    pub direct: Arc<rustls::ClientConfig>,
 }
 
 /// The domains that a certificate is for, prepared; `*.` before one stands for one label.

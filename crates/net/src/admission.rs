@@ -61,6 +61,8 @@ const ADDRESSES_MAX: usize = 100_000;
 pub struct Admission {
     addresses: Mutex<HashMap<IpAddr, Address>>,
     failures: Mutex<Failures>,
+    /// Connections of other servers that have not proved who they are, by address; as many entries at most as there are connections.
+    unproved: Mutex<HashMap<IpAddr, usize>>,
     /// Handshakes that may run at the same time: four for each core.
     pub(crate) handshakes: Semaphore,
 }
@@ -80,11 +82,19 @@ pub struct Admitted {
     address: IpAddr,
 }
 
+/// One connection of another server before it has proved who it is; dropping it gives its place back.
+#[derive(Debug)]
+pub(crate) struct Unproved {
+    admission: Arc<Admission>,
+    address: IpAddr,
+}
+
 impl Admission {
     /// Empty tables for a machine with this many cores.
     pub fn new(cores: usize) -> Admission {
         let cores = cores.max(1);
-        Admission { addresses: Mutex::default(), failures: Mutex::default(), handshakes: Semaphore::new(4 * cores) }
+        let (addresses, failures, unproved) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Admission { addresses, failures, unproved, handshakes: Semaphore::new(4 * cores) }
     }
 
     /// Admits a connection, or answers why not.
@@ -113,6 +123,18 @@ impl Admission {
         entry.tokens -= 1.0;
         entry.connections += 1;
         Ok(Admitted { admission: self.clone(), address })
+    }
+
+    /// A place for another server until it has proved who it is; none if so many of its address have not yet.
+    pub(crate) fn admit_unproved(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Unproved> {
+        let address = household(address);
+        let mut unproved = self.unproved.lock();
+        let count = unproved.entry(address).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Unproved { admission: self.clone(), address })
     }
 
     /// Whether an address may try to log in to an account (any hash of its name).
@@ -152,6 +174,18 @@ impl Drop for Admitted {
     }
 }
 
+impl Drop for Unproved {
+    fn drop(&mut self) {
+        let mut unproved = self.admission.unproved.lock();
+        if let Some(count) = unproved.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                unproved.remove(&self.address);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +205,20 @@ mod tests {
         assert!(admission.admit(other, &values).is_ok());
         drop(first);
         assert!(admission.admit(one, &values).is_ok());
+    }
+
+    #[test]
+    fn strangers_of_one_address_are_few_and_leave_nothing_behind() {
+        let admission = Arc::new(Admission::new(1));
+        let (one, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let first = admission.admit_unproved(one, 2).unwrap();
+        let second = admission.admit_unproved(one, 2).unwrap();
+        assert!(admission.admit_unproved(one, 2).is_none());
+        assert!(admission.admit_unproved(other, 2).is_some());
+        drop(first);
+        assert!(admission.admit_unproved(one, 2).is_some());
+        drop(second);
+        assert!(admission.unproved.lock().is_empty());
     }
 
     #[test]

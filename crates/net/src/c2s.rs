@@ -14,7 +14,6 @@ mod register;
 pub mod resume;
 mod run;
 mod sasl2;
-mod stream;
 mod upgrade;
 
 use std::net::IpAddr;

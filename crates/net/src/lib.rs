@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod admission;
+mod budget;
 pub mod c2s;
 pub mod control;
 pub mod dns;
@@ -10,6 +11,7 @@ pub mod listen;
 pub mod outside;
 pub mod s2s;
 mod socket;
+mod stream;
 pub mod tls;
 
 use metronome_host::options::Setting;

@@ -11,8 +11,9 @@ use metronome_host::server::Server;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::admission::{Admission, Admitted};
-use crate::c2s;
 use crate::c2s::resume::Doors;
+use crate::s2s::Federation;
+use crate::{c2s, s2s};
 
 /// Where clients connect and then encrypt.
 pub const C2S: Setting = Setting::new(
@@ -32,8 +33,26 @@ pub const C2S_TLS: Setting = Setting::new(
 )
 .at_restart();
 
+/// Where servers connect and then encrypt.
+pub const S2S: Setting = Setting::new(
+    "listen.s2s",
+    Kind::Addresses,
+    "[\"[::]:5269\"]",
+    "Addresses for other servers, which begin in clear text and encrypt with STARTTLS.",
+)
+.at_restart();
+
+/// Where servers connect encrypted.
+pub const S2S_TLS: Setting = Setting::new(
+    "listen.s2s_tls",
+    Kind::Addresses,
+    "[\"[::]:5270\"]",
+    "Addresses for other servers that encrypt from the first byte.",
+)
+.at_restart();
+
 /// The settings of this module.
-pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS];
+pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS];
 
 /// How a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,7 +65,7 @@ pub enum Entry {
 
 /// Bound and not yet accepting.
 #[derive(Debug)]
-pub struct Listeners(Vec<(TcpListener, Entry)>);
+pub struct Listeners(Vec<(TcpListener, Service)>);
 
 /// A port that cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -61,34 +80,44 @@ pub struct CannotListen {
 impl Listeners {
     /// Binds every configured address; must be called inside of the runtime.
     pub fn bind(values: &Values) -> Result<Listeners, CannotListen> {
-        let clear = values.addresses(&C2S).iter().map(|&address| (address, Entry::StartTls));
-        let direct = values.addresses(&C2S_TLS).iter().map(|&address| (address, Entry::DirectTls));
-        let bound = clear.chain(direct).map(|(address, entry)| {
-            bind(address).map(|listener| (listener, entry)).map_err(|reason| CannotListen { address, reason })
+        let settings = [
+            (&C2S, Service::Client),
+            (&C2S_TLS, Service::ClientTls),
+            (&S2S, Service::Server),
+            (&S2S_TLS, Service::ServerTls),
+        ];
+        let wanted = settings
+            .iter()
+            .flat_map(|(setting, service)| values.addresses(setting).iter().map(move |at| (*at, *service)));
+        let bound = wanted.map(|(address, service)| {
+            bind(address).map(|listener| (listener, service)).map_err(|reason| CannotListen { address, reason })
         });
         bound.collect::<Result<_, _>>().map(Listeners)
     }
 
-    /// The addresses that were bound.
+    /// The addresses for clients that were bound.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.iter().filter_map(|(listener, _)| listener.local_addr().ok()).collect()
+        let for_clients = self.0.iter().filter(|(_, service)| matches!(service, Service::Client | Service::ClientTls));
+        for_clients.filter_map(|(listener, _)| listener.local_addr().ok()).collect()
     }
 
     /// What each is for.
     pub fn purposes(&self) -> Vec<(Service, SocketAddr)> {
-        let purpose = |entry: Entry| match entry {
-            Entry::StartTls => Service::Client,
-            Entry::DirectTls => Service::ClientTls,
-        };
-        let bound = self.0.iter();
-        bound.filter_map(|(listener, entry)| Some((purpose(*entry), listener.local_addr().ok()?))).collect()
+        self.0.iter().filter_map(|(listener, service)| Some((*service, listener.local_addr().ok()?))).collect()
     }
 
     /// Accepts connections, in tasks of their own, until the server stops.
-    pub fn serve(self, server: &Arc<Server>, admission: &Arc<Admission>, doors: &Arc<Doors>) {
-        for (listener, entry) in self.0 {
-            let within = Within { server: server.clone(), admission: admission.clone(), doors: doors.clone() };
-            tokio::spawn(accept(listener, entry, within));
+    pub fn serve(
+        self,
+        server: &Arc<Server>,
+        admission: &Arc<Admission>,
+        doors: &Arc<Doors>,
+        federation: &Arc<Federation>,
+    ) {
+        for (listener, service) in self.0 {
+            let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
+            let within = Within { server, admission, doors, federation: federation.clone() };
+            tokio::spawn(accept(listener, service, within));
         }
     }
 }
@@ -106,9 +135,10 @@ struct Within {
     server: Arc<Server>,
     admission: Arc<Admission>,
     doors: Arc<Doors>,
+    federation: Arc<Federation>,
 }
 
-async fn accept(listener: TcpListener, entry: Entry, within: Within) {
+async fn accept(listener: TcpListener, service: Service, within: Within) {
     let server = &within.server;
     loop {
         let accepted = tokio::select! {
@@ -120,7 +150,7 @@ async fn accept(listener: TcpListener, entry: Entry, within: Within) {
             return;
         }
         match accepted {
-            Ok((socket, peer)) => start(socket, peer, entry, &within),
+            Ok((socket, peer)) => start(socket, peer, service, &within),
             Err(error) => {
                 // Most likely there are no file descriptors left: those who are connected must not suffer from a busy loop.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -130,8 +160,8 @@ async fn accept(listener: TcpListener, entry: Entry, within: Within) {
     }
 }
 
-fn start(socket: TcpStream, peer: SocketAddr, entry: Entry, within: &Within) {
-    let Within { server, admission, doors } = within;
+fn start(socket: TcpStream, peer: SocketAddr, service: Service, within: &Within) {
+    let Within { server, admission, doors, federation } = within;
     let address = peer.ip().to_canonical();
     let admitted: Admitted = match admission.admit(address, &server.hosts.load().values) {
         Ok(admitted) => admitted,
@@ -141,7 +171,19 @@ fn start(socket: TcpStream, peer: SocketAddr, entry: Entry, within: &Within) {
         }
     };
     let _ = socket.set_nodelay(true);
-    let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
-    let context = c2s::Context { server, admission, doors, address, port: peer.port() };
-    tokio::spawn(c2s::serve(context, socket, entry, admitted));
+    let (server, admission) = (server.clone(), admission.clone());
+    let entry = match service {
+        Service::Client | Service::Server => Entry::StartTls,
+        Service::ClientTls | Service::ServerTls => Entry::DirectTls,
+    };
+    match service {
+        Service::Client | Service::ClientTls => {
+            let context = c2s::Context { server, admission, doors: doors.clone(), address, port: peer.port() };
+            tokio::spawn(c2s::serve(context, socket, entry, admitted));
+        }
+        Service::Server | Service::ServerTls => {
+            let context = s2s::Context { server, admission, federation: federation.clone(), address };
+            tokio::spawn(s2s::serve(context, socket, entry, admitted));
+        }
+    }
 }

@@ -1,11 +1,202 @@
-//! Other servers: where they are, and the way there. Which domain may say what over a stream is judged elsewhere; what is here
-//! ends with a connected socket.
+//! Streams with other servers (RFC 6120, XEP-0220): where they are and the way there, how each side proves which domains it speaks for,
+//! and the task of a stream over which stanzas flow.
 
+mod authorise;
+mod cargo;
 pub mod dial;
+mod dialback;
+mod external;
+mod hear;
+mod inbound;
+mod negotiate;
+mod outbound;
+mod policy;
 pub mod reach;
 pub mod resolve;
+mod run;
+mod streams;
+mod verify;
 
-use metronome_host::options::Setting;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use metronome_host::hosts::ToServers;
+use metronome_host::options::{Kind, Setting, Values};
+use metronome_host::server::Server;
+use metronome_sasl::DialbackSecret;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use crate::admission::{Admission, Admitted};
+use crate::dns::Resolver;
+use crate::listen::Entry;
+use crate::tls::servers;
+use external::Trust;
+use streams::Streams;
+
+/// Further authorities.
+pub const CA: Setting = Setting::new(
+    "federation.ca",
+    Kind::Path,
+    "\"\"",
+    "Certificates in PEM of authorities that may sign for other servers, beside those that the system trusts.",
+)
+.at_restart();
+
+/// How long a stream may be silent.
+pub const IDLE: Setting = Setting::new(
+    "federation.idle",
+    Kind::Duration,
+    "\"30 min\"",
+    "After how long a connection with another server over which nothing is said is closed.",
+)
+.for_new_streams()
+.per_host()
+.within(1_000, 7 * 86_400_000);
+
+/// The largest stanza of a server.
+pub const STANZA: Setting =
+    Setting::new("limits.s2s.stanza", Kind::Bytes, "\"512 KiB\"", "Largest stanza that another server may send.")
+        .for_new_streams()
+        .per_host()
+        .within(10_000, 16 << 20);
+
+/// How fast a server may send.
+pub const RATE: Setting = Setting::new(
+    "limits.s2s.bytes",
+    Kind::Rate,
+    "\"4 MiB/s\"",
+    "How fast another server may send over one connection; what comes faster waits.",
+)
+.for_new_streams();
+
+/// How much it may send at once.
+pub const BURST: Setting = Setting::new(
+    "limits.s2s.burst",
+    Kind::Bytes,
+    "\"8 MiB\"",
+    "How much another server may send at once before its rate counts.",
+)
+.for_new_streams();
+
+/// Strangers of one address.
+pub const UNPROVED: Setting = Setting::new(
+    "limits.s2s.unproved",
+    Kind::Count { min: 1, max: 100_000 },
+    "20",
+    "Most connections of one address (of IPv6: one /64) that have not proved which domain they speak for.",
+)
+.for_new_streams();
 
 /// The settings of server-to-server streams.
-pub const SETTINGS: &[Setting] = &[reach::ALLOW_ADDRESSES, dial::CONNECT_TIMEOUT, metronome_host::routes::ROUTES];
+pub const SETTINGS: &[Setting] = &[
+    policy::PROOFS,
+    policy::WITHOUT_TLS,
+    policy::WITHOUT_BIDI,
+    CA,
+    IDLE,
+    STANZA,
+    RATE,
+    BURST,
+    UNPROVED,
+    reach::ALLOW_ADDRESSES,
+    dial::CONNECT_TIMEOUT,
+    metronome_host::routes::ROUTES,
+];
+
+/// Most keys that are asked about at a time, of all streams together.
+const VERIFYING_MAX: usize = 256;
+
+/// Most streams that are being opened at a time.
+const DIALLING_MAX: usize = 256;
+
+/// What all streams with other servers share.
+pub struct Federation {
+    pub(crate) server: Arc<Server>,
+    trust: Trust,
+    /// Of this process: keys of an earlier one are nobody's.
+    secret: DialbackSecret,
+    resolver: Arc<Resolver>,
+    /// How domains without a certificate encrypt.
+    without_certificate: ToServers,
+    streams: Streams,
+    verifying: Semaphore,
+    dialling: Semaphore,
+    /// Shared by the streams that run.
+    running: Arc<()>,
+}
+
+/// What a stream that another server has opened works with.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) server: Arc<Server>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) federation: Arc<Federation>,
+    pub(crate) address: IpAddr,
+}
+
+impl Federation {
+    /// With nobody connected.
+    pub fn new(
+        server: Arc<Server>,
+        resolver: Arc<Resolver>,
+        values: &Values,
+    ) -> Result<Arc<Federation>, CannotFederate> {
+        Ok(Arc::new(Federation {
+            server,
+            trust: Trust::load(values)?,
+            secret: DialbackSecret::new(&metronome_sasl::token()),
+            resolver,
+            without_certificate: servers::outgoing_without_certificate()?,
+            streams: Streams::default(),
+            verifying: Semaphore::new(VERIFYING_MAX),
+            dialling: Semaphore::new(DIALLING_MAX),
+            running: Arc::default(),
+        }))
+    }
+}
+
+impl Federation {
+    /// How many streams run.
+    pub fn running(&self) -> usize {
+        Arc::strong_count(&self.running) - 1
+    }
+
+    /// Makes streams for what waits, until the server stops.
+    pub async fn run(self: Arc<Self>) {
+        streams::run(self).await;
+    }
+}
+
+/// Serves a connection of another server that was admitted.
+pub(crate) async fn serve(context: Context, socket: TcpStream, entry: Entry, admitted: Admitted) {
+    let Context { server, federation, address, .. } = context.clone();
+    // A domain that was closed has come from there.
+    if server.gate.is_turned_away(address, server.clock.unix_ms()) {
+        return;
+    }
+    let most = server.hosts.load().values.count(&UNPROVED) as usize;
+    let Some(unproved) = context.admission.admit_unproved(address, most) else {
+        tracing::debug!(peer = %address, "too many servers of this address have proved nothing");
+        return;
+    };
+    // Who has proved nothing has nothing to lose: a server that stops waits for nobody here.
+    let accepted = tokio::select! {
+        accepted = inbound::accept(context, socket, entry) => accepted,
+        () = server.control.stopped() => None,
+    };
+    if let Some((host, proved)) = accepted {
+        streams::start(&federation, host, proved, (Some(admitted), Some(unproved))).await;
+    }
+}
+
+/// Why there can be no federation.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotFederate {
+    /// The authorities of the configuration cannot be used.
+    #[error("federation.ca: {0}")]
+    Trust(#[from] external::CannotTrust),
+    /// TLS is not available.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+}

@@ -1,4 +1,4 @@
-//! A client's connection, encrypted or not, as one type; and the scratch buffer that all connections of a thread share,
+//! A connection, encrypted or not, as one type; and the scratch buffer that all connections of a thread share,
 //! so that an idle connection holds none.
 
 use std::cell::RefCell;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
 /// Most bytes read or written at once; also the largest TLS record.
 pub(crate) const CHUNK: usize = 16 * 1024;

@@ -18,7 +18,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 mod ciphers;
 mod client_certificate;
 mod end_point;
-mod names;
+pub(crate) mod handshake;
+pub(crate) mod names;
+pub(crate) mod servers;
 
 pub(crate) use ciphers::config_for;
 use client_certificate::Judge;
@@ -130,12 +132,15 @@ pub fn load(values: &Values) -> Result<Option<Arc<Tls>>, TlsError> {
     let trusting = judge.clone();
     let trusts = ca.map(|_| -> Trusts { Box::new(move |chain| trusting.trusts(chain)) });
     let names = names::of(leaf);
+    let unusable = |reason| unusable(cert, key, &reason);
+    let to_servers = servers::outgoing(chain.clone(), private.clone_key()).map_err(unusable)?;
+    let from_servers = servers::incoming(chain.clone(), private.clone_key(), judge.clone()).map_err(unusable)?;
     let judge = (ca.is_some() || values.flag(&ALLOWED)).then_some(judge);
-    let config = config(chain, private, judge).map_err(|reason| unusable(cert, key, &reason))?;
+    let config = config(chain, private, judge).map_err(unusable)?;
     let mut in_their_order = config.clone();
     in_their_order.ignore_client_order = false;
-    let in_their_order = Arc::new(in_their_order);
-    Ok(Some(Arc::new(Tls { config: Arc::new(config), in_their_order, trusts, end_point, not_after_s, names })))
+    let (config, in_their_order, from_servers) = (Arc::new(config), Arc::new(in_their_order), Arc::new(from_servers));
+    Ok(Some(Arc::new(Tls { config, in_their_order, from_servers, to_servers, trusts, end_point, not_after_s, names })))
 }
 
 fn unusable(cert: &Path, key: &Path, reason: &rustls::Error) -> TlsError {

@@ -88,7 +88,7 @@ pub(crate) fn push(server: &Server, stanza: Arc<Stanza>) -> Pushed {
 }
 
 /// Sends what the server itself makes; its account hears if it cannot go, unless it is an answer.
-pub(crate) fn send(server: &Server, stanza: Stanza) {
+pub fn send(server: &Server, stanza: Stanza) {
     let stanza = Arc::new(stanza);
     if let Some(error) = push(server, stanza.clone()).error() {
         give_back(server, &stanza, &error);

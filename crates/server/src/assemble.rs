@@ -28,6 +28,7 @@ use metronome_net::control::{ControlSocket, SocketFile};
 use metronome_net::dns::Resolver;
 use metronome_net::listen::Listeners;
 use metronome_net::outside::Network;
+use metronome_net::s2s::Federation;
 use metronome_net::tls;
 use metronome_route::workers::Workers;
 use metronome_route::{remotes, timers};
@@ -47,6 +48,8 @@ pub struct Running {
     pub server: Arc<Server>,
     /// The budgets of its listeners, which know how many connections there are.
     pub admission: Arc<Admission>,
+    /// Its streams with other servers.
+    pub federation: Arc<Federation>,
     /// Where clients can connect.
     pub addresses: Vec<SocketAddr>,
     /// Where `metronomectl` can.
@@ -126,7 +129,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     tokio::spawn(federation::run(server.clone()));
     tokio::spawn(tls::watch(server.clone()));
 
-    let network = Network { resolver: Arc::new(Resolver::new(values)), ports: listeners.purposes() };
+    let resolver = Arc::new(Resolver::new(values));
+    let network = Network { resolver: resolver.clone(), ports: listeners.purposes() };
     let _ = server.surroundings.set(Box::new(network));
     server.control.set_process(Box::new(process));
     let path = control.path().to_owned();
@@ -142,9 +146,11 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         let _ = server.journal.set(journal);
         take_up(&server, &doors, &written).await.context("the sessions of the last run cannot be read")?;
     }
-    listeners.serve(&server, &admission, &doors);
+    let federation = Federation::new(server.clone(), resolver, values)?;
+    tokio::spawn(federation.clone().run());
+    listeners.serve(&server, &admission, &doors, &federation);
     take_over(&server, &domains, &stored).await;
-    Ok(Running { server, admission, addresses, control: path, answering })
+    Ok(Running { server, admission, federation, addresses, control: path, answering })
 }
 
 fn open_store(values: &Values) -> anyhow::Result<Opened> {

@@ -23,14 +23,14 @@ fn end(session: &Session) {
 
 /// Ends the server; its listeners have stopped already.
 pub async fn run(running: Running) {
-    let Running { server, admission, answering, .. } = running;
+    let Running { server, admission, federation, answering, .. } = running;
     let sessions = server.sessions.all();
     tracing::info!(sessions = sessions.len(), "the server is stopping");
     for session in sessions {
         end(&session);
     }
     let deadline = Instant::now() + STREAMS;
-    while admission.connections() > 0 && Instant::now() < deadline {
+    while (admission.connections() > 0 || federation.running() > 0) && Instant::now() < deadline {
         // Again and again: a stream may have been at its last step when the stop came.
         for session in server.sessions.all() {
             end(&session);

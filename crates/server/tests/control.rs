@@ -80,7 +80,7 @@ fn config(folder: &TempDir, more: &str) -> String {
     let path = folder.path().display();
     format!(
         "domain = \"example.org\"\nserver.data = \"{path}/data\"\ncontrol.socket = \"{path}/run/control.sock\"\n\
-         auth.iterations = 4096\ntls.require_c2s = false\nlisten.c2s = [\"127.0.0.1:0\"]\nlisten.c2s_tls = []\n{more}"
+         auth.iterations = 4096\ntls.require_c2s = false\nlisten.c2s = [\"127.0.0.1:0\"]\nlisten.c2s_tls = []\nlisten.s2s = []\nlisten.s2s_tls = []\n{more}"
     )
 }
 

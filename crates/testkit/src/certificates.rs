@@ -34,6 +34,13 @@ impl Certificates {
         Certificates { folder: folder.to_owned(), authority: Arc::new(authority) }
     }
 
+    /// The same authority with another folder for what it signs.
+    pub(crate) fn share(&self, folder: &Path) -> Certificates {
+        std::fs::create_dir_all(folder).expect("a folder for certificates");
+        std::fs::copy(self.ca(), folder.join("ca.pem")).expect("ca.pem is there");
+        Certificates { folder: folder.to_owned(), authority: self.authority.clone() }
+    }
+
     /// The authority's own certificate.
     pub fn ca(&self) -> PathBuf {
         self.folder.join("ca.pem")
@@ -58,6 +65,13 @@ impl Certificates {
     /// A certificate for a client, with `address` as its xmppAddr.
     pub fn client(&self, address: &str) -> Shown {
         let issued = self.authority.issue_client(address, SystemTime::now()).expect("a certificate is signed");
+        Shown { certificate_pem: issued.certificate_pem, key_pem: issued.key_pem }
+    }
+
+    /// A certificate for a server of these domains, as one that connects shows it.
+    pub fn server(&self, domains: &[&str]) -> Shown {
+        let domains: Vec<String> = domains.iter().map(|&domain| domain.to_owned()).collect();
+        let issued = self.authority.issue_server(&domains, &[], SystemTime::now()).expect("a certificate is signed");
         Shown { certificate_pem: issued.certificate_pem, key_pem: issued.key_pem }
     }
 

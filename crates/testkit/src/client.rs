@@ -114,6 +114,18 @@ impl Client {
         self
     }
 
+    /// Lets the other side encrypt the connection, where it has called us.
+    #[track_caller]
+    pub(crate) fn serve(mut self, config: std::sync::Arc<rustls::ServerConfig>) -> Client {
+        assert!(self.input.is_empty(), "the server sent clear text after <starttls/>");
+        self.link = match self.link.serve(config) {
+            Ok(link) => link,
+            Err(error) => panic!("the TLS handshake failed: {error}\n{}", self.transcript.join("\n")),
+        };
+        self.transcript.push("-- TLS".to_owned());
+        self
+    }
+
     /// The full address, once a resource is bound.
     #[track_caller]
     pub fn jid(&self) -> &str {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 
 /// A connection.
@@ -15,6 +15,8 @@ pub(crate) enum Link {
     Clear(TcpStream),
     /// Encrypted.
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    /// Encrypted, and the other side has begun.
+    Served(Box<StreamOwned<ServerConnection, TcpStream>>),
 }
 
 /// What a read has brought.
@@ -61,18 +63,30 @@ impl Link {
         Ok(Link::Tls(Box::new(StreamOwned::new(connection, stream))))
     }
 
+    /// Lets the other side encrypt it.
+    pub(crate) fn serve(self, config: Arc<ServerConfig>) -> io::Result<Link> {
+        let Link::Clear(mut stream) = self else { panic!("the connection is encrypted already") };
+        let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream)?;
+        }
+        Ok(Link::Served(Box::new(StreamOwned::new(connection, stream))))
+    }
+
     /// The socket below.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Link::Clear(stream) => stream,
             Link::Tls(tls) => &tls.sock,
+            Link::Served(tls) => &tls.sock,
         }
     }
 
     /// The TLS connection, if there is one.
     pub(crate) fn tls(&self) -> Option<&ClientConnection> {
         match self {
-            Link::Clear(_) => None,
+            Link::Clear(_) | Link::Served(_) => None,
             Link::Tls(tls) => Some(&tls.conn),
         }
     }
@@ -81,6 +95,7 @@ impl Link {
         match self {
             Link::Clear(stream) => stream.write_all(bytes),
             Link::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
+            Link::Served(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
         }
     }
 
@@ -93,6 +108,7 @@ impl Link {
         let read = match self {
             Link::Clear(stream) => stream.read(buffer),
             Link::Tls(tls) => tls.read(buffer),
+            Link::Served(tls) => tls.read(buffer),
         };
         match read {
             Ok(0) => Read1::End,
@@ -107,9 +123,16 @@ impl Link {
 
     /// Ends our half: with TLS by its goodbye.
     pub(crate) fn shutdown(&mut self) {
-        if let Link::Tls(tls) = self {
-            tls.conn.send_close_notify();
-            let _ = tls.flush();
+        match self {
+            Link::Clear(_) => {}
+            Link::Tls(tls) => {
+                tls.conn.send_close_notify();
+                let _ = tls.flush();
+            }
+            Link::Served(tls) => {
+                tls.conn.send_close_notify();
+                let _ = tls.flush();
+            }
         }
         let _ = self.socket().shutdown(std::net::Shutdown::Write);
     }

@@ -34,6 +34,9 @@ pub struct Server {
 struct Ports {
     clear: u16,
     direct: u16,
+    /// For other servers.
+    s2s: u16,
+    s2s_direct: u16,
 }
 
 impl Server {
@@ -46,11 +49,15 @@ impl Server {
     #[track_caller]
     pub(crate) fn start_with(setup: Setup) -> Server {
         let folder = tempfile::Builder::new().prefix("metronome-test-").tempdir().expect("a folder for the server");
-        let certificates = Certificates::new(&folder.path().join("certificates"));
+        let of_its_own = folder.path().join("certificates");
+        let certificates = match &setup.certificates {
+            Some(shared) => shared.share(&of_its_own),
+            None => Certificates::new(&of_its_own),
+        };
         for domain in std::iter::once("localhost").chain(setup.extra.iter().map(String::as_str)) {
             certificates.issue(domain);
         }
-        let ports = Ports { clear: 0, direct: 0 };
+        let ports = Ports { clear: 0, direct: 0, s2s: 0, s2s_direct: 0 };
         let mut server = Server { folder, setup, ports, certificates, process: None, log: Log::default() };
         server.write_options(&server.setup.options.clone());
         server.start_on_free_ports();
@@ -63,7 +70,8 @@ impl Server {
     #[track_caller]
     fn start_on_free_ports(&mut self) {
         for _ in 0..STARTS_MAX {
-            self.ports = Ports { clear: ports::free(), direct: ports::free() };
+            let [clear, direct, s2s, s2s_direct] = std::array::from_fn(|_| ports::free());
+            self.ports = Ports { clear, direct, s2s, s2s_direct };
             std::fs::write(self.file("metronome.toml"), self.base()).expect("the configuration can be written");
             match self.spawn() {
                 Ok(()) => return,
@@ -87,7 +95,7 @@ impl Server {
         let mut toml = format!(
             "domain = \"localhost\"\nextra = {:?}\n\
              [server]\ndata = {:?}\n[control]\nsocket = {:?}\n[storage]\nbackend = \"{}\"\n\
-             [listen]\nc2s = [{}]\nc2s_tls = [{}]\n\
+             [listen]\nc2s = [{}]\nc2s_tls = [{}]\n{}\
              [limits]\nconnections = 100000\nconnection_rate = \"100000/s\"\n\
              [auth]\niterations = 4096\n[log]\nlevel = \"debug\"\ntarget = [\"terminal\"]\n",
             self.setup.extra,
@@ -96,6 +104,7 @@ impl Server {
             self.setup.backend.name(),
             listen(self.ports.clear),
             listen(self.ports.direct),
+            self.for_servers(),
         );
         let (certificate, key) = self.certificates.files("localhost");
         toml.push_str(&format!("[tls.files]\ncert = {certificate:?}\nkey = {key:?}\n"));
@@ -104,6 +113,19 @@ impl Server {
             toml.push_str(&format!("[host.\"{domain}\".tls.files]\ncert = {certificate:?}\nkey = {key:?}\n"));
         }
         toml
+    }
+
+    /// Nobody is called by name, and nobody from elsewhere comes in, unless the scenario is about that.
+    fn for_servers(&self) -> String {
+        match &self.setup.certificates {
+            None => "s2s = []\ns2s_tls = []\n[federation]\nenabled = false\n".to_owned(),
+            Some(_) => format!(
+                "s2s = [\"{}\"]\ns2s_tls = [\"{}\"]\n[federation]\nca = {:?}\nallow_addresses = [\"127.0.0.0/8\"]\n",
+                self.s2s(),
+                self.s2s_direct(),
+                self.certificates.ca(),
+            ),
+        }
     }
 
     /// Starts the program; fails if it ends before it is ready.
@@ -183,6 +205,21 @@ impl Server {
     /// Where clients connect with TLS.
     pub fn direct(&self) -> SocketAddr {
         SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.direct)
+    }
+
+    /// Where other servers connect in clear text.
+    pub fn s2s(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.s2s)
+    }
+
+    /// Where other servers connect with TLS.
+    pub fn s2s_direct(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.s2s_direct)
+    }
+
+    /// A way to connect as another server, to be described further.
+    pub fn dial_as_server(&self) -> Dial {
+        Dial::new(self.s2s(), self.s2s_direct(), self.certificates.roots()).protocols(&["xmpp-server"])
     }
 
     /// A way to connect, to be described further.

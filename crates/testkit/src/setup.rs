@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use crate::certificates::Certificates;
 use crate::server::Server;
 
 /// What keeps accounts and messages.
@@ -25,20 +26,29 @@ impl Backend {
 
 /// A server to be started. Without further words: SQLite, the domain `localhost`, the accounts alice, bob and carol, TLS required,
 /// and limits per address that no scenario reaches by accident.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Setup {
     pub(crate) backend: Backend,
     pub(crate) options: String,
     pub(crate) extra: Vec<String>,
     pub(crate) accounts: Vec<String>,
     pub(crate) hosts: Vec<String>,
+    /// Those of a federation; its own otherwise.
+    pub(crate) certificates: Option<Certificates>,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
         let accounts = ["alice", "bob", "carol"].map(|name| format!("{name}@localhost")).to_vec();
         let hosts = vec!["127.0.0.1".to_owned()];
-        Setup { backend: Backend::Sqlite, options: String::new(), extra: Vec::new(), accounts, hosts }
+        Setup {
+            backend: Backend::Sqlite,
+            options: String::new(),
+            extra: Vec::new(),
+            accounts,
+            hosts,
+            certificates: None,
+        }
     }
 }
 
@@ -77,6 +87,12 @@ impl Setup {
     /// Listening on these loopback addresses (without ports) and not on 127.0.0.1 alone.
     pub fn addresses(mut self, hosts: &[&str]) -> Setup {
         self.hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+        self
+    }
+
+    /// Listening for other servers and trusting this authority, which also signs its certificates.
+    pub fn federates(mut self, certificates: &Certificates) -> Setup {
+        self.certificates = Some(certificates.clone());
         self
     }
 

@@ -22,7 +22,7 @@ use metronome_store::Credentials;
 
 use super::guest;
 use super::negotiate::Secured;
-use super::stream::Fault;
+use crate::stream::Fault;
 
 /// How names in SASL messages become those of accounts.
 const NAMES: Names = Names {

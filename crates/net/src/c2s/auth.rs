@@ -18,7 +18,7 @@ use super::attempt::{Asked, Failed, Profile, Proved, Proves, condition, known};
 use super::negotiate::{self, Authenticated, End, OpenedTo, Secured, open};
 use super::register;
 use super::sasl2::{self as second, Welcome};
-use super::stream::Fault;
+use crate::stream::Fault;
 
 /// Attempts that may fail; the next failure closes the stream.
 const FAILURES_MAX: u32 = 3;

@@ -21,8 +21,8 @@ use metronome_route::presence;
 
 use super::negotiate::{Authenticated, Begins, Bound, End, Negotiated, announced, open};
 use super::resume::{self, Arrival, Door};
-use super::stream::Fault;
 use super::{Context, certified, guest};
+use crate::stream::Fault;
 
 /// What a client asks for once it has logged in.
 enum Request {

@@ -23,7 +23,7 @@ use super::guest;
 use super::negotiate::{Authenticated, Begins, announced};
 use super::resume::{self, Door};
 use super::sasl2::Welcome;
-use super::stream::Fault;
+use crate::stream::Fault;
 
 /// The longest tag that is taken into a resource.
 const TAG_BYTES_MAX: usize = 256;

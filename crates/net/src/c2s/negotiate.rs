@@ -23,16 +23,16 @@ use metronome_sasl::{ChannelBindings, ClientCertificate, Offer, StreamFacts};
 use rustls::server::Acceptor;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, timeout_at};
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::Context;
 use super::resume::{Arrival, Door, Doors};
 use super::sasl2::Welcome;
-use super::stream::{Fault, Stream};
 use crate::listen::Entry;
 use crate::socket::Socket;
-use crate::tls;
+use crate::stream::{Fault, Stream};
+use crate::tls::{self, handshake};
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -128,7 +128,7 @@ pub(super) async fn negotiate(context: Context, socket: TcpStream, entry: Entry)
 async fn states(context: Context, socket: TcpStream, entry: Entry) -> Result<Negotiated, Option<End>> {
     let secured = match entry {
         Entry::StartTls => {
-            let opened = Opened::open(context, Stream::new(Socket::Plain(socket))).await?;
+            let opened = Opened::open(context, Stream::client(Socket::Plain(socket))).await?;
             opened.secure().await?
         }
         Entry::DirectTls => direct(context, socket).await?,
@@ -244,7 +244,7 @@ impl Opened {
         let (Socket::Plain(socket), ..) = self.stream.into_parts() else { return Err(None) };
         let handshake = async {
             let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
-            shake_hands(&self.context, hello, tls).await
+            handshake::accept(&self.context.admission, hello, |hello| tls::config_for(tls, hello)).await
         };
         let socket = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
         let shown_by = self.to.host.name.clone();
@@ -274,25 +274,12 @@ async fn direct(context: Context, socket: TcpStream) -> Result<Secured, Option<E
         let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
         let host = hosts.shown_to(hello.client_hello().server_name()).clone();
         let tls = host.tls.clone()?;
-        let socket = shake_hands(&context, hello, &tls).await?;
+        let socket = handshake::accept(&context.admission, hello, |hello| tls::config_for(&tls, hello)).await?;
         Some((socket, tls, host.name.clone()))
     };
     let deadline = Instant::now() + HANDSHAKE;
     let (socket, tls, shown_by) = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
     Ok(secured(context, socket, None, &tls, shown_by))
-}
-
-/// The handshake after the client's hello. Its costly part, the key exchange and the signature, has to wait for its turn, so
-/// that a crowd of newcomers does not hold up the streams there are. Nobody has the turn while the network is waited for:
-/// clients that stop midway would keep all others out.
-async fn shake_hands(context: &Context, hello: StartHandshake<TcpStream>, tls: &Tls) -> Option<TlsStream<TcpStream>> {
-    let turn = context.admission.handshakes.acquire().await.ok()?;
-    tokio::task::yield_now().await;
-    // Computes here and now, and only then becomes a future.
-    let config = tls::config_for(tls, &hello.client_hello());
-    let rest = hello.into_stream(config);
-    drop(turn);
-    rest.await.ok()
 }
 
 /// Gathers what the TLS connection proves.
@@ -317,7 +304,7 @@ fn secured(
     let facts = StreamFacts { encrypted: true, bindings, certificate };
     Secured {
         context,
-        stream: Stream::new(Socket::Tls(Box::new(socket))),
+        stream: Stream::client(Socket::Tls(Box::new(socket.into()))),
         fixed,
         facts,
         certified,

@@ -12,7 +12,7 @@ use metronome_proto::stream::error::Condition;
 use metronome_proto::xml::{Content, Element};
 
 use super::negotiate::Secured;
-use super::stream::Fault;
+use crate::stream::Fault;
 
 /// For how long somebody may think about a name and a password.
 const FILLING_IN: Duration = Duration::from_secs(300);

@@ -29,6 +29,7 @@ use super::negotiate::Bound;
 use super::resume::Doors;
 use super::{BURST, RATE};
 use crate::admission::Admitted;
+use crate::budget::Budget;
 use crate::socket::{CHUNK, Socket, with_read_buffer, with_write_buffer};
 
 /// For how long a client may leave everything unread before it is given up.
@@ -552,48 +553,5 @@ impl Future for Run {
         presence::gone(&self.server, &self.session);
         self.session.shut();
         Poll::Ready(())
-    }
-}
-
-/// How much a client may still send now.
-struct Budget {
-    bytes_per_second: u64,
-    burst: u64,
-    tokens: i64,
-    at_ms: u64,
-    /// Present only while the client must wait.
-    wait: Option<Pin<Box<Sleep>>>,
-}
-
-impl Budget {
-    fn new(bytes_per_second: u64, burst: u64, now_ms: u64) -> Budget {
-        Budget { bytes_per_second: bytes_per_second.max(1), burst, tokens: burst as i64, at_ms: now_ms, wait: None }
-    }
-
-    fn spend(&mut self, bytes: usize) {
-        self.tokens -= bytes as i64;
-    }
-
-    fn poll(&mut self, cx: &mut TaskContext<'_>, now_ms: u64) -> Poll<()> {
-        loop {
-            let earned = now_ms.saturating_sub(self.at_ms).saturating_mul(self.bytes_per_second) / 1000;
-            if earned > 0 {
-                self.tokens = self.tokens.saturating_add_unsigned(earned).min(self.burst as i64);
-                self.at_ms = now_ms;
-            }
-            if self.tokens > 0 {
-                self.wait = None;
-                return Poll::Ready(());
-            }
-            let (debt, rate) = (self.tokens.unsigned_abs(), self.bytes_per_second);
-            let wait = self.wait.get_or_insert_with(|| {
-                let wait_ms = debt.saturating_mul(1000) / rate + 1;
-                Box::pin(sleep_until(Instant::now() + Duration::from_millis(wait_ms)))
-            });
-            ready!(wait.as_mut().poll(cx));
-            // The sleep is over; a clock that lags behind it must not leave this task without one.
-            self.wait = None;
-            self.tokens = self.tokens.max(1);
-        }
     }
 }

@@ -14,8 +14,8 @@ use metronome_sasl::{Failure, MechanismName, Offer, encode_plain};
 
 use super::attempt::{Asked, Failed, Profile, Proved, Proves, condition};
 use super::negotiate::{OpenedTo, Secured};
-use super::stream::Fault;
 use super::upgrade::{self, Upgraded};
+use crate::stream::Fault;
 
 /// What is said to a client that has logged in, once it is known what it gets.
 pub(super) struct Welcome {

@@ -12,7 +12,7 @@ use metronome_sasl::{Failure, Hash, SALT_BYTES, SaltedPassword, decode_plain, en
 
 use super::attempt::Proved;
 use super::negotiate::Secured;
-use super::stream::Fault;
+use crate::stream::Fault;
 
 /// Whether there was a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

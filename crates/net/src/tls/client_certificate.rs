@@ -16,6 +16,15 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 const CHAIN_MAX: usize = 8;
 const CHAIN_BYTES_MAX: usize = 32 * 1024;
 
+/// Refuses a chain that is too long to be kept.
+pub(super) fn refuse_long(leaf: &CertificateDer<'_>, between: &[CertificateDer<'_>]) -> Result<(), Error> {
+    let bytes: usize = between.iter().chain([leaf]).map(|certificate| certificate.len()).sum();
+    if between.len() >= CHAIN_MAX || bytes > CHAIN_BYTES_MAX {
+        return Err(Error::General("a chain that is too long".to_owned()));
+    }
+    Ok(())
+}
+
 /// Takes any certificate in the handshake, checking only that the client has its key; trust is judged by [`Judge::trusts`].
 #[derive(Debug)]
 pub(super) struct Judge {
@@ -65,10 +74,7 @@ impl ClientCertVerifier for Judge {
         between: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let bytes: usize = between.iter().chain([leaf]).map(|certificate| certificate.len()).sum();
-        if between.len() >= CHAIN_MAX || bytes > CHAIN_BYTES_MAX {
-            return Err(Error::General("a chain that is too long".to_owned()));
-        }
+        refuse_long(leaf, between)?;
         Ok(ClientCertVerified::assertion())
     }
 

@@ -31,6 +31,8 @@ pub fn presets(data: &Path, port_offset: u16) -> anyhow::Result<Vec<(&'static st
         ("registration.open", "true".to_owned()),
         ("listen.c2s", port(5222)),
         ("listen.c2s_tls", port(5223)),
+        ("listen.s2s", "[]".to_owned()),
+        ("listen.s2s_tls", "[]".to_owned()),
     ])
 }
 

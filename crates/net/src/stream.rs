@@ -1,10 +1,12 @@
-//! A client's stream while it is negotiated: whole elements in, bytes out, within the budgets of the unauthenticated.
+//! A stream while it is negotiated, with a client or with another server: whole elements in, bytes out, within the budgets of the
+//! unauthenticated.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_host::hosts::Host;
 use metronome_host::rng::Rng;
+use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::header::{self, Opening, StreamKind};
 use metronome_proto::xml::{Element, Header, Item, Limits, Scanner};
@@ -14,8 +16,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::socket::Socket;
 
 /// Elements that a client may send before it is bound.
-const ELEMENTS_MAX: u32 = 16;
-/// From the connection to the bound resource.
+const CLIENT_ELEMENTS_MAX: u32 = 16;
+/// Elements that a server may send before it has proved anything: it may ask about the keys of others for a while.
+const SERVER_ELEMENTS_MAX: u32 = 64;
+/// From the connection to the bound resource, or to the features that let a server prove itself.
 const NEGOTIATION: Duration = Duration::from_secs(30);
 /// To the first byte.
 const FIRST_BYTE: Duration = Duration::from_secs(5);
@@ -25,9 +29,9 @@ const FIRST_BYTE: Duration = Duration::from_secs(5);
 pub(crate) enum Fault {
     /// The connection is gone.
     Lost,
-    /// The client has closed its stream.
+    /// The other side has closed its stream.
     Closed,
-    /// The client gets this error.
+    /// The other side gets this error.
     Error(StreamError),
 }
 
@@ -39,6 +43,7 @@ impl From<Condition> for Fault {
 
 /// The stream.
 pub(crate) struct Stream {
+    kind: StreamKind,
     socket: Socket,
     scanner: Scanner,
     /// Read and not yet scanned.
@@ -47,12 +52,24 @@ pub(crate) struct Stream {
     deadline: Instant,
     heard: bool,
     header_sent: bool,
+    /// Whom our headers name as the other side; clients are not named.
+    peer: Option<Jid>,
 }
 
 impl Stream {
-    /// A stream on a fresh connection.
-    pub(crate) fn new(socket: Socket) -> Stream {
+    /// A client's stream on a fresh connection.
+    pub(crate) fn client(socket: Socket) -> Stream {
+        Stream::new(StreamKind::Client, socket)
+    }
+
+    /// A stream with another server on a fresh connection.
+    pub(crate) fn server(socket: Socket) -> Stream {
+        Stream::new(StreamKind::Server, socket)
+    }
+
+    fn new(kind: StreamKind, socket: Socket) -> Stream {
         Stream {
+            kind,
             socket,
             scanner: Scanner::new(Limits::BEFORE_AUTH),
             input: Vec::new(),
@@ -60,15 +77,27 @@ impl Stream {
             deadline: Instant::now() + NEGOTIATION,
             heard: false,
             header_sent: false,
+            peer: None,
         }
     }
 
     /// The same connection with a new parser and a new stream to come, after SASL. Budgets and deadline go on.
-    pub(crate) fn restarted(self) -> Stream {
-        Stream { scanner: Scanner::new(Limits::BEFORE_AUTH), header_sent: false, ..self }
+    pub(crate) fn restarted(mut self) -> Stream {
+        self.restart();
+        self
     }
 
-    /// The client is known now: its stanzas may be as large as the host allows.
+    /// The same in its place.
+    pub(crate) fn restart(&mut self) {
+        (self.scanner, self.header_sent) = (Scanner::new(Limits::BEFORE_AUTH), false);
+    }
+
+    /// The other side has said who it is; our headers name it from now on (RFC 6120 section 4.7.2).
+    pub(crate) fn name_peer(&mut self, peer: Option<Jid>) {
+        self.peer = peer;
+    }
+
+    /// The other side is known now: its stanzas may be as large as the host allows.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.scanner.set_limits(limits);
     }
@@ -131,8 +160,12 @@ impl Stream {
 
     /// The element that must come now.
     pub(crate) async fn element(&mut self) -> Result<Element, Fault> {
+        let elements_max = match self.kind {
+            StreamKind::Client => CLIENT_ELEMENTS_MAX,
+            StreamKind::Server => SERVER_ELEMENTS_MAX,
+        };
         self.elements += 1;
-        if self.elements > ELEMENTS_MAX {
+        if self.elements > elements_max {
             return Err(Condition::PolicyViolation.into());
         }
         match self.next().await? {
@@ -154,12 +187,24 @@ impl Stream {
         }
     }
 
-    /// Writes our stream header into `out`; `from` is the host that the client asked for, if it is one of ours.
-    pub(crate) fn write_header(&mut self, out: &mut Vec<u8>, rng: &Rng, host: Option<&Host>) {
+    /// Writes the header that accepts a stream into `out`, and answers its id; `from` is the host that was asked for, if it is one of
+    /// ours.
+    pub(crate) fn write_header(&mut self, out: &mut Vec<u8>, rng: &Rng, host: Option<&Host>) -> String {
         let id = rng.token();
-        let from = host.map(|host| host.name.as_str());
-        Opening { kind: StreamKind::Client, from, to: None, id: Some(&id), lang: "en" }.write(out);
+        let (from, to) = (host.map(|host| host.name.as_str()), self.peer.as_ref().map(Jid::as_str));
+        Opening { kind: self.kind, from, to, id: Some(&id), lang: "en" }.write(out);
         self.header_sent = true;
+        id
+    }
+
+    /// Sends the header that opens a stream.
+    pub(crate) async fn open(&mut self, from: &Jid, to: &Jid) -> Result<(), Fault> {
+        let mut out = Vec::new();
+        let (from, to) = (Some(from.as_str()), Some(to.as_str()));
+        Opening { kind: self.kind, from, to, id: None, lang: "en" }.write(&mut out);
+        // We have spoken first: the other side may take its time.
+        (self.header_sent, self.heard) = (true, true);
+        self.send(&out).await
     }
 
     /// Ends the stream: with our header first if it was not sent, so that the error stands inside of a stream.
@@ -197,7 +242,7 @@ impl Stream {
         }
     }
 
-    /// What the session goes on with: the connection, the parser, and what was read beyond the negotiation.
+    /// What a session or link goes on with: the connection, the parser, and what was read beyond the negotiation.
     pub(crate) fn into_parts(self) -> (Socket, Scanner, Vec<u8>) {
         // Only what was read counts: an idle session holds no buffer.
         (self.socket, self.scanner, self.input.into_boxed_slice().into_vec())

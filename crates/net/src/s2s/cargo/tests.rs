@@ -1,0 +1,197 @@
+//! What goes out and what is known to have arrived, with other sides that count rightly, wrongly and not at all.
+
+use std::task::Waker;
+
+use metronome_host::options::Values;
+use metronome_host::server::ForTest;
+use metronome_proto::jid::Jid;
+use metronome_store::backend::memory;
+
+use super::*;
+
+const BYTES_MAX: usize = 16 * 1024;
+
+fn jid(text: &str) -> Jid {
+    Jid::parse(text).unwrap()
+}
+
+fn server() -> Arc<Server> {
+    let values = Values::defaults(&[metronome_host::hosts::SETTINGS, metronome_host::gate::SETTINGS]);
+    let parts =
+        ForTest { opened: memory::open(), values, features: &[], domains: &["a.example", "c.example"], seed: 7 };
+    Server::for_test(parts, |_| {}).unwrap()
+}
+
+fn remote(server: &Server, local: &str) -> Arc<Remote> {
+    server.remotes.of(&jid(local), &jid("b.example")).unwrap()
+}
+
+/// A stored stanza with this number.
+fn store(remote: &Arc<Remote>, row: u64) {
+    let from = jid(&format!("alice@{}", remote.local));
+    let stanza = Stanza::new(Kind::Iq(IqType::Get), from).with_to(jid("bob@b.example")).with_id(&row.to_string());
+    remote.push_stored(row, 1, Arc::new(stanza));
+}
+
+fn load(cargo: &mut Cargo, server: &Arc<Server>) -> String {
+    let mut out = Vec::new();
+    let mut cx = TaskContext::from_waker(Waker::noop());
+    while cargo.poll_load(server, &mut cx, &mut out, BYTES_MAX) == Loaded::Something {}
+    String::from_utf8(out).unwrap()
+}
+
+/// A cargo whose other side counts, with these pairs.
+fn counted(server: &Server, locals: &[&str]) -> Cargo {
+    let mut cargo = Cargo::default();
+    for local in locals {
+        cargo.carry(remote(server, local).carry());
+    }
+    cargo.ask_to_count(&mut Vec::new());
+    assert!(cargo.counts(sm::Answered::Enabled));
+    cargo
+}
+
+#[test]
+fn an_acknowledgement_proves_what_was_sent_up_to_it_of_each_pair() {
+    let server = server();
+    let (a, c) = (remote(&server, "a.example"), remote(&server, "c.example"));
+    let mut cargo = counted(&server, &["a.example", "c.example"]);
+    (1..=3).for_each(|row| store(&a, row));
+    (4..=5).for_each(|row| store(&c, row));
+    let out = load(&mut cargo, &server);
+    assert_eq!((out.matches("<iq").count(), out.matches("<r ").count()), (5, 1), "{out}");
+    assert_eq!(cargo.acknowledged(2), Ok(()));
+    assert_eq!((a.report().rows, c.report().rows), (1, 2));
+    assert_eq!(cargo.acknowledged(4), Ok(()));
+    assert_eq!((a.report().rows, c.report().rows), (0, 1));
+    assert_eq!(cargo.acknowledged(5), Ok(()));
+    assert_eq!((a.report().rows, c.report().rows), (0, 0));
+}
+
+#[test]
+fn one_question_is_asked_at_a_time_and_the_next_behind_what_came_meanwhile() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = counted(&server, &["a.example"]);
+    store(&a, 1);
+    assert!(load(&mut cargo, &server).contains("<r "));
+    store(&a, 2);
+    assert!(!load(&mut cargo, &server).contains("<r "), "the first is not answered");
+    cargo.acknowledged(1).unwrap();
+    assert!(load(&mut cargo, &server).contains("<r "), "of the second nothing is known");
+    cargo.acknowledged(2).unwrap();
+    assert_eq!(load(&mut cargo, &server), "");
+}
+
+#[test]
+fn nobody_has_more_than_was_sent_or_less_than_before() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = counted(&server, &["a.example"]);
+    (1..=2).for_each(|row| store(&a, row));
+    load(&mut cargo, &server);
+    assert_eq!(cargo.acknowledged(3), Err(TooHigh { h: 3, sent: 2 }));
+    assert_eq!(cargo.acknowledged(1), Ok(()));
+    assert_eq!(cargo.acknowledged(0), Err(TooHigh { h: 0, sent: 2 }));
+    assert_eq!(cargo.acknowledged(u32::MAX), Err(TooHigh { h: u32::MAX, sent: 2 }));
+    assert_eq!(a.report().rows, 1);
+}
+
+#[test]
+fn numbers_begin_anew_beyond_the_largest() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = counted(&server, &["a.example"]);
+    (cargo.sent, cargo.acked) = (u32::MAX - 1, u32::MAX - 1);
+    (1..=4).for_each(|row| store(&a, row));
+    load(&mut cargo, &server);
+    assert_eq!(cargo.sent, 2);
+    assert_eq!(cargo.acknowledged(u32::MAX), Ok(()));
+    assert_eq!(a.report().rows, 3);
+    assert_eq!(cargo.acknowledged(1), Ok(()));
+    assert_eq!(a.report().rows, 1);
+    assert_eq!(cargo.acknowledged(u32::MAX), Err(TooHigh { h: u32::MAX, sent: 2 }));
+}
+
+#[test]
+fn who_does_not_count_is_pinged_behind_what_was_sent() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = Cargo::default();
+    cargo.carry(a.carry());
+    store(&a, 1);
+    let out = load(&mut cargo, &server);
+    let ping = out.split("<iq").last().unwrap();
+    assert!(ping.contains("urn:xmpp:ping") && ping.contains("from='a.example' to='b.example'"), "{out}");
+    let id = ping.split("id='").nth(1).unwrap().split('\'').next().unwrap();
+    store(&a, 2);
+    assert!(!load(&mut cargo, &server).contains("urn:xmpp:ping"), "one ping at a time");
+    let answer = Stanza::new(Kind::Iq(IqType::Result), jid("b.example")).with_to(jid("a.example")).with_id(id);
+    assert!(server.asked.answer(&answer));
+    let out = load(&mut cargo, &server);
+    assert_eq!(a.report().rows, 1, "the second came behind the ping");
+    assert!(out.contains("urn:xmpp:ping"));
+}
+
+#[test]
+fn who_does_not_answer_pings_is_left_alone() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = Cargo::default();
+    cargo.carry(a.carry());
+    store(&a, 1);
+    load(&mut cargo, &server);
+    server.asked.expire(u64::MAX);
+    store(&a, 2);
+    assert!(!load(&mut cargo, &server).contains("urn:xmpp:ping"));
+    assert!(!cargo.is_busy(), "such a stream may be closed for its silence");
+    cargo.closed_in_order();
+    assert_eq!(a.report().rows, 0, "its orderly end is the proof");
+}
+
+#[test]
+fn a_refusal_to_count_falls_back_to_pings() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = Cargo::default();
+    cargo.carry(a.carry());
+    let mut out = Vec::new();
+    cargo.ask_to_count(&mut out);
+    cargo.ask_to_count(&mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), "<enable xmlns='urn:xmpp:sm:3'/>");
+    store(&a, 1);
+    assert!(!load(&mut cargo, &server).contains("urn:xmpp:ping"));
+    assert!(cargo.counts(sm::Answered::Failed));
+    assert!(load(&mut cargo, &server).contains("urn:xmpp:ping"));
+    assert!(!cargo.counts(sm::Answered::Enabled), "nobody asked again");
+}
+
+#[test]
+fn what_another_stream_has_taken_over_is_not_written_here() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = counted(&server, &["a.example"]);
+    let other = a.carry();
+    store(&a, 1);
+    assert_eq!(load(&mut cargo, &server), "");
+    assert!(cargo.is_empty());
+    drop(other);
+}
+
+#[test]
+fn large_queues_are_written_in_pieces_and_nobody_waits_for_the_other() {
+    let server = server();
+    let (a, c) = (remote(&server, "a.example"), remote(&server, "c.example"));
+    let mut cargo = counted(&server, &["a.example", "c.example"]);
+    (1..=2000).for_each(|row| store(&a, row));
+    (2001..=2010).for_each(|row| store(&c, row));
+    let mut cx = TaskContext::from_waker(Waker::noop());
+    let (mut out, mut pieces) = (Vec::new(), 0);
+    while out.is_empty() || !String::from_utf8_lossy(&out).contains("c.example") {
+        out.clear();
+        assert_eq!(cargo.poll_load(&server, &mut cx, &mut out, 1024), Loaded::Something);
+        assert!(out.len() < 2048);
+        pieces += 1;
+    }
+    assert!(pieces <= 2, "the other pair has its turn at once, not in piece {pieces}");
+}

@@ -1,0 +1,8 @@
+//! Servers that talk to each other over real sockets: how they find, encrypt and prove themselves, and what they do with those who lie.
+
+mod dialback;
+mod external;
+mod hostile;
+mod management;
+mod outgoing;
+mod streams;

@@ -1,0 +1,52 @@
+//! XEP-0198 between servers: stanzas are counted and acknowledged, and no stream is resumed.
+
+use metronome_testkit::{Client, Server, World, server_header};
+
+fn proved(world: &World, server: &Server) -> Client {
+    let shown = world.certificates().server(&["b.example"]);
+    let mut peer = server.dial_as_server().certificate(&shown).domain("a.example").direct();
+    peer.send(&server_header("b.example", "a.example"));
+    peer.expect("<stream:stream");
+    peer.expect("<stream:features><sm xmlns='urn:xmpp:sm:3'/>");
+    peer
+}
+
+#[test]
+fn what_was_handled_is_told_and_enabling_needs_a_proof() {
+    let world = World::new();
+    let a = world.server("a.example", "alice", "");
+    let mut peer = proved(&world, &a);
+    peer.send("<db:result from='b.example' to='a.example'>k</db:result>");
+    peer.expect("<db:result from='a.example' to='b.example' type='valid'");
+    peer.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    let enabled = peer.expect("<enabled xmlns='urn:xmpp:sm:3'");
+    assert_eq!(enabled.attribute("resume"), None, "no stream of a server is resumed");
+    for n in 0..3 {
+        peer.send(&format!(
+            "<message from='x@b.example' to='alice@a.example' type='chat' id='{n}'><body>x</body></message>"
+        ));
+    }
+    peer.send("<presence from='x@b.example' to='alice@a.example' type='foo'/>");
+    peer.send("<r xmlns='urn:xmpp:sm:3'/>");
+    peer.expect("<a xmlns='urn:xmpp:sm:3' h='4'");
+    peer.send("<enable xmlns='urn:xmpp:sm:3'/>");
+    peer.expect("<failed xmlns='urn:xmpp:sm:3'><unexpected-request");
+    peer.send("<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>");
+    peer.expect("<failed xmlns='urn:xmpp:sm:3'><item-not-found");
+    peer.send("<a xmlns='urn:xmpp:sm:3' h='9'/>");
+    peer.expect_stream_error("undefined-condition");
+}
+
+#[test]
+fn a_stream_that_ends_tells_how_much_was_handled() {
+    let world = World::new();
+    let a = world.server("a.example", "alice", "");
+    let mut peer = proved(&world, &a);
+    peer.send("<db:result from='b.example' to='a.example'>k</db:result>");
+    peer.expect("<db:result from='a.example' to='b.example' type='valid'");
+    peer.send("<enable xmlns='urn:xmpp:sm:3'/>");
+    peer.expect("<enabled xmlns='urn:xmpp:sm:3'");
+    peer.send("<message from='x@b.example' to='alice@a.example' type='chat'><body>x</body></message></stream:stream>");
+    peer.expect("<a xmlns='urn:xmpp:sm:3' h='1'");
+    peer.expect_end();
+}
