@@ -55,6 +55,17 @@ pub struct InFlight {
 #[derive(Debug, Default)]
 struct Recipients(HashMap<u64, usize>);
 
+impl Recipients {
+    fn forget(&mut self, recipient: u64) {
+        if let Some(count) = self.0.get_mut(&recipient) {
+            *count -= 1;
+            if *count == 0 {
+                self.0.remove(&recipient);
+            }
+        }
+    }
+}
+
 /// The stanzas of a client as XEP-0198 counts them.
 #[derive(Debug)]
 struct Counted {
@@ -95,7 +106,7 @@ struct Entry {
     /// So many stanzas are stored as handled with its record.
     handled: Option<u32>,
     /// For whom it is, in the list of a link.
-    recipient: u64,
+    recipient: Option<u64>,
 }
 
 enum Stage {
@@ -213,8 +224,9 @@ impl InFlight {
         InFlight { recipients: Some(Box::default()), ..InFlight::new(tickets) }
     }
 
-    /// Whether a link may have one more stanza in it for this address.
-    pub(crate) fn has_place_for(&self, to: &Jid) -> bool {
+    /// Whether a link may have one more stanza in it for this address. Those that are with the writer do not count: they wait for the disk
+    /// like all others, and for nobody in particular.
+    pub fn has_place_for(&self, to: &Jid) -> bool {
         let Some(recipients) = &self.recipients else { return true };
         recipients.0.get(&hash_of(to)).is_none_or(|count| *count < LINK_ENTRIES_OF_ADDRESS_MAX)
     }
@@ -352,7 +364,7 @@ impl InFlight {
     pub fn push_settled(&mut self) {
         if self.counted.is_some() {
             let (order, kind, stage) = (Order::Free, Kind::Iq(IqType::Result), Stage::Settled);
-            self.entries.push_back(Entry { order, kind, weight: 0, stage, handled: None, recipient: 0 });
+            self.entries.push_back(Entry { order, kind, weight: 0, stage, handled: None, recipient: None });
         }
     }
 
@@ -375,11 +387,12 @@ impl InFlight {
         env.ticket = Some(self.tickets.ticket(self.next()));
         let (kind, weight) = (env.stanza.kind, env.weight());
         self.bytes += weight;
-        let mut recipient = 0;
-        if let (Some(recipients), Some(to)) = (&mut self.recipients, &env.stanza.to) {
-            recipient = hash_of(to);
+        let recipients = self.recipients.as_mut().zip(env.stanza.to.as_ref());
+        let recipient = recipients.map(|(recipients, to)| {
+            let recipient = hash_of(to);
             *recipients.0.entry(recipient).or_default() += 1;
-        }
+            recipient
+        });
         let stage = Stage::Waiting(env);
         self.entries.push_back(Entry { order, kind, weight, stage, handled: None, recipient });
     }
@@ -443,7 +456,9 @@ impl InFlight {
             if let Some(entry) = self.entries.pop_front() {
                 self.bytes -= entry.weight;
                 self.first += 1;
-                self.forget_recipient(entry.recipient);
+                if let (Some(recipient), Some(recipients)) = (entry.recipient, &mut self.recipients) {
+                    recipients.forget(recipient);
+                }
                 if let (Some(h), Some(counted)) = (entry.handled, &mut self.counted) {
                     counted.note_stored(h);
                 }
@@ -455,17 +470,6 @@ impl InFlight {
         }
     }
 
-    fn forget_recipient(&mut self, recipient: u64) {
-        if let Some(recipients) = &mut self.recipients
-            && let Some(count) = recipients.0.get_mut(&recipient)
-        {
-            *count -= 1;
-            if *count == 0 {
-                recipients.0.remove(&recipient);
-            }
-        }
-    }
-
     fn advance(&mut self, server: &Arc<Server>, cx: &mut Context<'_>) {
         let answers_max = if self.recipients.is_some() { LINK_ANSWERS_MAX } else { ANSWERS_MAX };
         let mut before = Before { answers_max, ..Before::default() };
@@ -473,6 +477,11 @@ impl InFlight {
             before.counts =
                 self.counted.as_ref().and_then(|counted| Some((counted.stream?, counted.h(number).wrapping_add(1))));
             entry.advance(server, cx, &before);
+            if matches!(entry.stage, Stage::Submitted)
+                && let (Some(recipient), Some(recipients)) = (entry.recipient.take(), &mut self.recipients)
+            {
+                recipients.forget(recipient);
+            }
             before.add(entry);
         }
     }

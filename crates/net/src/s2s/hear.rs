@@ -93,10 +93,7 @@ impl Run {
     /// Whatever its sender may say: a stanza counts only if the pair of its domains was proved on this stream.
     fn stanza(&mut self, read: Received) {
         match self.proofs.authorise(&read, self.server().clock.unix_ms()) {
-            Ok(_) => {
-                let server = self.server().clone();
-                metronome_route::from_remote(&server, &self.link, read, &mut self.list);
-            }
+            Ok(_) => self.hand_on(read),
             Err(condition) => {
                 let domain = |jid: &Option<metronome_proto::jid::Jid>| jid.as_ref().map(|jid| jid.domain().to_owned());
                 tracing::warn!(link = self.link.id, peer = %self.link.address, from = domain(&read.from), to = domain(&read.to),

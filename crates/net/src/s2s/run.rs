@@ -14,6 +14,8 @@ use metronome_host::hosts::Host;
 use metronome_host::linked::{End, Entered, Secrecy, Stream};
 use metronome_host::links::Link;
 use metronome_host::server::Server;
+use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Received;
 use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::header;
 use metronome_proto::xml::{Item, Scanner};
@@ -41,6 +43,10 @@ const UNPROVED_MS: u64 = 60_000;
 const STALLED_MS: u64 = 60_000;
 /// From our goodbye to the end of the connection, in milliseconds.
 const CLOSE_MS: u64 = 5_000;
+/// For how long a stanza waits for a place among those of its recipient, in milliseconds.
+const HELD_MS: u64 = 1_000;
+/// For how long nobody waits for that recipient afterwards.
+const SLOW_MS: u64 = 10_000;
 /// Answers that wait for the socket; while there are more nothing is read.
 const SAID_BYTES_MAX: usize = 64 * 1024;
 
@@ -56,6 +62,10 @@ pub(super) struct Run {
     phase: Phase,
     /// Read and not scanned, because the list had no room.
     unread: Vec<u8>,
+    /// Read, and held back because its recipient has too much in the list.
+    held: Option<Held>,
+    /// An account that holds others up is not waited for until then, in steady milliseconds.
+    slow: Option<(Jid, u64)>,
     /// Said and not written.
     pub(super) unwritten: Vec<u8>,
     unflushed: bool,
@@ -118,6 +128,12 @@ enum Moved {
     No,
 }
 
+/// A stanza that waits for a place, and since when: steady milliseconds.
+struct Held {
+    read: Received,
+    since_ms: u64,
+}
+
 /// A stream that another server has opened has a place among those of its address.
 pub(super) type Places = (Option<Admitted>, Option<Unproved>);
 
@@ -149,6 +165,8 @@ impl Run {
             scanner,
             phase: Phase::Open,
             unread,
+            held: None,
+            slow: None,
             unwritten: Vec::new(),
             unflushed: false,
             budget: Budget::new(values.rate(&RATE), values.bytes(&BURST), now_ms),
@@ -222,13 +240,14 @@ impl Run {
         let _ = self.list.poll(&server, cx);
         // While it was full nothing was read, so nothing but this wakes the reading up again.
         let has_room_again = was_full && self.list.has_room();
+        let released = self.release();
         let verified = self.poll_verifying(cx);
         self.answer_how_many();
         if self.phase != Phase::Open {
             return Ok(Moved::Yes);
         }
         let wrote = self.poll_write(cx)?;
-        let moved = ordered || has_room_again || verified || read == Moved::Yes || wrote == Moved::Yes;
+        let moved = ordered || has_room_again || released || verified || read == Moved::Yes || wrote == Moved::Yes;
         Ok(if moved { Moved::Yes } else { Moved::No })
     }
 
@@ -295,7 +314,7 @@ impl Run {
 
     /// Reads while the list has room and the other side reads its answers.
     fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        if !self.list.has_room() || self.unwritten.len() > SAID_BYTES_MAX {
+        if !self.may_take() {
             return Ok(Moved::No);
         }
         if !self.unread.is_empty() {
@@ -321,11 +340,59 @@ impl Run {
         })
     }
 
+    fn may_take(&self) -> bool {
+        self.held.is_none() && self.list.has_room() && self.unwritten.len() <= SAID_BYTES_MAX
+    }
+
+    /// Hands on a stanza of a proved pair. One for an account that has too much in the list already waits a moment, and with it whatever comes
+    /// behind: a burst is no reason to refuse anything. An account that is slow all the same is not waited for again for a while.
+    pub(super) fn hand_on(&mut self, read: Received) {
+        let now_ms = self.server().clock.steady_ms();
+        let is_slow =
+            |to: &Jid| self.slow.as_ref().is_some_and(|(slow, until_ms)| slow.same_bare(to) && now_ms < *until_ms);
+        match &read.to {
+            Some(to) if !self.list.has_place_for(to) && !is_slow(to) => {
+                self.held = Some(Held { read, since_ms: now_ms });
+            }
+            _ => {
+                let server = self.server().clone();
+                metronome_route::from_remote(&server, &self.link, read, &mut self.list);
+            }
+        }
+    }
+
+    /// Lets go of what was held back: there is a place now, or its time is over.
+    fn release(&mut self) -> bool {
+        let Some(Held { read, since_ms }) = self.held.take() else { return false };
+        let now_ms = self.server().clock.steady_ms();
+        if now_ms > since_ms + HELD_MS
+            && let Some(to) = &read.to
+        {
+            self.slow = Some((to.clone(), now_ms + SLOW_MS));
+        }
+        self.hand_on(read);
+        match &mut self.held {
+            Some(held) => {
+                held.since_ms = since_ms;
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// The stream ends: what was read is handed on, whether there is a place or not.
+    fn let_go(&mut self) {
+        if let Some(Held { read, .. }) = self.held.take() {
+            let server = self.server().clone();
+            metronome_route::from_remote(&server, &self.link, read, &mut self.list);
+        }
+    }
+
     /// Scans what was read; what there is no room for waits.
     fn take(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while self.phase == Phase::Open {
-            if !self.list.has_room() || self.unwritten.len() > SAID_BYTES_MAX {
+            if !self.may_take() {
                 self.unread = rest.to_vec();
                 return;
             }
@@ -361,6 +428,7 @@ impl Run {
     /// Nothing more is read, and nothing that waits is written: it waits for another stream. What was read is settled.
     pub(super) fn settle(&mut self) {
         if self.phase == Phase::Open {
+            self.let_go();
             self.phase = Phase::Settling;
             self.progressed_ms = self.server().clock.steady_ms();
             self.handle.close();
@@ -469,7 +537,8 @@ impl Run {
                 if self.question_ms.is_some_and(|since_ms| is_over(since_ms, STALLED_MS)) {
                     self.give_up_asking();
                 }
-                let is_quiet = self.list.is_empty() && !self.conversation.is_waiting() && !self.cargo.is_busy();
+                let is_read = self.list.is_empty() && self.unread.is_empty() && self.held.is_none();
+                let is_quiet = is_read && !self.conversation.is_waiting() && !self.cargo.is_busy();
                 if is_quiet && is_over(self.active_ms, self.idle_ms) {
                     tracing::debug!(link = self.link.id, remote = &*self.link.domain, "a silent stream is closed");
                     self.settle();
@@ -531,6 +600,7 @@ impl Run {
 
     /// The connection is gone.
     fn lose(&mut self) {
+        self.let_go();
         self.cargo.unload();
         self.handle.close();
         self.socket = Socket::Closed;

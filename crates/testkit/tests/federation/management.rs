@@ -50,3 +50,26 @@ fn a_stream_that_ends_tells_how_much_was_handled() {
     peer.expect("<a xmlns='urn:xmpp:sm:3' h='1'");
     peer.expect_end();
 }
+
+#[test]
+fn a_burst_for_one_account_waits_and_nothing_of_it_is_refused() {
+    let world = World::new();
+    let a = world.server("a.example", "alice", "");
+    let mut peer = proved(&world, &a);
+    peer.send("<db:result from='b.example' to='a.example'>k</db:result>");
+    peer.expect("<db:result from='a.example' to='b.example' type='valid'");
+    peer.send("<enable xmlns='urn:xmpp:sm:3'/>");
+    peer.expect("<enabled xmlns='urn:xmpp:sm:3'");
+    let message = |n: u32| {
+        format!("<message from='x@b.example' to='alice@a.example' type='chat' id='{n}'><body>x</body></message>")
+    };
+    let burst: String = (0..500).map(message).collect();
+    peer.send(&(burst + "<r xmlns='urn:xmpp:sm:3'/>"));
+    peer.expect("<a xmlns='urn:xmpp:sm:3' h='500'");
+    let mut alice = a.dial().domain("a.example").direct();
+    alice.log_in("alice", "here");
+    alice.send("<presence/>");
+    for n in 0..500 {
+        alice.wait_for(&format!("<message from='x@b.example' id='{n}'"));
+    }
+}
