@@ -3,6 +3,7 @@
 //! in `host::linked`; they ask the rules themselves.
 
 mod list;
+mod ping;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,17 @@ pub static FEATURE: Feature = Feature {
             does: Does::Changes,
             fields: &[Field::required("domain", FieldKind::Domain, "The remote domain.").positional()],
             run: |server, given| Box::pin(std::future::ready(close(server, &given))),
+        },
+        Command {
+            name: "s2s ping",
+            about: "Asks a remote domain for an answer, as people's stanzas would.",
+            role: Role::Operator,
+            does: Does::Tells,
+            fields: &[
+                Field::required("domain", FieldKind::Domain, "The remote domain.").positional(),
+                Field::optional("from", FieldKind::Domain, "The domain of ours that asks; the first without it."),
+            ],
+            run: |server, given| Box::pin(ping::ping(server, given)),
         },
         Command {
             name: "s2s rules",
