@@ -88,8 +88,18 @@ pub const STRANGERS: Setting = Setting::new(
      together may do so twenty times as often. What is more is dropped.",
 );
 
+/// How many new domains an account reaches.
+pub const NEW_DOMAINS: Setting = Setting::new(
+    "federation.limits.new_domains",
+    Kind::Frequency,
+    "\"200/h\"",
+    "To how many other servers with which nothing is being exchanged one account here may write. So nobody makes this server knock at \
+     doors all over the world.",
+)
+.per_host();
+
 /// The settings of this module.
-pub const SETTINGS: &[Setting] = &[ENABLED, BLOCK, ALLOW, ONLY_ALLOWED, BAN_AFTER, BAN_TIME, STRANGERS];
+pub const SETTINGS: &[Setting] = &[ENABLED, BLOCK, ALLOW, ONLY_ALLOWED, BAN_AFTER, BAN_TIME, STRANGERS, NEW_DOMAINS];
 
 /// By how much a whole domain may do more of what one account may do so often.
 const DOMAIN_FACTOR: u32 = 20;
@@ -133,6 +143,7 @@ pub struct Gate {
     offences: Throttle<Box<str>>,
     requests_of_accounts: Throttle<Box<str>>,
     requests_of_domains: Throttle<Box<str>>,
+    domains_met: Throttle<Box<str>>,
     addresses: Mutex<Addresses>,
 }
 
@@ -221,6 +232,12 @@ impl Gate {
             && self.requests_of_domains.take(domain.into(), of_domain, now_ms)
     }
 
+    /// Whether an account of ours may write to one more domain with which nothing is being exchanged, which counts; `now_ms` is steady
+    /// time.
+    pub fn may_meet(&self, values: &Values, bare: &str, now_ms: u64) -> bool {
+        self.domains_met.take(bare.into(), values.frequency(&NEW_DOMAINS), now_ms)
+    }
+
     /// A closed domain has come from this address: it is turned away from now on, for as long as the domain's rule lasts, an hour at most
     /// where that has no end; nothing if others have come from there. `now_ms` is Unix time.
     pub fn turn_away(&self, address: IpAddr, remote: &str, now_ms: u64) {
@@ -278,7 +295,7 @@ impl Gate {
 
     /// Bytes held.
     pub fn memory_usage(&self) -> usize {
-        let throttles = [&self.offences, &self.requests_of_accounts, &self.requests_of_domains];
+        let throttles = [&self.offences, &self.requests_of_accounts, &self.requests_of_domains, &self.domains_met];
         let counted: usize = throttles.iter().map(|throttle| throttle.memory_usage()).sum();
         counted + self.rules.lock().memory_usage() + self.addresses.lock().memory_usage()
     }

@@ -127,6 +127,14 @@ fn an_address_of_a_banned_domain_is_turned_away_unless_others_come_from_there() 
 }
 
 #[test]
+fn an_account_meets_so_many_domains() {
+    let (gate, host) = (Gate::default(), host(&[("federation.limits.new_domains", "\"2/h\"")]));
+    let meets = |bare: &str| gate.may_meet(&host.values, bare, NOW_MS);
+    assert!(meets("alice@ours.example") && meets("alice@ours.example") && !meets("alice@ours.example"));
+    assert!(meets("bob@ours.example"));
+}
+
+#[test]
 fn strangers_ask_so_often_by_account_and_by_domain() {
     let (gate, host) = (Gate::default(), host(&[("federation.limits.requests_from_strangers", "\"2/h\"")]));
     let ask = |bare: &str| gate.may_request(&host.values, bare, "a.example", NOW_MS);
