@@ -142,6 +142,14 @@ impl Remotes {
         Some(made)
     }
 
+    /// Whether something is or was lately being exchanged between these two domains.
+    pub fn knows(&self, local: &Jid, remote: &Jid) -> bool {
+        let hash = self.hasher.hash_one((local.domain(), remote.domain()));
+        let is_it =
+            |known: &Arc<Remote>| known.local.domain() == local.domain() && known.remote.domain() == remote.domain();
+        self.pairs.lock().find(hash, is_it).is_some()
+    }
+
     /// All pairs, in no order.
     pub fn all(&self) -> Vec<Arc<Remote>> {
         self.pairs.lock().iter().cloned().collect()

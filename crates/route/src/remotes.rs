@@ -43,13 +43,17 @@ pub(crate) fn refuse(server: &Server, env: &Envelope) -> Result<(), Refuse> {
             .with_text("nothing is exchanged with this server")
             .into());
     }
-    match env.sender.session()?.is_guest() {
-        true => {
-            let text = "guests speak to nobody on other servers";
-            Err(StanzaError::new(Condition::RemoteServerNotFound).with_text(text).into())
-        }
-        false => Ok(()),
+    let session = env.sender.session()?;
+    if session.is_guest() {
+        let text = "guests speak to nobody on other servers";
+        return Err(StanzaError::new(Condition::RemoteServerNotFound).with_text(text).into());
     }
+    let meets = env.stanza.to.as_ref().is_some_and(|to| !server.remotes.knows(&env.stanza.from, to));
+    if meets && !server.gate.may_meet(&env.host.values, session.jid.bare_str(), server.clock.steady_ms()) {
+        let text = "you have written to too many other servers lately";
+        return Err(StanzaError::new(Condition::PolicyViolation).with_text(text).into());
+    }
+    Ok(())
 }
 
 /// A message that matters gets a row that goes only once the other server is known to have it. Whatever else is in the record becomes durable

@@ -236,6 +236,23 @@ async fn one_account_has_its_bound_and_leaves_room_for_others() {
 }
 
 #[tokio::test]
+async fn an_account_knocks_at_so_many_doors_and_others_do_not_notice() {
+    let world = World::with(&[("federation.limits.new_domains", "\"2/h\"")], metronome_features::ALL).await;
+    world.federate().await;
+    let (mut alice, mut bob) = (world.available("alice@localhost/a").await, world.available("bob@localhost/b").await);
+    for n in 0..4 {
+        alice.send(&chat(&format!("dave@far{n}.example"), n));
+        let answer = alice.settled().await;
+        assert_eq!(answer.contains("<policy-violation"), n >= 2, "{answer}");
+        // With whom there is something already one goes on.
+        alice.send(&chat("dave@far0.example", n));
+        assert!(!alice.settled().await.contains("error"));
+    }
+    bob.send(&chat("dave@far3.example", "bob"));
+    assert!(!bob.settled().await.contains("error"));
+}
+
+#[tokio::test]
 async fn without_other_servers_there_are_none() {
     let world = World::new().await;
     let mut alice = world.available("alice@localhost/a").await;

@@ -166,8 +166,8 @@ mod tests {
         }
         assert_eq!(rules.0.len(), BANS_MAX);
         assert!(rules.get("bad0.example", 0).is_none(), "the one that ended first has gone");
-        for number in 0..RULES_MAX {
-            let _ = rules.set(&format!("rule{number}.example"), rule(Verdict::Blocked, None), 0);
+        for number in 0..RULES_MAX - BANS_MAX {
+            assert!(rules.set(&format!("rule{number}.example"), rule(Verdict::Blocked, None), 0));
         }
         assert_eq!(rules.0.len(), RULES_MAX);
         assert!(!rules.set("one-more.example", rule(Verdict::Blocked, None), 0));
