@@ -176,3 +176,31 @@ fn an_endless_element_is_bounded_and_clients_do_not_notice() {
     assert!(peer.drain(Duration::from_secs(10)).contains("policy-violation"));
     alice.expect_nothing_before_ping();
 }
+
+#[test]
+fn a_domain_that_is_blocked_is_thrown_out_and_stays_outside() {
+    let world = World::new();
+    let a = world.server("a.example", "alice", "");
+    let mut peer = proved(&world, &a);
+    a.control().run("s2s block", serde_json::json!({ "domain": "b.example" }));
+    peer.expect_stream_error("policy-violation");
+    let mut alice = a.dial().domain("a.example").direct();
+    alice.log_in("alice", "here");
+    alice.send("<iq to='b.example' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
+    alice.wait_for("<iq type='error' id='p' from='b.example'");
+    let mut again = a.dial_as_server().clear();
+    again.send(&server_header("b.example", "a.example"));
+    again.expect_stream_error("policy-violation");
+    // And the address from which it came is turned away.
+    a.dial_as_server().clear().expect_closed();
+}
+
+#[test]
+fn a_stop_ends_streams_with_a_word() {
+    let world = World::new();
+    let mut a = world.server("a.example", "alice", "");
+    let mut peer = proved(&world, &a);
+    let ended = std::thread::spawn(move || peer.expect_stream_error("system-shutdown"));
+    a.stop();
+    assert!(ended.join().is_ok(), "the stream was not ended in order");
+}

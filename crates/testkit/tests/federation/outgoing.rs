@@ -200,3 +200,40 @@ fn an_endless_answer_is_bounded() {
     called.expect_closed();
     alice.wait_for("<iq type='error' id='p' from='b.example'><remote-server-timeout");
 }
+
+#[test]
+fn where_only_certificates_count_nobody_else_is_believed_to_be_the_domain() {
+    let world = World::new();
+    let peer = world.peer("b.example");
+    let a = world.server("a.example", "alice", "[federation]\nproofs = [\"certificate\"]");
+    let mut alice = online(&a);
+    alice.send("<iq to='b.example' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
+    let another = world.certificates().server(&["c.example"]);
+    peer.answer_encrypted(&a, &another, "the-id", &format!("{EXTERNAL}{DIALBACK}")).expect_closed();
+    alice.wait_for("<iq type='error' id='p' from='b.example'><remote-server-timeout");
+    // A stored message is tried again after a pause.
+    speaks(&mut alice, "m1");
+    let untrusted = world.strangers_certificates().server(&["b.example"]);
+    peer.answer_encrypted(&a, &untrusted, "the-id", &format!("{EXTERNAL}{DIALBACK}")).expect_closed();
+    let mut called = encrypted(&world, &peer, &a, &format!("{EXTERNAL}{DIALBACK}"));
+    called.expect("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'");
+    called.send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    peer.open(&mut called, "another-id", "");
+    called.expect("<message id='m1'");
+}
+
+#[test]
+fn a_server_that_throws_us_out_again_and_again_gets_what_it_has_not_acknowledged_each_time() {
+    let world = World::new();
+    let peer = world.peer("b.example");
+    let a = world.server("a.example", "alice", "");
+    let mut alice = online(&a);
+    speaks(&mut alice, "m1");
+    for _ in 0..3 {
+        let mut called = encrypted(&world, &peer, &a, DIALBACK);
+        called.expect("<db:result from='a.example' to='b.example'");
+        called.send("<db:result from='b.example' to='a.example' type='valid'/>");
+        called.expect("<message id='m1'");
+        called.drop_connection();
+    }
+}
