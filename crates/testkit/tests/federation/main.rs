@@ -2,6 +2,7 @@
 
 mod dialback;
 mod external;
+mod gate;
 mod hostile;
 mod management;
 mod outgoing;
