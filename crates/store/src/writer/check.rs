@@ -188,12 +188,16 @@ impl Run<'_> {
 
     /// A number that a refused record leaves unused harms nobody.
     fn next_in_outbox(&mut self) -> Result<u64, Refused> {
-        let last = match self.heads.outbox {
-            Some(last) => last,
-            None => self.backend.outbox_last()?,
-        };
+        let last = self.last_in_outbox()?;
         self.heads.outbox = Some(last + 1);
         Ok(last + 1)
+    }
+
+    fn last_in_outbox(&mut self) -> Result<u64, StoreError> {
+        if self.heads.outbox.is_none() {
+            self.heads.outbox = Some(self.backend.outbox_last()?);
+        }
+        Ok(self.heads.outbox.unwrap_or_default())
     }
 
     /// The changes: all but the archive first, then what clients have seen of the rows before this record, then what becomes of these
@@ -250,7 +254,11 @@ impl Run<'_> {
             Op::NoteResumable { number, noted } => self.backend.note_resumable(*number, noted),
             Op::ForgetResumable { number } => self.backend.forget_resumable(*number),
             Op::SetMeta { key, value } => self.backend.set_meta(key, value),
-            Op::Dequeue { local, remote, to } => self.backend.dequeue(local, remote, *to),
+            Op::Dequeue { local, remote, to } => {
+                // Known before the rows are gone: those who sent them go on counting.
+                self.last_in_outbox()?;
+                self.backend.dequeue(local, remote, *to)
+            }
             Op::Append { .. } | Op::Enqueue { .. } | Op::Seen { .. } | Op::Replace { .. } | Op::Remove { .. } => Ok(()),
         }
     }

@@ -13,6 +13,7 @@ over_each_backend!(
     what_is_done_with_goes_pair_by_pair,
     what_waits_is_added_up_by_sender_and_server,
     numbers_go_on_whatever_fails,
+    numbers_go_on_behind_rows_of_an_earlier_process,
     rows_outlive_their_sender,
     a_page_ends_at_its_bounds,
 );
@@ -118,6 +119,16 @@ fn numbers_go_on_whatever_fails(world: &mut World) {
     assert!(outcome.is_done());
     let now = waiting(world, "a.example");
     assert!(now.len() == 1 && now[0].0 > 1 && now[0].1 == "2", "{now:?}: no number is given twice");
+}
+
+/// Whoever has sent the rows knows how far it is, and would take a lower number for one of those.
+fn numbers_go_on_behind_rows_of_an_earlier_process(world: &mut World) {
+    for body in ["1", "2"] {
+        world.one(enqueue("alice@example.org", "a.example", body));
+    }
+    world.reopen();
+    assert_eq!(world.one(dequeue("a.example", 2)), done(&[]));
+    assert_eq!(world.one(enqueue("alice@example.org", "a.example", "3")), done(&[3]));
 }
 
 fn rows_outlive_their_sender(world: &mut World) {
