@@ -9,10 +9,11 @@ mod zone;
 
 use std::sync::Arc;
 
-use metronome_host::command::{Answer, Arguments, Command, Does, Failed, Field, FieldKind, Finding, Role};
+use metronome_host::command::{Answer, Arguments, Command, Does, Failed, Field, FieldKind, Role};
 use metronome_host::feature::Feature;
 use metronome_host::hosts::Host;
 use metronome_host::server::Server;
+use metronome_proto::jid::Jid;
 
 const HOST: Field = Field::optional("host", FieldKind::Domain, "Only what is about this domain of ours.");
 
@@ -73,9 +74,7 @@ async fn all(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     let mut found = certs::check(&hosts, server.clock.unix_ms());
     found.extend(ports::check(outside).await);
     found.extend(dns::check(outside, &hosts).await);
-    for host in &hosts {
-        found.push(connectivity::check(server, outside, host.name.as_str()).await);
-    }
+    found.extend(connectivity::check(server, outside, &names(&hosts)).await);
     Ok(Answer::Findings(found))
 }
 
@@ -102,11 +101,11 @@ async fn of_connectivity(server: &Arc<Server>, given: Arguments) -> Result<Answe
         Some(domain) => vec![domain],
         None => server.hosts.load().iter().map(|host| host.name.clone()).collect(),
     };
-    let mut found: Vec<Finding> = Vec::new();
-    for domain in domains {
-        found.push(connectivity::check(server, outside, domain.as_str()).await);
-    }
-    Ok(Answer::Findings(found))
+    Ok(Answer::Findings(connectivity::check(server, outside, &domains).await))
+}
+
+fn names(hosts: &[Arc<Host>]) -> Vec<Jid> {
+    hosts.iter().map(|host| host.name.clone()).collect()
 }
 
 /// The domains that are meant: all that are served, or the one that was named.

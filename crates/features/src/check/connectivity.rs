@@ -1,14 +1,20 @@
 //! Connections: whether a server of a domain can be reached from here. That says nothing about the way from elsewhere to here, and
 //! the words do not claim it.
 
+use futures_util::future::join_all;
 use metronome_host::command::Finding;
 use metronome_host::outside::Outside;
 use metronome_host::server::Server;
+use metronome_proto::jid::Jid;
 
 const AREA: &str = "connectivity";
 
-pub(super) async fn check(server: &Server, outside: &dyn Outside, domain: &str) -> Finding {
+pub(super) async fn check(server: &Server, outside: &dyn Outside, domains: &[Jid]) -> Vec<Finding> {
     outside.look_again();
+    join_all(domains.iter().map(|domain| of_domain(server, outside, domain.as_str()))).await
+}
+
+async fn of_domain(server: &Server, outside: &dyn Outside, domain: &str) -> Finding {
     let reached = outside.reach(server, domain).await;
     let tried = reached.failures.join("; ");
     let is_ours = server.hosts.load().known(domain).is_some();

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use metronome_host::command::Finding;
 use metronome_host::hosts::Host;
 use metronome_host::outside::{Outside, Srv, Unknown};
@@ -13,18 +14,17 @@ const AREA: &str = "dns";
 
 pub(super) async fn check(outside: &dyn Outside, hosts: &[Arc<Host>]) -> Vec<Finding> {
     outside.look_again();
-    let mut found = Vec::new();
-    for host in hosts {
-        let domain = ascii(host.name.as_str());
-        if domain.parse::<IpAddr>().is_ok() || domain.starts_with('[') {
-            found.push(Finding::good(AREA, format!("{domain} is an address and needs no record")));
-            continue;
-        }
-        for wanted in wanted(outside, host) {
-            found.push(of_service(outside, &domain, &wanted).await);
-        }
+    // All at once: where no name server answers it takes as long as for one.
+    join_all(hosts.iter().map(|host| of_host(outside, host))).await.concat()
+}
+
+async fn of_host(outside: &dyn Outside, host: &Host) -> Vec<Finding> {
+    let domain = ascii(host.name.as_str());
+    if domain.parse::<IpAddr>().is_ok() || domain.starts_with('[') {
+        return vec![Finding::good(AREA, format!("{domain} is an address and needs no record"))];
     }
-    found
+    let wanted = wanted(outside, host);
+    join_all(wanted.iter().map(|wanted| of_service(outside, &domain, wanted))).await
 }
 
 /// One kind of record of one domain.
