@@ -9,6 +9,7 @@ import archive
 import blocking
 import chat
 import commands
+import components
 import contacts
 import devices
 import queries
@@ -16,6 +17,7 @@ from device import DIRECT_TLS, STARTTLS
 
 TESTS = (
     chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS + blocking.TESTS + commands.TESTS + archive.TESTS
+    + components.TESTS
 )
 
 

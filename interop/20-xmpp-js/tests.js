@@ -2,8 +2,9 @@
 
 import * as accounts from "./accounts.js";
 import * as chat from "./chat.js";
+import * as components from "./components.js";
 import * as contacts from "./contacts.js";
 import { judge } from "./judge.js";
 import * as queries from "./queries.js";
 
-await judge([chat, contacts, accounts, queries].flatMap((subject) => subject.TESTS));
+await judge([chat, contacts, accounts, queries, components].flatMap((subject) => subject.TESTS));

@@ -18,7 +18,7 @@ use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::{Content, Tree};
 
-use crate::{adhoc, caps, roster, strangers};
+use crate::{adhoc, caps, components, roster, strangers};
 
 /// What the host is called.
 pub const NAME: Setting =
@@ -98,7 +98,7 @@ async fn answer_for_host(server: &Server, env: &mut Envelope) -> Result<(), Refu
         Query::Items(Some(node)) if node == ns::COMMANDS => adhoc::items(server, env, At::Host).await?.tree(),
         Query::Info(None) => announced.info.tree(),
         Query::Info(Some(node)) if node == announced.caps.disco_node() => announced.info.tree().attr("node", node),
-        Query::Items(None) => items_of_host(&host).tree(),
+        Query::Items(None) => items_of_host(server, &host).tree(),
         Query::Info(Some(node)) => adhoc::info(server, env, At::Host, &node).await?.tree(),
         Query::Items(Some(_)) => return Err(Condition::ItemNotFound.into()),
     };
@@ -184,8 +184,10 @@ pub(crate) fn info_of_host(server: &Server, host: &Host) -> Info {
     }
 }
 
-fn items_of_host(host: &Host) -> Items {
-    let items = host.values.list(&ITEMS).iter().filter_map(|entry| item(entry).ok()).collect();
+fn items_of_host(server: &Server, host: &Host) -> Items {
+    let mut items = components::items(server, host);
+    let listed = host.values.list(&ITEMS).iter().filter_map(|entry| item(entry).ok());
+    items.extend(listed);
     Items { node: None, items }
 }
 

@@ -139,6 +139,8 @@ fn there_already(known: &Known) -> Failed {
         }
         Standing::Unfit => Failed::problem(format!("{name} is a domain of this server, and cannot be served as it is"))
             .with_hint("the log says why; mend it, then metronomectl reload"),
+        Standing::Component => Failed::problem(format!("{name} is the domain of a component"))
+            .with_hint("remove it from `components` of the configuration; then metronomectl reload"),
     }
 }
 
@@ -208,10 +210,14 @@ async fn disable(server: &Arc<Server>, given: Arguments) -> Result<Answer, Faile
 }
 
 fn find(server: &Server, name: &Jid) -> Result<Known, Failed> {
-    let known = server.hosts.load().known(name.as_str()).cloned();
-    known.ok_or_else(|| {
-        Failed::problem(format!("{name} is not a domain of this server")).with_hint("metronomectl host list")
-    })
+    match server.hosts.load().known(name.as_str()) {
+        Some(known) if known.standing == Standing::Component => Err(there_already(known)),
+        Some(known) => Ok(known.clone()),
+        None => {
+            let failed = Failed::problem(format!("{name} is not a domain of this server"));
+            Err(failed.with_hint("metronomectl host list"))
+        }
+    }
 }
 
 fn put(server: &Server, turn: &Turn<'_>, known: Known) {

@@ -88,7 +88,8 @@ fn status(server: &Server) -> Answer {
     let counters = &server.counters;
     let (served, others): (Vec<_>, Vec<_>) = {
         let hosts = server.hosts.load();
-        let names = hosts.all().map(|known| (known.host.name.to_string(), known.standing));
+        let names = hosts.all().filter(|known| known.standing != Standing::Component);
+        let names = names.map(|known| (known.host.name.to_string(), known.standing));
         names.partition(|(_, standing)| *standing == Standing::Served)
     };
     let named = |names: Vec<(String, Standing)>| match names.is_empty() {

@@ -25,7 +25,7 @@ pub fn drop_claims(server: &Server, env: &mut Envelope) {
     }
     let hosts = server.hosts.load();
     let is_ours = |child: &Child<'_>| match child.attr("by").map(|by| Jid::parse(&by)) {
-        Some(Ok(by)) => hosts.known(by.domain()).is_some(),
+        Some(Ok(by)) => !hosts.is_elsewhere(by.domain()),
         Some(Err(_)) | None => true,
     };
     let ours = |child: &Child<'_>| {

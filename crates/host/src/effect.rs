@@ -76,6 +76,8 @@ pub enum Effect {
         /// The stanza.
         stanza: Arc<Stanza>,
     },
+    /// A stanza for a component.
+    ToComponent(Stanza),
     /// The account's row has changed: nothing that was known of it counts any more.
     Forget(Jid),
     /// The privacy lists of an account are these now: what is known of it follows, each of its sessions goes by the list that

@@ -14,6 +14,7 @@ use metronome_proto::xml::Limits;
 use metronome_sasl::{Hash, PlainRule, Rules, StreamFacts};
 
 use crate::announced::Announced;
+use crate::components;
 use crate::feature::StreamState;
 use crate::groups::Groups;
 use crate::options::{Kind, Setting, Values};
@@ -290,6 +291,8 @@ pub struct Hosts {
     /// The server-wide options.
     pub values: Values,
     known: BTreeMap<Box<str>, Known>,
+    /// Domains of nobody here whose stanzas a component takes, each with the component.
+    routes: BTreeMap<Box<str>, Box<str>>,
     first: Box<str>,
 }
 
@@ -315,6 +318,8 @@ pub enum Standing {
     NoCertificate,
     /// Something else that it needs cannot be used, such as a file with its groups. It is served after a reload that finds nothing wrong.
     Unfit,
+    /// It is not served by this program: a component answers for it (XEP-0114).
+    Component,
 }
 
 impl Standing {
@@ -325,6 +330,7 @@ impl Standing {
             Standing::Disabled => "disabled",
             Standing::NoCertificate => "no certificate",
             Standing::Unfit => "unfit",
+            Standing::Component => "component",
         }
     }
 }
@@ -343,13 +349,29 @@ impl Hosts {
     pub fn of(values: Values, known: Vec<Known>) -> Hosts {
         let first = known.first().expect("a configuration has a domain").host.name.domain().into();
         let known = known.into_iter().map(|known| (known.host.name.domain().into(), known)).collect();
-        Hosts { values, known, first }
+        let mut hosts = Hosts { values, known, routes: BTreeMap::new(), first };
+        hosts.routes = hosts.routed();
+        hosts
+    }
+
+    /// What the components take beside their own domains. Domains of this server are not among it, and of two components the first has it.
+    fn routed(&self) -> BTreeMap<Box<str>, Box<str>> {
+        let mut routes = BTreeMap::new();
+        for known in self.known.values().filter(|known| known.standing == Standing::Component) {
+            for domain in known.host.values.list(&components::ROUTES) {
+                if !self.known.contains_key(&**domain) {
+                    routes.entry(domain.as_str().into()).or_insert_with(|| known.host.name.as_str().into());
+                }
+            }
+        }
+        routes
     }
 
     /// A snapshot in which this domain is as told, new or not.
     pub fn with(&self, known: Known) -> Hosts {
         let mut hosts = self.clone();
         hosts.known.insert(known.host.name.domain().into(), known);
+        hosts.routes = hosts.routed();
         hosts
     }
 
@@ -365,6 +387,28 @@ impl Hosts {
     /// The served domain of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Host>> {
         self.known.get(name).filter(|known| known.standing == Standing::Served).map(|known| &known.host)
+    }
+
+    /// The component that takes what is for this domain: its own, or one that is routed to it.
+    pub fn component(&self, domain: &str) -> Option<&Arc<Host>> {
+        let known = self.known.get(self.routes.get(domain).map_or(domain, |name| &**name))?;
+        (known.standing == Standing::Component).then_some(&known.host)
+    }
+
+    /// Whether what is for this domain leaves this server, for another one or for a component.
+    pub fn is_elsewhere(&self, domain: &str) -> bool {
+        self.known.get(domain).is_none_or(|known| known.standing == Standing::Component)
+    }
+
+    /// All components in the order of their names.
+    pub fn components(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.all().filter(|known| known.standing == Standing::Component).map(|known| &known.host)
+    }
+
+    /// The domain of this name, if this server speaks for it towards others: one that it serves, or that of a component.
+    pub fn spoken_for(&self, name: &str) -> Option<&Arc<Host>> {
+        let speaks = |known: &&Known| matches!(known.standing, Standing::Served | Standing::Component);
+        self.known.get(name).filter(speaks).map(|known| &known.host)
     }
 
     /// The domain of this name, served or not. What is known here belongs to this server: nothing for it may ever go out to others.
@@ -391,7 +435,11 @@ impl Hosts {
 
     /// What a client hears that asks for a domain that is not served (RFC 6120 section 4.9.3).
     pub fn absence(&self, name: &str) -> Condition {
-        if self.known.contains_key(name) { Condition::HostGone } else { Condition::HostUnknown }
+        match self.known.get(name) {
+            // There is nothing for a client at the domain of a component, and there was nothing before.
+            Some(known) if known.standing != Standing::Component => Condition::HostGone,
+            _ => Condition::HostUnknown,
+        }
     }
 
     /// Whether a shared group shows the presence of `owner` to `viewer`: one of the owner's domain, or one that everybody of the

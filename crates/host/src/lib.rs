@@ -18,6 +18,7 @@ pub mod blocking;
 pub mod certificates;
 pub mod clock;
 pub mod command;
+pub mod components;
 pub mod contacts;
 pub mod control;
 pub mod copied;

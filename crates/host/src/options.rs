@@ -41,12 +41,14 @@ pub struct Setting {
     /// Smallest and largest value, both allowed: bytes for [`Kind::Bytes`] and [`Kind::Rate`], milliseconds for
     /// [`Kind::Duration`]. Other kinds ignore it.
     pub range: Option<(u64, u64)>,
+    /// Whether its value may be shown.
+    pub shown: Shown,
 }
 
 impl Setting {
     /// A server-wide setting that takes effect at once; the other builders change that.
     pub const fn new(key: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Self {
-        Self { key, kind, default, doc, reload: Reload::AtOnce, scope: Scope::Server, range: None }
+        Self { key, kind, default, doc, reload: Reload::AtOnce, scope: Scope::Server, range: None, shown: Shown::Yes }
     }
 
     /// A changed value counts for streams opened after the reload.
@@ -70,6 +72,12 @@ impl Setting {
     /// Bounds, inclusive; see [`Setting::range`] for their unit.
     pub const fn within(mut self, min: u64, max: u64) -> Self {
         self.range = Some((min, max));
+        self
+    }
+
+    /// Its value is a secret, which nothing shows.
+    pub const fn secret(mut self) -> Self {
+        self.shown = Shown::No;
         self
     }
 
@@ -129,6 +137,15 @@ pub enum Reload {
     NewStreams,
     /// Only after the server was restarted; a reload says so.
     Restart,
+}
+
+/// Whether a setting's value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// It may.
+    Yes,
+    /// It is a secret.
+    No,
 }
 
 /// Where a setting may be written.

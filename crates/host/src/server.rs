@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use crate::asked::Asked;
 use crate::clock::Clock;
 use crate::command::dialogs::Dialogs;
+use crate::components::Components;
 use crate::control::Control;
 use crate::counters::Counters;
 use crate::departures::Departures;
@@ -67,6 +68,8 @@ pub struct Server {
     pub guests: Guests,
     /// What waits for other servers.
     pub remotes: Arc<Remotes>,
+    /// The streams of components, and what waits for them.
+    pub components: Components,
     /// Requests of the server's own.
     pub asked: Asked,
     /// Accounts that have lost a session under stream management.
@@ -163,6 +166,7 @@ impl Server {
             owners: Arc::default(),
             guests: Guests::default(),
             remotes: Arc::default(),
+            components: Components::default(),
             asked: Asked::default(),
             lost: Lost::default(),
             notices: Notices::default(),

@@ -5,6 +5,7 @@
 pub mod admission;
 mod budget;
 pub mod c2s;
+mod component;
 pub mod control;
 pub mod dns;
 pub mod listen;

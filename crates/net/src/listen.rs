@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use crate::admission::{Admission, Admitted};
 use crate::c2s::resume::Doors;
 use crate::s2s::Federation;
-use crate::{c2s, s2s};
+use crate::{c2s, component, s2s};
 
 /// Where clients connect and then encrypt.
 pub const C2S: Setting = Setting::new(
@@ -51,8 +51,26 @@ pub const S2S_TLS: Setting = Setting::new(
 )
 .at_restart();
 
+/// Where components connect.
+pub const COMPONENT: Setting = Setting::new(
+    "listen.component",
+    Kind::Addresses,
+    "[]",
+    "Addresses for external components (XEP-0114), which do not encrypt: on this machine, such as `127.0.0.1:5347`.",
+)
+.at_restart();
+
+/// Where components connect encrypted.
+pub const COMPONENT_TLS: Setting = Setting::new(
+    "listen.component_tls",
+    Kind::Addresses,
+    "[]",
+    "Addresses for external components on other machines, which encrypt from the first byte.",
+)
+.at_restart();
+
 /// The settings of this module.
-pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS];
+pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS, COMPONENT, COMPONENT_TLS];
 
 /// How a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,9 +81,18 @@ pub enum Entry {
     DirectTls,
 }
 
+/// Whom a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Those who find it by the DNS.
+    Public(Service),
+    /// Components, whose connections begin so.
+    Component(Entry),
+}
+
 /// Bound and not yet accepting.
 #[derive(Debug)]
-pub struct Listeners(Vec<(TcpListener, Service)>);
+pub struct Listeners(Vec<(TcpListener, Purpose)>);
 
 /// A port that cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -81,29 +108,36 @@ impl Listeners {
     /// Binds every configured address; must be called inside of the runtime.
     pub fn bind(values: &Values) -> Result<Listeners, CannotListen> {
         let settings = [
-            (&C2S, Service::Client),
-            (&C2S_TLS, Service::ClientTls),
-            (&S2S, Service::Server),
-            (&S2S_TLS, Service::ServerTls),
+            (&C2S, Purpose::Public(Service::Client)),
+            (&C2S_TLS, Purpose::Public(Service::ClientTls)),
+            (&S2S, Purpose::Public(Service::Server)),
+            (&S2S_TLS, Purpose::Public(Service::ServerTls)),
+            (&COMPONENT, Purpose::Component(Entry::StartTls)),
+            (&COMPONENT_TLS, Purpose::Component(Entry::DirectTls)),
         ];
         let wanted = settings
             .iter()
-            .flat_map(|(setting, service)| values.addresses(setting).iter().map(move |at| (*at, *service)));
-        let bound = wanted.map(|(address, service)| {
-            bind(address).map(|listener| (listener, service)).map_err(|reason| CannotListen { address, reason })
+            .flat_map(|(setting, purpose)| values.addresses(setting).iter().map(move |at| (*at, *purpose)));
+        let bound = wanted.map(|(address, purpose)| {
+            bind(address).map(|listener| (listener, purpose)).map_err(|reason| CannotListen { address, reason })
         });
         bound.collect::<Result<_, _>>().map(Listeners)
     }
 
     /// The addresses for clients that were bound.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let for_clients = self.0.iter().filter(|(_, service)| matches!(service, Service::Client | Service::ClientTls));
-        for_clients.filter_map(|(listener, _)| listener.local_addr().ok()).collect()
+        let public = self.purposes().into_iter();
+        let for_clients = public.filter(|(service, _)| matches!(service, Service::Client | Service::ClientTls));
+        for_clients.map(|(_, address)| address).collect()
     }
 
-    /// What each is for.
+    /// What each is for that others find by the DNS.
     pub fn purposes(&self) -> Vec<(Service, SocketAddr)> {
-        self.0.iter().filter_map(|(listener, service)| Some((*service, listener.local_addr().ok()?))).collect()
+        let public = self.0.iter().filter_map(|(listener, purpose)| match purpose {
+            Purpose::Public(service) => Some((*service, listener.local_addr().ok()?)),
+            Purpose::Component(_) => None,
+        });
+        public.collect()
     }
 
     /// Accepts connections, in tasks of their own, until the server stops.
@@ -114,10 +148,10 @@ impl Listeners {
         doors: &Arc<Doors>,
         federation: &Arc<Federation>,
     ) {
-        for (listener, service) in self.0 {
+        for (listener, purpose) in self.0 {
             let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
             let within = Within { server, admission, doors, federation: federation.clone() };
-            tokio::spawn(accept(listener, service, within));
+            tokio::spawn(accept(listener, purpose, within));
         }
     }
 }
@@ -138,7 +172,7 @@ struct Within {
     federation: Arc<Federation>,
 }
 
-async fn accept(listener: TcpListener, service: Service, within: Within) {
+async fn accept(listener: TcpListener, purpose: Purpose, within: Within) {
     let server = &within.server;
     loop {
         let accepted = tokio::select! {
@@ -150,7 +184,7 @@ async fn accept(listener: TcpListener, service: Service, within: Within) {
             return;
         }
         match accepted {
-            Ok((socket, peer)) => start(socket, peer, service, &within),
+            Ok((socket, peer)) => start(socket, peer, purpose, &within),
             Err(error) => {
                 // Most likely there are no file descriptors left: those who are connected must not suffer from a busy loop.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -160,7 +194,7 @@ async fn accept(listener: TcpListener, service: Service, within: Within) {
     }
 }
 
-fn start(socket: TcpStream, peer: SocketAddr, service: Service, within: &Within) {
+fn start(socket: TcpStream, peer: SocketAddr, purpose: Purpose, within: &Within) {
     let Within { server, admission, doors, federation } = within;
     let address = peer.ip().to_canonical();
     let admitted: Admitted = match admission.admit(address, &server.hosts.load().values) {
@@ -172,16 +206,21 @@ fn start(socket: TcpStream, peer: SocketAddr, service: Service, within: &Within)
     };
     let _ = socket.set_nodelay(true);
     let (server, admission) = (server.clone(), admission.clone());
-    let entry = match service {
-        Service::Client | Service::Server => Entry::StartTls,
-        Service::ClientTls | Service::ServerTls => Entry::DirectTls,
+    let entry = match purpose {
+        Purpose::Public(Service::Client | Service::Server) => Entry::StartTls,
+        Purpose::Public(Service::ClientTls | Service::ServerTls) => Entry::DirectTls,
+        Purpose::Component(entry) => entry,
     };
-    match service {
-        Service::Client | Service::ClientTls => {
+    match purpose {
+        Purpose::Component(_) => {
+            let context = component::Context { server, admission, address };
+            tokio::spawn(component::serve(context, socket, entry, admitted));
+        }
+        Purpose::Public(Service::Client | Service::ClientTls) => {
             let context = c2s::Context { server, admission, doors: doors.clone(), address, port: peer.port() };
             tokio::spawn(c2s::serve(context, socket, entry, admitted));
         }
-        Service::Server | Service::ServerTls => {
+        Purpose::Public(Service::Server | Service::ServerTls) => {
             let context = s2s::Context { server, admission, federation: federation.clone(), address };
             tokio::spawn(s2s::serve(context, socket, entry, admitted));
         }

@@ -67,6 +67,11 @@ impl Stream {
         Stream::new(StreamKind::Server, socket)
     }
 
+    /// A component's stream on a fresh connection.
+    pub(crate) fn component(socket: Socket) -> Stream {
+        Stream::new(StreamKind::Component, socket)
+    }
+
     fn new(kind: StreamKind, socket: Socket) -> Stream {
         Stream {
             kind,
@@ -161,7 +166,7 @@ impl Stream {
     /// The element that must come now.
     pub(crate) async fn element(&mut self) -> Result<Element, Fault> {
         let elements_max = match self.kind {
-            StreamKind::Client => CLIENT_ELEMENTS_MAX,
+            StreamKind::Client | StreamKind::Component => CLIENT_ELEMENTS_MAX,
             StreamKind::Server => SERVER_ELEMENTS_MAX,
         };
         self.elements += 1;

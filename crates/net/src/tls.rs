@@ -213,7 +213,7 @@ pub async fn swap(server: &Server) {
     let again = hosts.all().map(|known| match load(&known.host.values) {
         Ok(tls) => {
             let known = with_certificate(known, tls);
-            if is_for_others(&known.host) {
+            if is_for_others(&known.host) && known.standing != Standing::Component {
                 tracing::warn!(host = known.host.name.as_str(), "the certificate is not for this domain");
             }
             known
@@ -222,7 +222,7 @@ pub async fn swap(server: &Server) {
             let host = known.host.name.as_str();
             match known.standing {
                 Standing::Served => tracing::error!(host, %error, "the new certificate is not used; the old one stays"),
-                Standing::Disabled | Standing::NoCertificate | Standing::Unfit => {
+                Standing::Disabled | Standing::NoCertificate | Standing::Unfit | Standing::Component => {
                     tracing::warn!(host, %error, "a certificate cannot be used")
                 }
             }

@@ -12,6 +12,8 @@ pub const STREAMS: &str = "http://etherx.jabber.org/streams";
 pub const CLIENT: &str = "jabber:client";
 /// RFC 6120, section 4.8.2: the content of a stream between two servers.
 pub const SERVER: &str = "jabber:server";
+/// XEP-0114: Jabber Component Protocol: the content of a stream that a component has opened.
+pub const COMPONENT: &str = "jabber:component:accept";
 /// RFC 6120, section 4.9: the defined conditions of stream errors.
 pub const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
 /// RFC 6120, section 5: STARTTLS.

@@ -7,6 +7,7 @@ pub mod bind2;
 pub mod blocking;
 pub mod caps;
 pub mod commands;
+pub mod component;
 pub mod data_form;
 pub mod delay;
 pub mod dialback;

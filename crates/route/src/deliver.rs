@@ -56,8 +56,16 @@ pub(crate) fn committed(server: &Arc<Server>, env: &mut Envelope, outcome: &Outc
             // Only the sender keeps it: the recipient is of a domain that keeps nothing.
             None => volatile_message(server, env, owner),
         }
+    } else if matches!(env.stanza.kind, Kind::Message(_)) && env.destination == Destination::Remote && !is_outgoing(env)
+    {
+        to_remote(server, env);
     }
     run_effects(server, std::mem::take(&mut env.effects), Some(&env.sender));
+}
+
+/// Whether the record stores the stanza for another server.
+fn is_outgoing(env: &Envelope) -> bool {
+    env.effects.iter().any(|effect| matches!(effect, Effect::Outgoing { .. }))
 }
 
 /// Lets the world see what a command has changed; runs in a worker once it is durable.
@@ -127,6 +135,7 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Sender>) {
             Effect::HideFrom { of, from } => presence::hide_from(server, of, &from),
             // The writer's thread has seen to it (`workers`).
             Effect::Outgoing { .. } => {}
+            Effect::ToComponent(stanza) => remotes::send(server, stanza),
             Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
             Effect::Blocking { owner, jid, blocking } => {
                 server.facts.change(jid.bare_str(), |facts| facts.blocking = blocking.clone());

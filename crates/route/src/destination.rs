@@ -10,14 +10,14 @@ pub(crate) fn resolve(server: &Server, env: &mut Envelope) {
     let stanza = &env.stanza;
     env.destination = match &stanza.to {
         None => Destination::OwnAccount,
-        Some(to) if to.bare_str() == stanza.from.bare_str() => Destination::OwnAccount,
+        Some(to) if env.sender.as_session().is_some() && to.same_bare(&stanza.from) => Destination::OwnAccount,
         Some(to) => of_other(server, to),
     };
 }
 
 fn of_other(server: &Server, to: &Jid) -> Destination {
     match server.hosts.load().known(to.domain()).map(|known| known.standing) {
-        None => Destination::Remote,
+        None | Some(Standing::Component) => Destination::Remote,
         Some(Standing::Served) if to.local().is_none() => Destination::Host,
         Some(Standing::Served) => Destination::Account(None),
         Some(_) => Destination::Unserved,

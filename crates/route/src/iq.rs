@@ -40,7 +40,7 @@ pub(crate) fn is_answer_for_us(server: &Server, session: &Session, stanza: &Stan
         return true;
     }
     let to = stanza.to.as_ref();
-    if to.is_some_and(Jid::is_full) {
+    if to.is_some_and(|to| to.is_full() || remotes::is_remote(server, to)) {
         return false;
     }
     let for_us = to.is_none_or(|to| to.is_domain() || to.as_str() == session.jid.bare_str());

@@ -1,11 +1,13 @@
 //! The life of a stanza: admit, commit, deliver, each step one line in one function, in order.
-//! What clients send enters by `from_client`, what other servers send by `from_remote`; what leaves goes into an outbox. Nothing here owns a socket.
+//! What clients send enters by `from_client`, what other servers send by `from_remote`, what components send by
+//! `from_component`; what leaves goes into an outbox. Nothing here owns a socket.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admit;
 mod ask;
 mod audience;
 pub mod catch_up;
+pub mod components;
 mod copies;
 pub mod csi;
 mod deliver;
@@ -28,11 +30,12 @@ pub mod workers;
 use std::sync::Arc;
 
 use metronome_host::envelope::{Envelope, Sender};
+use metronome_host::hosts::Host;
 use metronome_host::links::Link;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::stanza::error::Condition;
-use metronome_proto::stanza::{Kind, Received};
+use metronome_proto::stanza::{Kind, Received, Stanza};
 
 use crate::inflight::InFlight;
 
@@ -67,11 +70,36 @@ pub fn from_remote(server: &Arc<Server>, link: &Arc<Link>, read: Received, list:
     server.counters.stanzas_in.add();
     let (Some(from), Some(to)) = (read.from.clone(), read.to.clone()) else { return list.push_settled() };
     let stanza = read.stamp(from);
-    if matches!(stanza.kind, Kind::Iq(_)) && iq::is_remote_answer_for_us(server, &stanza) {
+    let hosts = server.hosts.load();
+    let Some(host) = hosts.spoken_for(to.domain()) else { return list.push_settled() };
+    if hosts.get(to.domain()).is_some() && iq::is_remote_answer_for_us(server, &stanza) {
         return list.push_settled();
     }
-    let Some(host) = server.hosts.load().get(to.domain()).cloned() else { return list.push_settled() };
-    if !list.has_place_for(&to) {
+    take(server, link, host, stanza, list);
+}
+
+/// Takes one stanza that a component has sent into its link's list, as [`from_remote`] does. The stream has seen to it that `from` is of a domain
+/// of the component, whose rules `component` has; where `to` leads does not matter, but there must be one.
+pub fn from_component(
+    server: &Arc<Server>,
+    component: &Arc<Host>,
+    link: &Arc<Link>,
+    stanza: Stanza,
+    list: &mut InFlight,
+) {
+    server.counters.stanzas_in.add();
+    let Some(to) = &stanza.to else { return list.push_settled() };
+    let hosts = server.hosts.load();
+    let served = hosts.get(to.domain());
+    if served.is_some() && iq::is_remote_answer_for_us(server, &stanza) {
+        return list.push_settled();
+    }
+    take(server, link, served.unwrap_or(component), stanza, list);
+}
+
+/// Puts a stanza of a link into its list, unless its recipient has as many there as it may have.
+fn take(server: &Arc<Server>, link: &Arc<Link>, host: &Arc<Host>, stanza: Stanza, list: &mut InFlight) {
+    if stanza.to.as_ref().is_some_and(|to| !list.has_place_for(to)) {
         server.counters.dropped.add();
         if let (true, Some(error)) = (deserves_answer(stanza.kind), stanza.error(&Condition::ResourceConstraint.into()))
         {
@@ -80,7 +108,7 @@ pub fn from_remote(server: &Arc<Server>, link: &Arc<Link>, read: Received, list:
         return list.push_settled();
     }
     let order = order::of_remote(server, &stanza);
-    list.push(order, Envelope::new(host, Sender::Link(link.clone()), stanza, None));
+    list.push(order, Envelope::new(host.clone(), Sender::Link(link.clone()), stanza, None));
 }
 
 /// Whether whoever sent it must hear that it was not taken: nobody waits for what becomes of a presence.

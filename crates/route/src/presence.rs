@@ -73,6 +73,9 @@ fn judge(stanza: &Stanza) -> Result<(), Refuse> {
 /// Runs an admitted presence; in the task of the session or link that it came from.
 pub(crate) fn deliver(server: &Server, env: &Envelope) {
     let Kind::Presence(kind) = env.stanza.kind else { return };
+    if env.destination == Destination::Remote && env.sender.as_session().is_none() {
+        return remotes::send(server, (*env.stanza).clone());
+    }
     if env.destination == Destination::Nobody || Verb::of(kind).is_some() {
         return;
     }

@@ -14,13 +14,14 @@ use metronome_host::outbox::Frame;
 use metronome_host::refuse::Refuse;
 use metronome_host::remotes::{Backlog, Bounds, Failure, FailureKind, KEEP, Pushed, Remote, Remotes};
 use metronome_host::server::{Load, Server};
+use metronome_host::session::Session;
 use metronome_model::{Direction, Keep, Op, OutboxRow, Outcome, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::{Kind, Stanza};
 use metronome_store::StoreError;
 
-use crate::{deliver, presence};
+use crate::{components, deliver, presence};
 
 /// Rows read at once.
 const PAGE_ROWS: usize = 128;
@@ -31,8 +32,11 @@ const OVERDUE: Failure = Failure { kind: FailureKind::Unreachable, text: "the se
 /// Why nobody here speaks to other servers.
 const CLOSED: Failure = Failure { kind: FailureKind::NoServer, text: "this server does not speak to others" };
 
-/// Whether a stanza may go to another server at all. Guests speak to nobody there (XEP-0175 section 5).
+/// Whether a stanza may go to another server, or to a component, at all. Guests speak to nobody there (XEP-0175 section 5).
 pub(crate) fn refuse(server: &Server, env: &Envelope) -> Result<(), Refuse> {
+    if env.stanza.to.as_ref().is_some_and(|to| components::takes(server, to)) {
+        return Ok(());
+    }
     if !server.remotes.is_open() {
         return Err(CLOSED.error().into());
     }
@@ -43,7 +47,18 @@ pub(crate) fn refuse(server: &Server, env: &Envelope) -> Result<(), Refuse> {
             .with_text("nothing is exchanged with this server")
             .into());
     }
-    let session = env.sender.session()?;
+    match &env.sender {
+        Sender::Session(session) => refuse_session(server, env, session),
+        // Other servers know a component by its own domain only.
+        Sender::Link(link) => match server.hosts.load().spoken_for(env.stanza.from.domain()) {
+            Some(_) if link.kind == LinkKind::Component => Ok(()),
+            _ => Err(Condition::Forbidden.into()),
+        },
+    }
+}
+
+/// What an account may not: a guest nothing at all, and nobody too many new servers.
+fn refuse_session(server: &Server, env: &Envelope, session: &Session) -> Result<(), Refuse> {
     if session.is_guest() {
         let text = "guests speak to nobody on other servers";
         return Err(StanzaError::new(Condition::RemoteServerNotFound).with_text(text).into());
@@ -60,6 +75,10 @@ pub(crate) fn refuse(server: &Server, env: &Envelope) -> Result<(), Refuse> {
 /// with it.
 pub(crate) fn keep_outgoing(server: &Server, env: &mut Envelope, decision: Decision, at_ms: u64) -> Result<(), Refuse> {
     refuse(server, env)?;
+    // What is for a component waits in memory, and its sender hears if it cannot go.
+    if env.stanza.to.as_ref().is_some_and(|to| components::takes(server, to)) {
+        return Ok(());
+    }
     if decision.worth == Worth::Nothing || env.host.keeps == Keeps::Nothing {
         return Ok(());
     }
@@ -71,7 +90,7 @@ pub(crate) fn keep_outgoing(server: &Server, env: &mut Envelope, decision: Decis
 
 /// Whether one more stanza of its sender may be stored for the other server.
 pub(crate) fn refuse_full(server: &Server, stanza: &Stanza) -> Result<(), Refuse> {
-    let Some(to) = &stanza.to else { return Ok(()) };
+    let Some(to) = stanza.to.as_ref().filter(|to| !components::takes(server, to)) else { return Ok(()) };
     let pushed = match server.remotes.of(&stanza.from, to) {
         Some(remote) => remote.refuse_stored(&stanza.from),
         None => Err(Pushed::Full),
@@ -84,6 +103,9 @@ pub(crate) fn refuse_full(server: &Server, stanza: &Stanza) -> Result<(), Refuse
 
 /// Queues what is not stored.
 pub(crate) fn push(server: &Server, stanza: Arc<Stanza>) -> Pushed {
+    if let Some(pushed) = components::push(server, &stanza) {
+        return pushed;
+    }
     if !server.remotes.is_open() {
         return Pushed::Down(CLOSED);
     }
@@ -101,6 +123,9 @@ pub fn send(server: &Server, stanza: Stanza) {
 
 /// Shows a presence to somebody on another server; nobody hears if it cannot go.
 pub(crate) fn announce(server: &Server, from: &Jid, announcement: &Announcement, to: &Jid) {
+    if components::announce(server, from, announcement, to) {
+        return;
+    }
     if server.remotes.is_open()
         && let Some(remote) = server.remotes.of(from, to)
         && remote.push_announced(announcement.to(to.as_str())) != Pushed::Queued
@@ -109,9 +134,9 @@ pub(crate) fn announce(server: &Server, from: &Jid, announcement: &Announcement,
     }
 }
 
-/// Whether an address is on another server.
+/// Whether an address is on another server, or a component's.
 pub(crate) fn is_remote(server: &Server, jid: &Jid) -> bool {
-    server.hosts.load().known(jid.domain()).is_none()
+    server.hosts.load().is_elsewhere(jid.domain())
 }
 
 /// Hands what a record has stored for other servers to their queues; on the writer's thread, so that they get it in the order of the numbers.
@@ -128,11 +153,17 @@ pub(crate) fn committed(remotes: &Remotes, effects: &[Effect], outcome: &Outcome
     }
 }
 
-/// Returns a stanza of ours with an error, unless it was one itself or an answer.
+/// Returns a stanza of ours, or of a component, with an error, unless it was one itself or an answer.
 pub(crate) fn give_back(server: &Server, stanza: &Stanza, error: &StanzaError) {
     let Some(error) = stanza.error(error) else { return };
     server.counters.bounced.add();
     let Some(to) = error.to.clone() else { return };
+    if components::takes(server, &to) {
+        if components::push(server, &Arc::new(error)) != Some(Pushed::Queued) {
+            server.counters.dropped.add();
+        }
+        return;
+    }
     match error.kind {
         Kind::Iq(_) if server.asked.answer(&error) => {}
         Kind::Iq(_) => {

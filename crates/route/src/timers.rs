@@ -11,7 +11,7 @@ use metronome_host::session::Session;
 use metronome_model::{Op, Record};
 use metronome_proto::stream::error::Condition;
 
-use crate::{remotes, resumables};
+use crate::{components, remotes, resumables};
 
 /// When a silent client is asked whether it is still there.
 pub const IDLE: Setting = Setting::new(
@@ -59,6 +59,7 @@ pub fn tick(server: &Arc<Server>) {
     resumables::note_all(server);
     last_activity::flush(server);
     remotes::tick(server);
+    components::tick(server);
     server.asked.expire(now_ms);
     server.lost.expire(server.clock.unix_ms());
 }

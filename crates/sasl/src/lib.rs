@@ -16,6 +16,7 @@
 mod anonymous;
 mod channel_binding;
 pub mod client;
+mod component;
 mod dialback;
 mod exchange;
 mod external;
@@ -36,6 +37,7 @@ mod token;
 mod wire;
 
 pub use channel_binding::{ChannelBinding, ChannelBindings};
+pub use component::{component_proof, is_component_proof};
 pub use dialback::{DialbackSecret, DialbackUse};
 pub use exchange::{Exchange, Input, MESSAGE_BYTES_MAX, Need, Step, Success, Verdict};
 pub use failure::Failure;

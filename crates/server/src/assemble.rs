@@ -98,6 +98,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         owners: Default::default(),
         guests: Default::default(),
         remotes: Default::default(),
+        components: Default::default(),
         asked: Default::default(),
         lost: Default::default(),
         notices: Default::default(),

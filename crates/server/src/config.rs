@@ -45,8 +45,17 @@ pub const EXTRA: Setting = Setting::new(
      one that `metronomectl host add` has added.",
 );
 
+/// External components.
+pub const COMPONENTS: Setting = Setting::new(
+    "components",
+    Kind::Domains,
+    "[]",
+    "Domains of external components (XEP-0114), such as gateways: programs of their own that connect to `listen.component` and prove \
+     themselves by `component.secret`, which stands in `[host.\"NAME\"]`.",
+);
+
 /// The settings that the configuration itself reads; the first table of [`Tables`].
-pub const SETTINGS: &[Setting] = &[DOMAIN, EXTRA];
+pub const SETTINGS: &[Setting] = &[DOMAIN, EXTRA, COMPONENTS];
 
 /// What a configuration is made from, weakest first; see [`load`].
 #[derive(Debug, Clone, Default)]
@@ -141,6 +150,11 @@ impl Configuration {
     pub fn domains(&self) -> Vec<String> {
         let main = self.values.text(&DOMAIN).to_owned();
         std::iter::once(main).chain(self.values.list(&EXTRA).iter().cloned()).collect()
+    }
+
+    /// The domains of components.
+    pub fn components(&self) -> &[String] {
+        self.values.list(&COMPONENTS)
     }
 
     /// Sections for domains that the configuration does not name.

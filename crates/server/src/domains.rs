@@ -51,14 +51,30 @@ impl Domains<'_> {
         let state: BTreeMap<&str, HostState> = stored.iter().map(|host| (&*host.name, host.state)).collect();
         let named = self.configuration.domains();
         let added = stored.iter().filter(|host| host.origin == HostOrigin::Command);
-        let added = added.map(|host| host.name.to_string()).filter(|name| !named.contains(name));
+        let components = self.configuration.components();
+        let added = added.map(|host| host.name.to_string());
+        let added = added.filter(|name| !named.contains(name) && !components.contains(name));
         let named = named.iter().map(|name| (name.clone(), HostOrigin::Configuration));
         let all = named.chain(added.map(|name| (name, HostOrigin::Command)));
         let known = all.map(|(name, origin)| {
             let state = state.get(&*name).copied().unwrap_or(HostState::Enabled);
             self.known(&name, origin, state, when)
         });
+        let known = known.chain(components.iter().map(|name| self.component(name)));
         Ok(Hosts::of(self.configuration.values().clone(), known.collect::<Result<_, _>>()?))
+    }
+
+    /// A domain that a component answers for. Its certificate is for other servers, so it may have none.
+    fn component(&self, name: &str) -> Result<Known, Problem> {
+        let name = self.name(name)?;
+        let values = self.values(&name)?;
+        let tls = self.tls(&name, &values)?;
+        let host = Arc::new(Host::new(name, values, self.registry.clone(), tls));
+        Ok(Known { host, origin: HostOrigin::Configuration, standing: Standing::Component })
+    }
+
+    fn tls(&self, name: &Jid, values: &Values) -> Result<Option<Arc<Tls>>, Problem> {
+        tls::load(values).map_err(|error| self.problem(name.as_str(), error.setting(), error.to_string(), error.hint()))
     }
 
     fn known(&self, name: &str, origin: HostOrigin, state: HostState, when: When) -> Result<Known, Problem> {
@@ -89,8 +105,7 @@ impl Domains<'_> {
     /// One domain, with its files as they are now.
     pub fn host(&self, name: &Jid) -> Result<Host, Problem> {
         let values = self.values(name)?;
-        let tls = tls::load(&values)
-            .map_err(|error| self.problem(name.as_str(), error.setting(), error.to_string(), error.hint()))?;
+        let tls = self.tls(name, &values)?;
         if tls.is_none() && values.flag(&tls::REQUIRE) {
             let (setting, lacks) = match (values.path(&tls::CERT), values.path(&tls::KEY)) {
                 (Some(_), None) => (&tls::CERT, "a certificate and no key"),
@@ -149,7 +164,8 @@ impl Domains<'_> {
 
     /// What the store must forget: a domain that the configuration names is the configuration's, whoever added it before.
     pub fn taken_over(&self, stored: &[StoredHost]) -> Vec<Op> {
-        let named = self.configuration.domains();
+        let mut named = self.configuration.domains();
+        named.extend_from_slice(self.configuration.components());
         let taken = stored
             .iter()
             .filter(|host| host.origin == HostOrigin::Command && named.iter().any(|name| **name == *host.name));
@@ -167,7 +183,8 @@ impl Domains<'_> {
         let strangers = self.configuration.strangers().iter();
         let strangers = strangers.filter(|stranger| hosts.known(&stranger.domain).is_none());
         let mut told: Vec<String> = strangers.map(|stranger| stranger.note.clone()).collect();
-        told.extend(notes::of(self.configuration, hosts.all().map(|known| &*known.host)));
+        let own = hosts.all().filter(|known| known.standing != Standing::Component);
+        told.extend(notes::of(self.configuration, own.map(|known| &*known.host)));
         told
     }
 }

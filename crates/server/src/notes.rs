@@ -4,12 +4,13 @@
 use metronome_features::register::policy::{LENGTH_MAX, LENGTH_MIN};
 use metronome_features::register::{ALLOW, ALLOWED_ONLY, OPEN, RESERVED};
 use metronome_features::vcard;
+use metronome_host::components::SECRET;
 use metronome_host::hosts::{Host, MECHANISMS, STANZA};
 use metronome_host::options::Setting;
-use metronome_net::tls;
+use metronome_net::{listen, tls};
 use metronome_proto::jid::prepare_local;
 
-use crate::config::{Configuration, Origin};
+use crate::config::{COMPONENTS, Configuration, Origin};
 use crate::logging;
 
 /// Everything there is to say, each note once, for the domains of the configuration and these snapshots of domains.
@@ -21,6 +22,7 @@ pub fn of<'h>(configuration: &Configuration, hosts: impl Iterator<Item = &'h Hos
         notes.registration(&domain);
         notes.limits(&domain);
     }
+    notes.components();
     for host in hosts.filter(|host| tls::is_for_others(host)) {
         let name = host.name.as_str();
         notes.tell(name, &tls::CERT, &format!("the certificate is not for {name}, so clients will not trust it"));
@@ -72,6 +74,22 @@ impl Notes<'_> {
             let what =
                 format!("`registration.reserved`: `{name}` cannot be the name of an account, so it keeps nothing");
             self.tell(domain, &RESERVED, &what);
+        }
+    }
+
+    /// Components that cannot connect.
+    fn components(&mut self) {
+        let (configuration, values) = (self.configuration, self.configuration.values());
+        let listens = [&listen::COMPONENT, &listen::COMPONENT_TLS].iter().any(|at| !values.addresses(at).is_empty());
+        if !configuration.components().is_empty() && !listens {
+            self.tell("", &COMPONENTS, "`components` without `listen.component`, so none can connect");
+        }
+        for name in configuration.components() {
+            if configuration.for_host(name).text(&SECRET).is_empty() {
+                let what =
+                    format!("the component {name} cannot connect: it has no `component.secret` in [host.\"{name}\"]");
+                self.tell(name, &SECRET, &what);
+            }
         }
     }
 
@@ -132,6 +150,19 @@ mod tests {
         ] {
             assert_eq!(notes(text), [""; 0], "{text}");
         }
+    }
+
+    #[test]
+    fn components_that_cannot_connect_are_noted() {
+        assert_eq!(
+            notes("components = [\"gw.example\"]"),
+            [
+                "metronome.toml:3: `components` without `listen.component`, so none can connect",
+                "the component gw.example cannot connect: it has no `component.secret` in [host.\"gw.example\"]",
+            ]
+        );
+        let fine = "components = [\"gw.example\"]\nlisten.component_tls = [\"[::1]:5348\"]\ncomponent.secret = \"x\"";
+        assert_eq!(notes(fine), [""; 0]);
     }
 
     #[test]

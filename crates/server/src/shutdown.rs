@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use metronome_features::accounts::guests;
 use metronome_host::session::Session;
 use metronome_proto::stream::error::Condition;
-use metronome_route::{resumables, timers};
+use metronome_route::{components, resumables, timers};
 
 use crate::assemble::Running;
 
@@ -24,6 +24,8 @@ fn end(session: &Session) {
 /// Ends the server; its listeners have stopped already.
 pub async fn run(running: Running) {
     let Running { server, admission, federation, answering, .. } = running;
+    // While there is somebody to hear it: none of that is stored.
+    components::give_all_back(&server);
     let sessions = server.sessions.all();
     tracing::info!(sessions = sessions.len(), "the server is stopping");
     for session in sessions {

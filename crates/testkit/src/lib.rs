@@ -21,6 +21,7 @@
 mod ask;
 mod certificates;
 mod client;
+mod component;
 mod control;
 mod dial;
 mod dns;
@@ -41,6 +42,7 @@ mod split;
 pub use ask::{ask, condition, online, pass, quiet};
 pub use certificates::{Certificates, Shown};
 pub use client::{Client, STREAMS, ServerPings, WAIT};
+pub use component::{Component, SECRET};
 pub use control::Control;
 pub use dial::{Dial, Versions};
 pub use dns::{Manner, NameServer};

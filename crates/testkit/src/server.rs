@@ -37,6 +37,8 @@ struct Ports {
     /// For other servers.
     s2s: u16,
     s2s_direct: u16,
+    component: u16,
+    component_direct: u16,
 }
 
 impl Server {
@@ -57,7 +59,7 @@ impl Server {
         for domain in std::iter::once("localhost").chain(setup.extra.iter().map(String::as_str)) {
             certificates.issue(domain);
         }
-        let ports = Ports { clear: 0, direct: 0, s2s: 0, s2s_direct: 0 };
+        let ports = Ports { clear: 0, direct: 0, s2s: 0, s2s_direct: 0, component: 0, component_direct: 0 };
         let mut server = Server { folder, setup, ports, certificates, process: None, log: Log::default() };
         server.write_options(&server.setup.options.clone());
         server.start_on_free_ports();
@@ -70,8 +72,8 @@ impl Server {
     #[track_caller]
     fn start_on_free_ports(&mut self) {
         for _ in 0..STARTS_MAX {
-            let [clear, direct, s2s, s2s_direct] = std::array::from_fn(|_| ports::free());
-            self.ports = Ports { clear, direct, s2s, s2s_direct };
+            let [clear, direct, s2s, s2s_direct, component, component_direct] = std::array::from_fn(|_| ports::free());
+            self.ports = Ports { clear, direct, s2s, s2s_direct, component, component_direct };
             std::fs::write(self.file("metronome.toml"), self.base()).expect("the configuration can be written");
             match self.spawn() {
                 Ok(()) => return,
@@ -93,17 +95,19 @@ impl Server {
             addresses.collect::<Vec<_>>().join(", ")
         };
         let mut toml = format!(
-            "domain = \"localhost\"\nextra = {:?}\n\
+            "domain = \"localhost\"\nextra = {:?}\ncomponents = {:?}\n\
              [server]\ndata = {:?}\n[control]\nsocket = {:?}\n[storage]\nbackend = \"{}\"\n\
-             [listen]\nc2s = [{}]\nc2s_tls = [{}]\n{}\
+             [listen]\nc2s = [{}]\nc2s_tls = [{}]\n{}{}\
              [limits]\nconnections = 100000\nconnection_rate = \"100000/s\"\n\
              [auth]\niterations = 4096\n[log]\nlevel = \"debug\"\ntarget = [\"terminal\"]\n",
             self.setup.extra,
+            self.setup.components,
             self.file("data"),
             self.file("control.sock"),
             self.setup.backend.name(),
             listen(self.ports.clear),
             listen(self.ports.direct),
+            self.for_components(),
             self.for_servers(),
         );
         let (certificate, key) = self.certificates.files("localhost");
@@ -112,7 +116,20 @@ impl Server {
             let (certificate, key) = self.certificates.files(domain);
             toml.push_str(&format!("[host.\"{domain}\".tls.files]\ncert = {certificate:?}\nkey = {key:?}\n"));
         }
+        for domain in &self.setup.components {
+            toml.push_str(&format!("[host.\"{domain}\".component]\nsecret = {:?}\n", crate::SECRET));
+        }
         toml
+    }
+
+    /// Where components connect, where there are some.
+    fn for_components(&self) -> String {
+        match self.setup.components.is_empty() {
+            true => String::new(),
+            false => {
+                format!("component = [\"{}\"]\ncomponent_tls = [\"{}\"]\n", self.component(), self.component_direct())
+            }
+        }
     }
 
     /// Nobody is called by name, and nobody from elsewhere comes in, unless the scenario is about that.
@@ -220,6 +237,21 @@ impl Server {
     /// A way to connect as another server, to be described further.
     pub fn dial_as_server(&self) -> Dial {
         Dial::new(self.s2s(), self.s2s_direct(), self.certificates.roots()).protocols(&["xmpp-server"])
+    }
+
+    /// Where components connect in clear text.
+    pub fn component(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.component)
+    }
+
+    /// Where components connect with TLS.
+    pub fn component_direct(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.component_direct)
+    }
+
+    /// A way to connect as a component.
+    pub fn dial_as_component(&self) -> Dial {
+        Dial::new(self.component(), self.component_direct(), self.certificates.roots())
     }
 
     /// A way to connect, to be described further.

@@ -31,6 +31,7 @@ pub struct Setup {
     pub(crate) backend: Backend,
     pub(crate) options: String,
     pub(crate) extra: Vec<String>,
+    pub(crate) components: Vec<String>,
     pub(crate) accounts: Vec<String>,
     pub(crate) hosts: Vec<String>,
     /// Those of a federation; its own otherwise.
@@ -45,6 +46,7 @@ impl Default for Setup {
             backend: Backend::Sqlite,
             options: String::new(),
             extra: Vec::new(),
+            components: Vec::new(),
             accounts,
             hosts,
             certificates: None,
@@ -93,6 +95,12 @@ impl Setup {
     /// Listening for other servers and trusting this authority, which also signs its certificates.
     pub fn federates(mut self, certificates: &Certificates) -> Setup {
         self.certificates = Some(certificates.clone());
+        self
+    }
+
+    /// With an external component, whose secret is [`crate::SECRET`].
+    pub fn component(mut self, domain: &str) -> Setup {
+        self.components.push(domain.to_owned());
         self
     }
 

@@ -13,7 +13,7 @@ use metronome_proto::subscription::{Subscription, Verb};
 use metronome_store::RowAbout;
 
 use super::change::{Change, Unchanged};
-use crate::roster::exchange::send_out;
+use crate::roster::exchange::{Way, send_out};
 use crate::roster::stanza;
 
 /// How often it begins anew where contacts are added meanwhile.
@@ -60,9 +60,10 @@ async fn halves(server: &Server, id: AccountId, jid: &Jid) -> Result<Vec<RowAbou
     Ok(rows)
 }
 
-/// Whether another server has this address, and there are other servers.
+/// Whether a component has this address, or another server, and there are other servers.
 fn hosts_other(server: &Server, jid: &Jid) -> bool {
-    server.remotes.is_open() && server.hosts.load().known(jid.domain()).is_none()
+    let hosts = server.hosts.load();
+    hosts.component(jid.domain()).is_some() || (server.remotes.is_open() && hosts.is_elsewhere(jid.domain()))
 }
 
 /// Tells a contact on another server that what there was between them is over.
@@ -70,7 +71,7 @@ fn end_elsewhere(server: &Server, jid: &Jid, contact: &Contact, record: &mut Rec
     let Subscription { to, pending_out, from, pending_in, .. } = contact.subscription;
     let verbs = [(Verb::Unsubscribe, to || pending_out), (Verb::Unsubscribed, from || pending_in)];
     for (verb, _) in verbs.into_iter().filter(|(_, ends)| *ends) {
-        send_out(stanza(verb, jid, &contact.jid), server.clock.unix_ms(), record, effects);
+        send_out(stanza(verb, jid, &contact.jid), Way::to(server, &contact.jid), record, effects);
     }
 }
 

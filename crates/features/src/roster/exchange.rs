@@ -39,7 +39,7 @@ pub enum Other {
     Absent,
     /// It is a domain that we serve.
     Host,
-    /// It is with another server.
+    /// It is with another server, or with a component.
     Remote,
 }
 
@@ -55,8 +55,10 @@ impl Other {
 
 /// Looks up where the other side is kept. A domain of ours that is switched off keeps what it has: what ends meanwhile ends there too.
 pub async fn other(server: &Server, jid: &Jid) -> Result<Other, Refuse> {
-    if server.hosts.load().known(jid.domain()).is_none() {
-        return Ok(if server.remotes.is_open() { Other::Remote } else { Other::Absent });
+    let hosts = server.hosts.load_full();
+    if hosts.is_elsewhere(jid.domain()) {
+        let leads_there = server.remotes.is_open() || hosts.component(jid.domain()).is_some();
+        return Ok(if leads_there { Other::Remote } else { Other::Absent });
     }
     if jid.local().is_none() {
         return Ok(Other::Host);
@@ -165,11 +167,35 @@ fn kept(request: &Stanza) -> Stanza {
     request.clone().with_content(content)
 }
 
-/// Stores a stanza for another server with what else is in the record.
-pub(crate) fn send_out(stanza: Stanza, at_ms: u64, record: &mut Record, effects: &mut Effects) {
-    let stanza = Arc::new(stanza);
-    let place = record.enqueue(at_ms, stanza.clone());
-    effects.push(Effect::Outgoing { place, at_ms, stanza });
+/// How a stanza leaves this server.
+#[derive(Clone, Copy, Debug)]
+pub enum Way {
+    /// To another server, stored for it with what else is in the record, since this Unix time in milliseconds.
+    Stored(u64),
+    /// To a component, which has a queue in memory.
+    Queued,
+}
+
+impl Way {
+    /// The one that leads to this address.
+    pub fn to(server: &Server, jid: &Jid) -> Way {
+        match server.hosts.load().component(jid.domain()) {
+            Some(_) => Way::Queued,
+            None => Way::Stored(server.clock.unix_ms()),
+        }
+    }
+}
+
+/// Sends a stanza out of this server, once the record is durable.
+pub(crate) fn send_out(stanza: Stanza, way: Way, record: &mut Record, effects: &mut Effects) {
+    match way {
+        Way::Stored(at_ms) => {
+            let stanza = Arc::new(stanza);
+            let place = record.enqueue(at_ms, stanza.clone());
+            effects.push(Effect::Outgoing { place, at_ms, stanza });
+        }
+        Way::Queued => effects.push(Effect::ToComponent(stanza)),
+    }
 }
 
 /// Whether clients see the change; a request that waits for them is told by its own stanza.
@@ -191,14 +217,14 @@ fn push_of(before: &Contact, after: &Contact) -> Push {
 pub struct Incoming {
     /// The side.
     pub side: Side,
-    /// When it happens, Unix time in milliseconds.
-    pub at_ms: u64,
+    /// The way back to the sender.
+    pub way: Way,
 }
 
 impl Incoming {
     /// Puts what the stanza changes into a record, and what follows into its effects. It has the bare addresses of both.
     pub fn receive(self, verb: Verb, sent: &Stanza, record: &mut Record, effects: &mut Effects) {
-        let Incoming { mut side, at_ms } = self;
+        let Incoming { mut side, way } = self;
         let (of, before) = (side.owner, side.after.subscription);
         let received = before.receive(verb);
         side.after.subscription = received.after;
@@ -223,7 +249,7 @@ impl Incoming {
                 true => last.push(Effect::Reply(answer)),
                 false => {
                     side.after.listed = Listed::Yes;
-                    send_out(answer, at_ms, record, effects);
+                    send_out(answer, way, record, effects);
                 }
             }
             last.push(Effect::ShowTo { of, to: contact });
@@ -242,8 +268,8 @@ pub struct Exchange {
     pub theirs: Option<Side>,
     /// Where the other side is kept.
     other: Other,
-    /// When it happens, Unix time in milliseconds.
-    at_ms: u64,
+    /// The way to the other side, where that is elsewhere.
+    way: Way,
     /// What goes to the other side, where that is on another server.
     outgoing: Vec<Stanza>,
     /// What happens before clients are told of the changed rows: section 3.1.6 wants the stanza to precede the push.
@@ -266,8 +292,8 @@ impl Exchange {
             Other::Account(theirs) if theirs != account => Some(Side::read(server, theirs, &contact.bare(), &mine.jid).await?),
             _ => None,
         };
-        let (at_ms, outgoing) = (server.clock.unix_ms(), Vec::new());
-        Ok(Exchange { mine, theirs, other, at_ms, outgoing, first: Effects::new(), last: Effects::new() })
+        let (way, outgoing) = (Way::to(server, contact), Vec::new());
+        Ok(Exchange { mine, theirs, other, way, outgoing, first: Effects::new(), last: Effects::new() })
     }
 
     /// My side sends a stanza, which has its bare address as `from` and theirs as `to`.
@@ -354,7 +380,7 @@ impl Exchange {
     pub fn finish(mut self, record: &mut Record, effects: &mut Effects) {
         effects.append(&mut self.first);
         for stanza in self.outgoing {
-            send_out(stanza, self.at_ms, record, effects);
+            send_out(stanza, self.way, record, effects);
         }
         self.mine.finish(record, effects);
         if let Some(theirs) = self.theirs {

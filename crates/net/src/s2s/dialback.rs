@@ -198,7 +198,9 @@ impl Conversation {
     }
 
     fn judge(&self, pair: &Pair, proofs: &Proofs, facts: &Facts<'_>) -> Judged {
-        let Some(host) = facts.hosts.get(pair.local.as_str()) else { return Judged::Refuse(Condition::ItemNotFound) };
+        let Some(host) = facts.hosts.spoken_for(pair.local.as_str()) else {
+            return Judged::Refuse(Condition::ItemNotFound);
+        };
         // Nobody else speaks for a domain of ours, wherever its records lead to.
         let is_ours = facts.hosts.known(pair.remote.as_str()).is_some();
         let is_closed = facts.gate.judge(host, pair.remote.as_str(), facts.now_ms).is_err();
@@ -284,7 +286,7 @@ pub(super) fn answer(asked: &Dialback, hosts: &Hosts, secret: &DialbackSecret) -
     let (Says::Key(key), Some(id)) = (&asked.says, &asked.id) else {
         return asked.answer(Says::Error(Condition::BadRequest));
     };
-    if hosts.get(asked.to.as_str()).is_none() {
+    if hosts.spoken_for(asked.to.as_str()).is_none() {
         return asked.answer(Says::Error(Condition::ItemNotFound));
     }
     let what = DialbackUse { receiving: asked.from.as_str(), originating: asked.to.as_str(), stream: id };

@@ -42,7 +42,7 @@ impl Run {
     fn offended(&self, why: &str) {
         let server = self.server();
         for (pair, _) in self.proofs.pairs() {
-            if let Some(host) = server.hosts.load().get(pair.local.as_str()) {
+            if let Some(host) = server.hosts.load().spoken_for(pair.local.as_str()) {
                 server.gate.offend(&server.clock, host, pair.remote.as_str(), why);
                 return;
             }
@@ -60,7 +60,7 @@ impl Run {
     fn closed(&self) -> Option<Condition> {
         let server = self.server();
         let (hosts, now_ms) = (server.hosts.load(), server.clock.unix_ms());
-        let judge = |local: &str, remote: &str| match hosts.get(local) {
+        let judge = |local: &str, remote: &str| match hosts.spoken_for(local) {
             None => Some(Condition::HostGone),
             Some(host) => server.gate.judge(host, remote, now_ms).err().map(|_| Condition::PolicyViolation),
         };

@@ -103,7 +103,7 @@ async fn open(context: &Context, stream: &mut Stream, fixed: Option<&OpenedTo>) 
     }
     let to = opened.to.ok_or(Condition::ImproperAddressing)?;
     let hosts = context.server.hosts.load();
-    let host = hosts.get(to.as_str()).cloned().ok_or_else(|| hosts.absence(to.as_str()))?;
+    let host = hosts.spoken_for(to.as_str()).cloned().ok_or_else(|| hosts.absence(to.as_str()))?;
     if let Some(from) = &opened.from {
         if !from.is_domain() {
             return Err(Condition::ImproperAddressing.into());

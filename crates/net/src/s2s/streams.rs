@@ -162,7 +162,7 @@ async fn dial(federation: Arc<Federation>, remote: Arc<Remote>) {
         () = server.control.stopped() => return,
     }
     let Ok(turn) = federation.dialling.acquire().await else { return };
-    let host = server.hosts.load().get(remote.local.as_str()).cloned();
+    let host = server.hosts.load().spoken_for(remote.local.as_str()).cloned();
     let connected = match host {
         None => Err(Condition::RemoteServerNotFound),
         Some(host) => match server.gate.judge(&host, remote.remote.as_str(), server.clock.unix_ms()) {

@@ -36,7 +36,7 @@ async fn call(federation: &Federation, question: &Question) -> Verdict {
     let Ok(_turn) = federation.verifying.acquire().await else {
         return Verdict::Unknown(Condition::ResourceConstraint);
     };
-    let Some(host) = federation.server.hosts.load().get(pair.local.as_str()).cloned() else {
+    let Some(host) = federation.server.hosts.load().spoken_for(pair.local.as_str()).cloned() else {
         return Verdict::Unknown(Condition::ItemNotFound);
     };
     match ask_somebody(federation, &host, question).await {

@@ -13,6 +13,8 @@ pub enum StreamKind {
     Client,
     /// Between two servers: `jabber:server`.
     Server,
+    /// Between a component and its server (XEP-0114): `jabber:component:accept`.
+    Component,
 }
 
 impl StreamKind {
@@ -21,6 +23,7 @@ impl StreamKind {
         match self {
             StreamKind::Client => ns::CLIENT,
             StreamKind::Server => ns::SERVER,
+            StreamKind::Component => ns::COMPONENT,
         }
     }
 }
@@ -110,7 +113,9 @@ impl Opening<'_> {
                 write::attribute(out, name, value);
             }
         }
-        out.extend_from_slice(b" version='1.0'>");
+        // A component that saw a version might wait for features, which its protocol does not have.
+        let end: &[u8] = if self.kind == StreamKind::Component { b">" } else { b" version='1.0'>" };
+        out.extend_from_slice(end);
     }
 }
 

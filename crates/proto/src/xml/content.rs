@@ -95,13 +95,13 @@ impl Content {
     }
 
     /// The content of a stanza, for streams of every kind: what inherits its namespace is in `jabber:client`, and a child
-    /// that names `jabber:client` or `jabber:server` itself inherits it too.
+    /// that names `jabber:client`, or the namespace of another kind of stream, itself inherits it too.
     ///
     /// Otherwise a `<body xmlns='jabber:server'>` would be nothing to us and a body to the next server. Copies nothing
     /// if there is no such child.
     pub(crate) fn of_stanza(self) -> Content {
         let content = Content { inherited: Namespace::Static(ns::CLIENT), ..self };
-        let known = [ns::CLIENT, ns::SERVER];
+        let known = [ns::CLIENT, ns::SERVER, ns::COMPONENT];
         if !content.index.may_declare(&content.bytes, &known) {
             return content;
         }

@@ -9,9 +9,10 @@ use super::raw::{self, StartTag};
 use crate::ns;
 
 /// The namespaces that streams and their top-level elements are usually in: held without an allocation.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     ns::CLIENT,
     ns::SERVER,
+    ns::COMPONENT,
     ns::STREAMS,
     ns::SASL,
     ns::TLS,

@@ -158,9 +158,9 @@ impl Tree {
         out
     }
 
-    /// The same with `jabber:client` wherever it says `jabber:server`. Recursion ends where the scanner's depth limit does.
+    /// The same with `jabber:client` wherever it says the namespace of another kind of stream. Recursion ends where the scanner's depth limit does.
     pub(super) fn in_client_namespace(mut self) -> Tree {
-        if self.ns() == ns::SERVER {
+        if [ns::SERVER, ns::COMPONENT].contains(&self.ns()) {
             self.ns = Namespace::Static(ns::CLIENT);
         }
         let inside = |node| match node {

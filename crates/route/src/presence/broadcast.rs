@@ -17,7 +17,7 @@ use metronome_proto::stanza::presence::{PresenceType, priority};
 use metronome_proto::stanza::{Kind, Stanza};
 
 use super::show::{announce, count, show_one, tell_one, to_remote};
-use crate::remotes;
+use crate::{components, remotes};
 
 /// The session is available, for the first time or again: its own state first, then those who see it.
 pub(super) fn available(server: &Server, session: &Arc<Session>, env: &Envelope) {
@@ -186,7 +186,8 @@ pub(super) fn show_contact(server: &Server, session: &Session, contact: &Known, 
 
 /// Asks another server for the presence of a contact there (section 4.3.1). The answers are for this session alone.
 fn probe(server: &Server, session: &Session, contact: &Jid) {
-    if server.remotes.is_open() && !session.is_guest() && !check::denies(server, session, contact, What::PresenceIn) {
+    let leads_there = server.remotes.is_open() || components::takes(server, contact);
+    if leads_there && !session.is_guest() && !check::denies(server, session, contact, What::PresenceIn) {
         let probe = Stanza::new(Kind::Presence(PresenceType::Probe), session.jid.clone());
         remotes::announce(server, &session.jid, &Announcement::new(&probe), contact);
     }

@@ -25,6 +25,9 @@ use crate::remotes;
 
 /// Decides a presence that has come over a link.
 pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope, kind: PresenceType) -> Result<(), Refuse> {
+    if env.destination == Destination::Remote {
+        return remotes::refuse(server, env);
+    }
     if !matches!(env.destination, Destination::Account(_)) {
         return Err(Refuse::Drop("presence is for accounts"));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metronome_features::blocking::check;
-use metronome_features::roster::exchange::{self, Exchange, Incoming, Other, Side};
+use metronome_features::roster::exchange::{self, Exchange, Incoming, Other, Side, Way};
 use metronome_features::roster::{load, refuse_fixed_direction};
 use metronome_host::blocking::What;
 use metronome_host::envelope::{Destination, Envelope};
@@ -85,7 +85,7 @@ pub(super) async fn admit_received(server: &Arc<Server>, env: &mut Envelope, ver
     refuse_flood(server, env, &side, verb)?;
     env.destination = Destination::Account(Some(account));
     let stanza = Stanza { from: contact, to: Some(me), ..(*env.stanza).clone() };
-    let incoming = Incoming { side, at_ms: server.clock.unix_ms() };
+    let incoming = Incoming { side, way: Way::to(server, &stanza.from) };
     incoming.receive(verb, &stanza, &mut env.record, &mut env.effects);
     Ok(())
 }

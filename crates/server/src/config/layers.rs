@@ -14,7 +14,7 @@ use super::problem::{Code, Place, Problem, Problems};
 use super::read::{Given, Reading, read};
 use super::source::{Origin, Source};
 use super::suggest::nearest;
-use super::{ConfigFile, Configuration, DOMAIN, EXTRA, Inputs, Stranger, Tables};
+use super::{COMPONENTS, ConfigFile, Configuration, DOMAIN, EXTRA, Inputs, Stranger, Tables};
 
 /// Largest configuration file; more is a mistake, such as a device or a log.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -238,15 +238,14 @@ impl Layers {
     /// No domain twice; and which overrides are for others than these.
     fn check_domains(&mut self, values: &Values) {
         let main = values.text(&DOMAIN);
-        let extra = values.list(&EXTRA);
+        let (extra, components) = (values.list(&EXTRA), values.list(&COMPONENTS));
         if extra.iter().any(|domain| domain == main) {
-            let message = format!("`extra`: `{main}` is the `domain` already");
-            let hint = "remove it here".to_owned();
-            let place = self.given_for("").filter(|given| given.setting.key == EXTRA.key).last();
-            let place = place.map(|given| given.place.clone());
-            self.problems.push(Problem { code: Code::Unfit, message, hint, place });
+            self.twice(&EXTRA, format!("`extra`: `{main}` is the `domain` already"));
         }
-        let named = || extra.iter().map(String::as_str).chain([main]);
+        for domain in components.iter().filter(|domain| *domain == main || extra.contains(*domain)) {
+            self.twice(&COMPONENTS, format!("`components`: `{domain}` is a domain that this server serves itself"));
+        }
+        let named = || extra.iter().chain(components).map(String::as_str).chain([main]);
         for (host, place) in &self.hosts {
             if named().any(|domain| domain == host) || self.strangers.iter().any(|stranger| stranger.domain == *host) {
                 continue;
@@ -259,5 +258,12 @@ impl Layers {
             let note = format!("{origin}: `{host}` is not a domain of the configuration; {meant}");
             self.strangers.push(Stranger { domain: host.clone(), note });
         }
+    }
+
+    /// A domain that is named in a list and stands elsewhere already.
+    fn twice(&mut self, list: &Setting, message: String) {
+        let place = self.given_for("").filter(|given| given.setting.key == list.key).last();
+        let place = place.map(|given| given.place.clone());
+        self.problems.push(Problem { code: Code::Unfit, message, hint: "remove it here".to_owned(), place });
     }
 }

@@ -1,7 +1,7 @@
 //! A configuration as TOML, or as JSON, with the origin of each value on request.
-//! What is shown can be read again, and gives the same values.
+//! What is shown can be read again, and gives the same values, but for secrets.
 
-use metronome_host::options::{Scope, Setting, Value, Values};
+use metronome_host::options::{Scope, Setting, Shown, Value, Values};
 use serde_json::json;
 
 use super::Configuration;
@@ -43,7 +43,7 @@ impl Configuration {
         }
         let object = |row: Row<'_>| {
             json!({
-                "host": row.host, "key": row.setting.key, "value": row.value.to_toml(), "origin": row.origin.to_string()
+                "host": row.host, "key": row.setting.key, "value": row.text(), "origin": row.origin.to_string()
             })
         };
         rows.into_iter().map(object).collect()
@@ -77,7 +77,7 @@ impl Configuration {
             }
             let key = row.setting.key.rsplit('.').next().unwrap_or(row.setting.key);
             let comment = if origins == Origins::Shown { format!("  # {}", row.origin) } else { String::new() };
-            lines.push(format!("{key} = {}{comment}", row.value.to_toml()));
+            lines.push(format!("{key} = {}{comment}", row.text()));
         }
         lines
     }
@@ -89,6 +89,16 @@ struct Row<'a> {
     setting: &'static Setting,
     value: &'a Value,
     origin: Origin,
+}
+
+impl Row<'_> {
+    fn text(&self) -> String {
+        let is_empty = matches!(self.value, Value::Text(text) if text.is_empty());
+        match self.setting.shown {
+            Shown::No if !is_empty => "\"***\"".to_owned(),
+            Shown::Yes | Shown::No => self.value.to_toml(),
+        }
+    }
 }
 
 pub(super) fn section(setting: &Setting) -> &'static str {

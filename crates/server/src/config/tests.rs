@@ -581,3 +581,29 @@ fn without_any_file_the_missing_domain_is_told_with_the_place_for_it() {
     std::fs::write(&path, "# nothing yet\n").unwrap();
     assert!(load(TABLES, &inputs).unwrap_err().to_string().ends_with("  = write it like domain = \"example.org\""));
 }
+
+#[test]
+fn a_secret_is_not_shown() {
+    const SECRET: Setting = Setting::new("component.secret", Kind::Text, "\"\"", "A secret.").secret().per_host();
+    const SECRETS: &[Setting] = &[SECRET];
+    let configuration = from_text(
+        &[SETTINGS, SECRETS],
+        "domain = \"a.example\"\n[component]\nsecret = \"one\"\n[host.\"a.example\".component]\nsecret = \"two\"\n",
+    );
+    assert_eq!(configuration.values().text(&SECRET), "one");
+    for shown in
+        [configuration.show(Detail::Effective, Origins::Shown), configuration.show_json(Detail::Effective).to_string()]
+    {
+        assert!(shown.matches("***").count() == 2 && !shown.contains("one\"") && !shown.contains("two"), "{shown}");
+    }
+}
+
+#[test]
+fn a_domain_is_served_or_a_components() {
+    let message = "\
+error[E0016]: `components`: `b.example` is a domain that this server serves itself
+  ┌ /etc/metronome/metronome.toml:3:14
+ 3│ components = [\"b.example\"]
+  │              ^^^^^^^^^^^^^ remove it here";
+    assert_eq!(shown("domain = \"a.example\"\nextra = [\"b.example\"]\ncomponents = [\"b.example\"]"), message);
+}

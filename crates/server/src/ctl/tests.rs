@@ -452,7 +452,7 @@ error[E0012]: unknown key `minimun` in [tls]
 #[test]
 fn config_show_prints_toml_that_can_be_read_again() {
     let shown = config("domain = \"example.org\"\n", &["show", "--effective"]);
-    assert_eq!(shown.out, "domain = \"example.org\"\nextra = []\n\n[tls]\nminimum = \"1.2\"\n");
+    assert_eq!(shown.out, "domain = \"example.org\"\nextra = []\ncomponents = []\n\n[tls]\nminimum = \"1.2\"\n");
     let shown = config("domain = \"example.org\"\n", &["show", "--origin"]);
     assert_eq!(shown.out, "domain = \"example.org\"  # /metronome.toml:1\n");
 }

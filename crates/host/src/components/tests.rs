@@ -1,0 +1,167 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::task::{Context, Poll, Waker};
+
+use metronome_proto::ns;
+use metronome_proto::stanza::{Received, Stanza};
+use metronome_proto::stream::error::Condition;
+use metronome_proto::xml::{Item, Limits, Scanner};
+
+use super::*;
+use crate::outbox::Frame;
+
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const MAX: usize = 1 << 20;
+
+fn jid(text: &str) -> Jid {
+    Jid::parse(text).unwrap()
+}
+
+fn stanza(from: &str, xml: &str) -> Arc<Stanza> {
+    match Scanner::elements(Limits::CLIENT).next(&mut xml.as_bytes()) {
+        Ok(Some(Item::Element(element))) => Arc::new(Received::read(element, ns::CLIENT).unwrap().stamp(jid(from))),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn message(from: &str, id: usize) -> Arc<Stanza> {
+    stanza(from, &format!("<message xmlns='jabber:client' to='x@gw.example' id='{id}'/>"))
+}
+
+fn component() -> Arc<Component> {
+    Components::default().of(&jid("gw.example"))
+}
+
+/// The ids of what waits for a stream, in their order.
+fn drain(attached: &Attached) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Drained::Stanzas(_)) = attached.poll_drain(&mut cx, &mut out, usize::MAX) {}
+    let text = String::from_utf8(out).unwrap();
+    text.split("id='").skip(1).map(|rest| rest.split('\'').next().unwrap().to_owned()).collect()
+}
+
+fn push(component: &Component, stanza: Arc<Stanza>) {
+    assert_eq!(component.push(stanza, 0, MAX), Given::Queued);
+}
+
+#[test]
+fn what_comes_while_it_is_away_is_flushed_in_order() {
+    let component = component();
+    for id in 0..3 {
+        push(&component, message("a@b.example", id));
+    }
+    let given = component.push_announced(&jid("a@b.example"), Frame::whole(b"<presence id='p'/>".to_vec()), 0, MAX);
+    assert_eq!(given, Given::Queued);
+    assert_eq!(component.report().waiting, 4);
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    assert_eq!(drain(&attached), ["0", "1", "2", "p"]);
+    push(&component, message("a@b.example", 3));
+    assert_eq!(drain(&attached), ["3"]);
+    assert_eq!(component.report().bytes, 0);
+}
+
+#[test]
+fn so_much_waits_and_no_more() {
+    let component = component();
+    let mut queued = 0;
+    while component.push(message("a@b.example", queued), 0, 10_000) == Given::Queued {
+        queued += 1;
+    }
+    assert!((10..30).contains(&queued), "{queued}");
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    assert_eq!(component.push(message("a@b.example", 0), 0, 10_000), Given::Full, "it has not read any of it");
+    assert_eq!(drain(&attached).len(), queued);
+    push(&component, message("a@b.example", 0));
+}
+
+#[test]
+fn what_waits_for_too_long_comes_back_and_requests_before_the_rest() {
+    let component = component();
+    push(&component, message("a@b.example", 1));
+    push(
+        &component,
+        stanza("a@b.example", "<iq xmlns='jabber:client' to='gw.example' type='get' id='2'><x xmlns='y'/></iq>"),
+    );
+    let _ = component.push_announced(&jid("a@b.example"), Frame::whole(b"<presence id='p'/>".to_vec()), 0, MAX);
+    let ids = |overdue: Vec<Arc<Stanza>>| {
+        overdue.iter().map(|stanza| stanza.id.as_deref().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(component.take_overdue(9_999, 60_000)), [""; 0]);
+    assert_eq!(ids(component.take_overdue(10_000, 60_000)), ["2"]);
+    assert_eq!(ids(component.take_overdue(60_000, 60_000)), ["1"], "nobody hears of presence that is told to many");
+    assert_eq!((component.report().waiting, component.report().bytes), (0, 0));
+}
+
+#[test]
+fn one_sender_keeps_to_one_stream_and_many_are_spread() {
+    let component = component();
+    let streams: Vec<Attached> = (1..=4).map(|id| component.attach(id, ADDRESS, 4, 0).unwrap()).collect();
+    assert_eq!(component.attach(5, ADDRESS, 4, 0).err(), Some(TooMany));
+    for id in 0..400 {
+        push(&component, message(&format!("user{}@b.example/r{}", id % 40, id % 3), id));
+    }
+    let drained: Vec<Vec<usize>> =
+        streams.iter().map(|stream| drain(stream).iter().map(|id| id.parse().unwrap()).collect()).collect();
+    assert_eq!(drained.iter().map(Vec::len).sum::<usize>(), 400);
+    for (at, ids) in drained.iter().enumerate() {
+        assert!(ids.is_sorted() && ids.len() > 20, "stream {at} has {}", ids.len());
+        let others = drained.iter().enumerate().filter(|(other, _)| *other != at).flat_map(|(_, ids)| ids);
+        assert!(others.into_iter().all(|id| !ids.iter().any(|own| own % 40 == id % 40)), "a sender has two streams");
+    }
+}
+
+#[test]
+fn what_a_lost_stream_did_not_write_goes_by_the_others_or_waits() {
+    let component = component();
+    let first = component.attach(1, ADDRESS, 2, 0).unwrap();
+    for id in 0..3 {
+        push(&component, message("a@b.example", id));
+    }
+    first.detach(5);
+    assert_eq!((component.report().waiting, component.report().away_since_ms), (3, Some(5)));
+    let second = component.attach(2, ADDRESS, 2, 0).unwrap();
+    let third = component.attach(3, ADDRESS, 2, 0).unwrap();
+    second.detach(6);
+    assert_eq!(component.report().away_since_ms, None);
+    assert_eq!(drain(&third), ["0", "1", "2"]);
+}
+
+#[test]
+fn an_answer_goes_to_the_stream_that_has_asked() {
+    let component = component();
+    let streams: Vec<Attached> = (1..=3).map(|id| component.attach(id, ADDRESS, 3, 0).unwrap()).collect();
+    for (at, stream) in streams.iter().enumerate() {
+        let asked = format!("<iq xmlns='jabber:client' to='b.example' type='get' id='q{at}'><x xmlns='y'/></iq>");
+        stream.note_sent(&stanza("gw.example", &asked));
+    }
+    for at in [2, 0, 1] {
+        let answer = format!("<iq xmlns='jabber:client' to='gw.example' type='result' id='q{at}'/>");
+        push(&component, stanza("b.example", &answer));
+        assert_eq!(drain(&streams[at]), [format!("q{at}")]);
+    }
+}
+
+#[test]
+fn a_closed_stream_hears_why() {
+    let component = component();
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    component.close(Condition::HostGone);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(attached.poll_drain(&mut cx, &mut Vec::new(), 1), Poll::Ready(Drained::Ends(Condition::HostGone)));
+    drop(attached);
+    assert!(!component.is_connected());
+}
+
+#[test]
+fn answers_are_said_at_the_end_and_the_rest_waits_for_the_next_stream() {
+    let component = component();
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    push(&component, message("a@b.example", 1));
+    push(&component, stanza("b.example", "<iq xmlns='jabber:client' to='gw.example' type='result' id='2'/>"));
+    let mut out = Vec::new();
+    attached.take_answers(&mut out);
+    assert!(String::from_utf8(out).unwrap().contains("id='2'"));
+    attached.detach(1);
+    assert_eq!(drain(&component.attach(2, ADDRESS, 1, 2).unwrap()), ["1"]);
+    assert_eq!(component.report().bytes, 0);
+}
