@@ -13,6 +13,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+from federated import ARCHIVE, NOTHING, PEERS, between_two, for_links  # noqa: E402
+from federated import Metronome as FederatedMetronome  # noqa: E402
 from metronome import RELEASE, Metronome, Noisy  # noqa: E402
 from peers import Ejabberd, Prosody  # noqa: E402
 
@@ -22,6 +24,8 @@ BENCH = RELEASE / "metronome-bench"
 
 PAIRS, IDLE, LOGINS, ARCHIVE = 100, 5000, 100, 1_000_000
 GROUPS, CONTACTS = 10, 20
+# Streams that other servers open in a second.
+LINKS_RATE = 200
 RUNS = 3
 NOT_STORED = [(Prosody, "none"), (Ejabberd, "none")]
 # Messages per second: the first is asked of everybody, the others of peers that do not hold it.
@@ -36,8 +40,13 @@ def managed(variants: list) -> list:
 
 def load(server, scenario: str, *options) -> dict:
     """One run of the generator against a running server; returns its JSON object."""
-    command = [BENCH, scenario, "--address", f"127.0.0.1:{server.port}", "--server-pid", server.process.pid]
-    command += ["--server-name", server, "--mechanism", "SCRAM-SHA-1", *options]
+    place = ("--address", f"127.0.0.1:{server.port}", "--server-pid", server.process.pid)
+    return generate(server, scenario, *place, *options)
+
+
+def generate(server, scenario: str, *options) -> dict:
+    """One run of the generator, whose options say where the server is; returns its JSON object."""
+    command = [BENCH, scenario, "--server-name", server, "--mechanism", "SCRAM-SHA-1", *options]
     run = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, timeout=1800)
     if run.returncode != 0:
         raise RuntimeError(f"{scenario} against {server} failed, see {server.folder}/output.log")
@@ -53,11 +62,16 @@ def fresh(kind, variant: str, accounts: int, scenario: str, *options) -> dict:
 
 
 def compare(ours: str, peers: list, accounts: int, *run) -> dict:
+    """Ours and the peers on one server each, by a scenario of the generator."""
+    return compare_by(lambda kind, variant: fresh(kind, variant, accounts, *run), (Metronome, ours), peers)
+
+
+def compare_by(measure, ours: tuple, peers: list) -> dict:
     """Each peer once; then ours and the best of them in turn. More per CPU second is better."""
     found = {f"{kind.name} {variant}": (kind, variant) for kind, variant in peers}
-    rates = {name: fresh(*peer, accounts, *run)["per_cpu_second"] for name, peer in found.items()}
+    rates = {name: measure(*peer)["per_cpu_second"] for name, peer in found.items()}
     best = max(rates, key=rates.get)
-    pairs = [(fresh(Metronome, ours, accounts, *run), fresh(*found[best], accounts, *run)) for _ in range(RUNS)]
+    pairs = [(measure(*ours), measure(*found[best])) for _ in range(RUNS)]
     row = median_of_pairs(pairs) | {"peer": best, "peers": rates}
     if "cold" in pairs[0][0]:
         row["cold"] = median_of_pairs([(mine["cold"], theirs["cold"]) for mine, theirs in pairs])
@@ -85,6 +99,32 @@ def chat_durable(seconds: int) -> dict:
 def chat_managed(seconds: int) -> dict:
     run = ("chat", "--sm", "--pairs", PAIRS, "--seconds", seconds)
     return compare("durable", managed(ARCHIVED), PAIRS * 2, *run)
+
+
+def federated(storage: str, seconds: int) -> dict:
+    """Messages from people of one server to people of another of its kind; the CPU time of both counts."""
+    chat = ("--pairs", PAIRS, "--seconds", seconds)
+    run = lambda server, options: generate(server, "chat", *options, *chat)
+    measure = lambda kind, storage: between_two(kind, storage, PAIRS, WORK, run)
+    return compare_by(measure, (FederatedMetronome, storage), PEERS[storage])
+
+
+def federated_volatile(seconds: int) -> dict:
+    return federated(NOTHING, seconds)
+
+
+def federated_durable(seconds: int) -> dict:
+    return federated(ARCHIVE, seconds)
+
+
+def links(seconds: int) -> dict:
+    run = lambda server, options: generate(server, "links", *options, "--rate", LINKS_RATE, "--seconds", seconds)
+    found = [for_links(WORK, run) for _ in range(RUNS)]
+    rate = lambda run: run["messages"] / run["seconds"]
+    return {
+        "metronome": round(statistics.median(rate(run) for run in found), 1),
+        "per_cpu_second": statistics.median(run["per_cpu_second"] for run in found),
+    }
 
 
 def held(kind, variant: str, rate: int, seconds: int) -> dict | None:
@@ -212,6 +252,9 @@ ROWS = [
         and row["metronome"] * 4 >= rows.get("chat, nothing stored", {}).get("metronome", 0),
     ),
     ("managed chat", chat_managed, "msg/cpu s", ">= 25 x", lambda row, _: row["ratio"] >= 25),
+    ("federated, nothing stored", federated_volatile, "msg/cpu s", ">= 5 x", lambda row, _: row["ratio"] >= 5),
+    ("federated, all stored", federated_durable, "msg/cpu s", ">= 5 x", lambda row, _: row["ratio"] >= 5),
+    ("links", links, "links/s", f">= {LINKS_RATE}", lambda row, _: row["metronome"] >= 0.98 * LINKS_RATE),
     (
         "latency at 2000/s",
         latency,

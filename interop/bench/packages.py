@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Where they are for everybody who needs them.
+FOLDER = Path(__file__).resolve().parents[2] / "target/interop/bench"
 # What the two servers need beyond what every Debian 12 has; apt adds what else is missing here.
 PACKAGES = """
 prosody lua5.4 lua-bitop lua-dbi-common lua-dbi-sqlite3 lua-event lua-expat lua-filesystem lua-sec lua-socket lua-unbound
@@ -21,7 +23,7 @@ erlang-unicode-util-compat erlang-xmerl libltdl7 libodbc2
 """.split()
 
 
-def unpacked(folder: Path) -> Path:
+def unpacked(folder: Path = FOLDER) -> Path:
     """The folder that holds the unpacked tree, filled on the first call."""
     root, done = folder / "root", folder / "unpacked"
     if done.exists():

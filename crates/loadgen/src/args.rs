@@ -30,6 +30,8 @@ pub(crate) enum Scenario {
     Idle(Idle),
     /// One-to-one messages between pairs of accounts
     Chat(Chat),
+    /// Streams that other servers open, so many a second
+    Links(Links),
     /// Groups of contacts that come online together and leave again
     Presence(Presence),
     /// Numbered messages while the server is killed and started again
@@ -152,12 +154,47 @@ pub(crate) struct Chat {
     /// Both sides have stream management
     #[arg(long)]
     pub(crate) sm: bool,
+    /// The second of each pair lives at another server, which federates with the first
+    #[arg(long, requires = "other_domain")]
+    pub(crate) other_address: Option<SocketAddr>,
+    /// What that server serves
+    #[arg(long, requires = "other_address")]
+    pub(crate) other_domain: Option<String>,
     /// Both of a pair write, not only the first
     #[arg(long, conflicts_with = "rate")]
     pub(crate) both_ways: bool,
     /// Seconds of traffic before the measurement
     #[arg(long, default_value_t = 3)]
     pub(crate) warm_up: u64,
+    #[arg(long, default_value_t = 15)]
+    pub(crate) seconds: u64,
+}
+
+impl Chat {
+    /// Where the second of each pair lives, if not where the first does.
+    pub(crate) fn other_target(&self) -> Option<Target> {
+        let (address, domain) = (self.other_address?, self.other_domain.clone()?);
+        Some(Target { address, domain, ..self.target.clone() })
+    }
+}
+
+/// The address is that of the port at which servers begin with TLS.
+#[derive(Debug, Args)]
+pub(crate) struct Links {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The other servers are those of d1.DOMAINS, d2.DOMAINS, ...
+    #[arg(long)]
+    pub(crate) domains: String,
+    /// A certificate for *.DOMAINS that the server trusts, in PEM
+    #[arg(long)]
+    pub(crate) certificate: PathBuf,
+    /// Its key
+    #[arg(long)]
+    pub(crate) key: PathBuf,
+    /// Streams per second
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rate: u32,
     #[arg(long, default_value_t = 15)]
     pub(crate) seconds: u64,
 }

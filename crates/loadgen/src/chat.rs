@@ -24,22 +24,15 @@ const UNDER_WAY_MAX: u32 = 4096;
 
 /// Runs the scenario. Fails if a message is lost, refused or out of order.
 pub(crate) async fn run(args: &Chat) -> Result<Report> {
-    let door = Door::new(&args.target)?;
     let server = args.target.server()?;
-    let sessions = crowd::come_online(&door, args.pairs * 2).await?;
-    let mut sides = if args.sm {
-        crowd::each(sessions, manage).await?.into_iter()
-    } else {
-        sessions.into_iter().map(|session| (session, None)).collect::<Vec<_>>().into_iter()
-    };
+    let pairs = bring_online(args).await?;
     let traffic = Traffic::new();
     let mut tasks = JoinSet::new();
-    let mut number = 1;
     let (begin, gap) = (Instant::now(), args.rate.map(|rate| Duration::from_secs(1) / rate));
-    while let (Some(first), Some(second)) = (sides.next(), sides.next()) {
-        let place = (number / 2) as u32;
+    for (place, [first, second]) in (0..).zip(pairs) {
+        let partners = (second.address.clone(), first.address.clone());
         let pair = Pair {
-            sides: [Side::new(first, door.account(number + 1), args), Side::new(second, door.account(number), args)],
+            sides: [Side::new(first, partners.0, args), Side::new(second, partners.1, args)],
             window: if gap.is_some() { UNDER_WAY_MAX } else { args.window },
             beat: gap.map(|gap| Beat { next: begin + gap * place, gap: gap * args.pairs as u32 }),
             latencies: Latencies::new(),
@@ -47,12 +40,42 @@ pub(crate) async fn run(args: &Chat) -> Result<Report> {
         };
         let writers = if args.both_ways { 2 } else { 1 };
         tasks.spawn(pair.run(writers));
-        number += 2;
     }
     let times = Times { warm_up_seconds: args.warm_up, seconds: args.seconds };
     let (span, count) = steady::measure(&mut tasks, &traffic, server.as_ref(), times).await?;
     let latencies = Latencies::together(&steady::drain(tasks).await?);
     Ok(Report::of_rate("chat", args.target.name(), args.pairs * 2, span, count, &latencies))
+}
+
+/// One who is online.
+struct Person {
+    session: Session,
+    managed: Option<Managed>,
+    address: String,
+}
+
+/// All pairs: neighbours of one server, or those with the same number at two.
+async fn bring_online(args: &Chat) -> Result<Vec<[Person; 2]>> {
+    let here = Door::new(&args.target)?;
+    let Some(target) = args.other_target() else {
+        let mut people = people(&here, args.pairs * 2, args).await?.into_iter();
+        return Ok(std::iter::from_fn(|| Some([people.next()?, people.next()?])).collect());
+    };
+    let there = people(&Door::new(&target)?, args.pairs, args).await?;
+    let here = people(&here, args.pairs, args).await?;
+    Ok(here.into_iter().zip(there).map(|(first, second)| [first, second]).collect())
+}
+
+/// Accounts 1 to `count`, online.
+async fn people(door: &Arc<Door>, count: usize, args: &Chat) -> Result<Vec<Person>> {
+    let sessions = crowd::come_online(door, count).await?;
+    let sides = if args.sm {
+        crowd::each(sessions, manage).await?
+    } else {
+        sessions.into_iter().map(|session| (session, None)).collect()
+    };
+    let person = |((session, managed), number)| Person { session, managed, address: door.account(number) };
+    Ok(sides.into_iter().zip(1..).map(person).collect())
 }
 
 async fn manage(mut session: Session) -> Result<(Session, Option<Managed>)> {
@@ -82,7 +105,8 @@ struct Side {
 }
 
 impl Side {
-    fn new((session, managed): (Session, Option<Managed>), to: String, args: &Chat) -> Side {
+    fn new(person: Person, to: String, args: &Chat) -> Side {
+        let Person { session, managed, .. } = person;
         let slots = if args.rate.is_some() { UNDER_WAY_MAX } else { args.window };
         Side {
             session,

@@ -1,6 +1,7 @@
 //! From nothing to a bound session: TCP, TLS, SASL, resource binding (RFC 6120 sections 4 to 7).
 //! Called by every scenario; a `Session` then moves bytes and answers the server's own requests.
 
+mod link;
 mod resume;
 
 use std::io::ErrorKind;

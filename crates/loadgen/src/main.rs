@@ -12,6 +12,7 @@ mod crowd;
 mod frames;
 mod idle;
 mod ledger;
+mod links;
 mod login;
 mod managed;
 mod presence;
@@ -49,6 +50,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
         Scenario::Login(login) => login.target.threads,
         Scenario::Idle(idle) => idle.target.threads,
         Scenario::Chat(chat) => chat.target.threads,
+        Scenario::Links(links) => links.target.threads,
         Scenario::Presence(presence) => presence.target.threads,
         Scenario::Crash(crash) => crash.target.threads,
     };
@@ -58,6 +60,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
             Scenario::Login(login) => report::print(&login::run(login).await?)?,
             Scenario::Idle(idle) => report::print(&idle::run(idle).await?)?,
             Scenario::Chat(chat) => report::print(&chat::run(chat).await?)?,
+            Scenario::Links(links) => report::print(&links::run(links).await?)?,
             Scenario::Presence(presence) => report::print(&presence::run(presence).await?)?,
             Scenario::Crash(crash) => {
                 let verdict = crash::run(crash).await?;

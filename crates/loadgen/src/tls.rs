@@ -1,15 +1,17 @@
 //! The generator's side of TLS: one version, one suite, one key exchange for every server that is compared.
 //! Called by `connect`. It accepts any certificate and never resumes a session.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme, version};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme, version};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::TlsConnector;
 
 /// The one suite that is offered, so that all servers encrypt alike.
@@ -25,6 +27,19 @@ pub(crate) enum Suite {
 
 /// A connector for TLS 1.3 with `suite` and X25519, with `alpn` if it is not empty.
 pub(crate) fn connector(suite: Suite, alpn: &[u8]) -> Result<TlsConnector> {
+    Ok(finished(builder(suite)?.with_no_client_auth(), alpn))
+}
+
+/// As `connector`, for a server that connects to another: it shows a certificate. Fails if a file cannot be read.
+pub(crate) fn connector_with_certificate(suite: Suite, certificate: &Path, key: &Path) -> Result<TlsConnector> {
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("no certificate in {}", certificate.display()))?;
+    let secret = PrivateKeyDer::from_pem_file(key).with_context(|| format!("no key in {}", key.display()))?;
+    Ok(finished(builder(suite)?.with_client_auth_cert(chain, secret)?, b"xmpp-server"))
+}
+
+fn builder(suite: Suite) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
     let suite = match suite {
         Suite::Aes128 => aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,
         Suite::Aes256 => aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384,
@@ -34,17 +49,19 @@ pub(crate) fn connector(suite: Suite, alpn: &[u8]) -> Result<TlsConnector> {
         kx_groups: vec![aws_lc_rs::kx_group::X25519],
         ..aws_lc_rs::default_provider()
     });
-    let mut config = ClientConfig::builder_with_provider(provider.clone())
+    Ok(ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&version::TLS13])
         .context("the suite does not fit TLS 1.3")?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))))
+}
+
+fn finished(mut config: ClientConfig, alpn: &[u8]) -> TlsConnector {
     config.resumption = Resumption::disabled();
     if !alpn.is_empty() {
         config.alpn_protocols = vec![alpn.to_vec()];
     }
-    Ok(TlsConnector::from(Arc::new(config)))
+    TlsConnector::from(Arc::new(config))
 }
 
 /// Takes every certificate: what is measured is a server of our own on a test machine.

@@ -120,6 +120,12 @@ const LONG: &[Stage] = &[
         run: Run::Script { program: "interop/40-smack/run", arguments: &["all"], judge: counts::of_last_line },
     },
     Stage {
+        name: "interop-federation",
+        about: "10,000 messages each way with Prosody and with ejabberd",
+        budget: Duration::from_secs(1200),
+        run: Run::Script { program: "interop/50-federation/run", arguments: &["all"], judge: counts::of_last_line },
+    },
+    Stage {
         name: "archive-bench",
         about: "the benchmark of an archive works, with few messages",
         budget: Duration::from_secs(120),
