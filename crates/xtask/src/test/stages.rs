@@ -65,7 +65,7 @@ const SHORT: &[Stage] = &[
     Stage {
         name: "build",
         about: "builds all tests and programs with one profile",
-        budget: Duration::from_secs(900),
+        budget: Duration::from_secs(840),
         run: Run::Build,
     },
     Stage {
@@ -90,7 +90,7 @@ const SHORT: &[Stage] = &[
     Stage {
         name: "interop-clients",
         about: "real clients against the real server",
-        budget: Duration::from_secs(380),
+        budget: Duration::from_secs(440),
         run: Run::Interop,
     },
     Stage {
