@@ -56,7 +56,8 @@ impl Server {
             Some(shared) => shared.share(&of_its_own),
             None => Certificates::new(&of_its_own),
         };
-        for domain in std::iter::once("localhost").chain(setup.extra.iter().map(String::as_str)) {
+        let own = setup.extra.iter().chain(&setup.components).map(String::as_str);
+        for domain in std::iter::once("localhost").chain(own) {
             certificates.issue(domain);
         }
         let ports = Ports { clear: 0, direct: 0, s2s: 0, s2s_direct: 0, component: 0, component_direct: 0 };
@@ -112,7 +113,7 @@ impl Server {
         );
         let (certificate, key) = self.certificates.files("localhost");
         toml.push_str(&format!("[tls.files]\ncert = {certificate:?}\nkey = {key:?}\n"));
-        for domain in &self.setup.extra {
+        for domain in self.setup.extra.iter().chain(&self.setup.components) {
             let (certificate, key) = self.certificates.files(domain);
             toml.push_str(&format!("[host.\"{domain}\".tls.files]\ncert = {certificate:?}\nkey = {key:?}\n"));
         }

@@ -123,7 +123,10 @@ fn bytes_that_come_one_by_one_are_the_same_stream() {
 
 #[test]
 fn a_component_that_reads_nothing_holds_up_nobody() {
-    let server = Setup::default().component(GATEWAY).options("[component]\nqueue = \"64 KiB\"").start();
+    let server = Setup::default()
+        .component(GATEWAY)
+        .options("[component]\nqueue = \"64 KiB\"\n[limits.c2s]\nbytes = \"1 GiB/s\"")
+        .start();
     let _component = Component::connect(&server, GATEWAY);
     let mut alice = online(&server, "alice", "phone");
     let body = "x".repeat(60_000);

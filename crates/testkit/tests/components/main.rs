@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod away;
+mod federated;
 mod handshake;
 mod hostile;
 mod push;
