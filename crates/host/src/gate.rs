@@ -132,6 +132,17 @@ impl Closed {
     }
 }
 
+/// What becomes of a stranger's request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requests {
+    /// It is heard.
+    Heard,
+    /// Its account has asked too often.
+    TooManyOfAccount,
+    /// The accounts of its domain have, all together.
+    TooManyOfDomain,
+}
+
 /// The lists, and what offends them.
 #[derive(Debug, Default)]
 pub struct Gate {
@@ -224,12 +235,18 @@ impl Gate {
     }
 
     /// Whether a remote account may ask somebody here for something without being known, which counts; `now_ms` is steady time.
-    /// Where not, what it asks for is dropped, and the caller notes an offence of its domain.
-    pub fn may_request(&self, values: &Values, bare: &str, domain: &str, now_ms: u64) -> bool {
+    /// Where not, what it asks for is dropped. Its domain answers only for what its accounts do together: one of them must not get all
+    /// others shut out.
+    pub fn may_request(&self, values: &Values, bare: &str, domain: &str, now_ms: u64) -> Requests {
         let of_account = values.frequency(&STRANGERS);
         let of_domain = Frequency { times: of_account.times.saturating_mul(DOMAIN_FACTOR), ..of_account };
-        self.requests_of_accounts.take(bare.into(), of_account, now_ms)
-            && self.requests_of_domains.take(domain.into(), of_domain, now_ms)
+        if !self.requests_of_accounts.take(bare.into(), of_account, now_ms) {
+            return Requests::TooManyOfAccount;
+        }
+        match self.requests_of_domains.take(domain.into(), of_domain, now_ms) {
+            true => Requests::Heard,
+            false => Requests::TooManyOfDomain,
+        }
     }
 
     /// Whether an account of ours may write to one more domain with which nothing is being exchanged, which counts; `now_ms` is steady
@@ -242,10 +259,13 @@ impl Gate {
     /// where that has no end; nothing if others have come from there. `now_ms` is Unix time.
     pub fn turn_away(&self, address: IpAddr, remote: &str, now_ms: u64) {
         const UNTIL_ASKED_AGAIN: Duration = Duration::from_secs(3600);
-        let until_ms = {
+        // What one host wants of whom says nothing about the others: only a rule for all of them closes an address.
+        let rule = {
             let rules = self.rules.lock();
-            above(remote).find_map(|domain| rules.get(domain, now_ms).and_then(|rule| rule.until_ms))
+            above(remote).find_map(|domain| rules.get(domain, now_ms).cloned())
         };
+        let Some(rule) = rule.filter(|rule| rule.verdict != Verdict::Allowed) else { return };
+        let until_ms = rule.until_ms;
         let until_ms = until_ms.unwrap_or(now_ms + UNTIL_ASKED_AGAIN.as_millis() as u64);
         self.addresses.lock().turn_away(address, remote, until_ms, now_ms);
     }

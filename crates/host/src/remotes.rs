@@ -144,10 +144,15 @@ impl Remotes {
 
     /// Whether something is or was lately being exchanged between these two domains.
     pub fn knows(&self, local: &Jid, remote: &Jid) -> bool {
+        self.known(local, remote).is_some()
+    }
+
+    /// The pair of these two domains, if something is or was lately being exchanged between them.
+    pub fn known(&self, local: &Jid, remote: &Jid) -> Option<Arc<Remote>> {
         let hash = self.hasher.hash_one((local.domain(), remote.domain()));
         let is_it =
             |known: &Arc<Remote>| known.local.domain() == local.domain() && known.remote.domain() == remote.domain();
-        self.pairs.lock().find(hash, is_it).is_some()
+        self.pairs.lock().find(hash, is_it).cloned()
     }
 
     /// All pairs, in no order.

@@ -18,6 +18,8 @@ use super::policy;
 
 /// Most questions of the other side that are being looked into at a time.
 const ASKING_MAX: usize = 16;
+/// The same while nothing is proved: each costs connections to wherever the other side likes.
+const ASKING_UNPROVED_MAX: usize = 4;
 /// Most of its requests that may end with an error; the next one ends the stream.
 const ERRORS_MAX: u32 = 10;
 
@@ -58,6 +60,8 @@ pub(super) struct Conversation {
     pub(super) ways: Ways,
     /// Ours that are not answered: may we send?
     asked: Vec<Pair>,
+    /// Ours that nobody has answered in time: an answer that comes after all is no offence.
+    given_up: Vec<Pair>,
     /// The other side's that are being looked into.
     asking: Vec<Pair>,
     errors: u32,
@@ -113,7 +117,7 @@ pub(super) enum Verified {
 impl Conversation {
     /// Nothing was said yet.
     pub(super) fn new(ways: Ways) -> Conversation {
-        Conversation { ways, asked: Vec::new(), asking: Vec::new(), errors: 0 }
+        Conversation { ways, asked: Vec::new(), given_up: Vec::new(), asking: Vec::new(), errors: 0 }
     }
 
     /// Asks whether we may send for this pair; nothing if it was asked already, or if there are too many questions.
@@ -130,7 +134,10 @@ impl Conversation {
 
     /// Our questions that nobody has answered, which nobody may answer any more.
     pub(super) fn give_up(&mut self) -> Vec<Pair> {
-        std::mem::take(&mut self.asked)
+        let given_up = std::mem::take(&mut self.asked);
+        self.given_up.extend(given_up.iter().cloned());
+        self.given_up.truncate(PAIRS_MAX);
+        given_up
     }
 
     /// Whether an answer of either side is waited for.
@@ -164,7 +171,12 @@ impl Conversation {
 
     /// Step 4, for the side that has asked (section 2.1.1). What was not asked here nobody may answer here (section 3.1).
     fn answered(&mut self, from: &Jid, to: &Jid, says: &Says) -> Result<Heard, StreamCondition> {
-        let place = self.asked.iter().position(|pair| pair.local == *to && pair.remote == *from);
+        let is_it = |pair: &Pair| pair.local == *to && pair.remote == *from;
+        let place = self.asked.iter().position(is_it);
+        if let (None, Some(late)) = (place, self.given_up.iter().position(is_it)) {
+            self.given_up.swap_remove(late);
+            return Ok(Heard::Nothing);
+        }
         let pair = self.asked.remove(place.ok_or(StreamCondition::InvalidFrom)?);
         Ok(match says {
             Says::Valid => Heard::Accepted(pair),
@@ -216,7 +228,8 @@ impl Conversation {
         if self.asking.contains(pair) {
             return Judged::Repeated;
         }
-        if proofs.pairs().count() + self.asking.len() >= PAIRS_MAX || self.asking.len() >= ASKING_MAX {
+        let asking_max = if proofs.is_empty() { ASKING_UNPROVED_MAX } else { ASKING_MAX };
+        if proofs.pairs().count() + self.asking.len() >= PAIRS_MAX || self.asking.len() >= asking_max {
             return Judged::Refuse(Condition::ResourceConstraint);
         }
         let certified = facts.shown.proves(&pair.remote, facts.now_ms).filter(|_| policy::takes_certificates(host));

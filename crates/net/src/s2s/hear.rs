@@ -16,6 +16,7 @@ use super::cargo::TooHigh;
 use super::dialback::{Facts, Heard, Verdict, Verified, Ways};
 use super::negotiate::limits;
 use super::outbound::called;
+use super::policy;
 use super::run::Run;
 use super::streams::{self, Order};
 use super::verify::verify;
@@ -73,11 +74,38 @@ impl Run {
         match order {
             Order::Carry(remote) => {
                 let pair = Pair { local: remote.local.clone(), remote: remote.remote.clone() };
-                if !self.ask(&pair) {
+                if !self.may_serve(&pair) {
+                    streams::dial_anew(&self.federation, remote);
+                } else if self.serves_both_ways(&pair) {
+                    self.carry(&pair, "bidi");
+                } else if !self.ask(&pair) {
                     streams::dial_anew(&self.federation, remote);
                 }
             }
         }
+    }
+
+    /// Whether this stream is good enough for a pair by the rules of its own host, whichever host it was opened for.
+    fn may_serve(&self, pair: &Pair) -> bool {
+        let (server, remote) = (self.server(), &pair.remote);
+        let now_ms = server.clock.unix_ms();
+        let hosts = server.hosts.load();
+        hosts.spoken_for(pair.local.as_str()).is_some_and(|host| {
+            server.gate.judge(host, remote.as_str(), now_ms).is_ok()
+                && (self.is_encrypted || !policy::needs_tls(host, Some(remote)))
+                && (policy::takes_dialback(host) || self.shown.proves(remote, now_ms).is_some())
+        })
+    }
+
+    /// Whether what is for a domain may go over the stream on which it has proved itself.
+    fn serves_both_ways(&self, pair: &Pair) -> bool {
+        let (server, now_ms) = (self.server(), self.server().clock.unix_ms());
+        let hosts = server.hosts.load();
+        let takes_bidi =
+            hosts.spoken_for(pair.local.as_str()).is_some_and(|host| policy::takes_bidi(host, &pair.remote));
+        self.conversation.ways == Ways::Both
+            && takes_bidi
+            && self.proofs.get(pair.local.as_str(), pair.remote.as_str(), now_ms).is_some()
     }
 
     /// One element.
@@ -240,9 +268,10 @@ impl Run {
             self.proofs.get(pair.local.as_str(), pair.remote.as_str(), now_ms).map(|proof| proof.method.as_str());
         tracing::info!(link = self.link.id, host = pair.local.as_str(), remote = pair.remote.as_str(),
             peer = %self.link.address, method, tls = self.is_encrypted, "a server has proved its domain");
-        // Over a stream of its own that serves both directions the other side also gets what waits for it.
-        if self.conversation.ways == Ways::Both {
-            let remote = self.server().remotes.of(&pair.local, &pair.remote);
+        // Over a stream of its own that serves both directions the other side also gets what waits for it, now or later.
+        if self.serves_both_ways(pair) && self.may_serve(pair) {
+            self.federation.streams.note(&pair.remote, &self.handle);
+            let remote = self.server().remotes.known(&pair.local, &pair.remote);
             if remote.is_some_and(|remote| remote.report().standing != Standing::Up) {
                 self.carry(pair, "bidi");
             }
@@ -253,7 +282,13 @@ impl Run {
     fn accepted(&mut self, pair: Pair, proof: &'static str) {
         tracing::info!(link = self.link.id, host = pair.local.as_str(), remote = pair.remote.as_str(),
             peer = %self.link.address, tls = self.is_encrypted, "a server takes our stanzas");
-        self.carry(&pair, proof);
+        // Where both sides began at once, the other one's stream carries it by now: two would send what is stored twice.
+        let known = self.server().remotes.known(&pair.local, &pair.remote);
+        if known.is_some_and(|remote| remote.report().standing == Standing::Up) {
+            self.federation.streams.note(&pair.remote, &self.handle);
+        } else {
+            self.carry(&pair, proof);
+        }
         self.answered();
         if self.conversation.ways == Ways::Both && !self.proofs.contains(&pair) {
             self.prove_back(&pair);
@@ -264,7 +299,15 @@ impl Run {
     /// has proved it towards another one of ours, or because we have called it.
     fn prove_back(&mut self, pair: &Pair) {
         let now_ms = self.server().clock.unix_ms();
-        let we_called = || (self.entered.opened == Opened::ByUs).then(|| called(&self.shown, &pair.remote, now_ms));
+        let hosts = self.server().hosts.load_full();
+        let takes_bidi =
+            hosts.spoken_for(pair.local.as_str()).is_some_and(|host| policy::takes_bidi(host, &pair.remote));
+        if !takes_bidi || !self.may_serve(pair) {
+            return;
+        }
+        // Of the domains of its server only the one whose records have led there was called.
+        let was_called = self.entered.opened == Opened::ByUs && *self.link.domain == *pair.remote.as_str();
+        let we_called = || was_called.then(|| called(&self.shown, &pair.remote, now_ms));
         if let Some(proof) = self.proofs.of(&pair.remote, now_ms).or_else(we_called)
             && self.proofs.add(pair.clone(), proof).is_ok()
         {

@@ -7,6 +7,7 @@ use metronome_features::roster::exchange::{self, Exchange, Incoming, Other, Side
 use metronome_features::roster::{load, refuse_fixed_direction};
 use metronome_host::blocking::What;
 use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::gate::Requests;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
@@ -94,10 +95,16 @@ pub(super) async fn admit_received(server: &Arc<Server>, env: &mut Envelope, ver
 fn refuse_flood(server: &Server, env: &Envelope, side: &Side, verb: Verb) -> Result<(), Refuse> {
     let (before, from) = (&side.before, &env.stanza.from);
     let asks = before.listed == Listed::No && before.subscription.receive(verb).delivered && verb == Verb::Subscribe;
-    if !asks || server.gate.may_request(&env.host.values, from.bare_str(), from.domain(), server.clock.steady_ms()) {
+    if !asks {
         return Ok(());
     }
-    server.gate.offend(&server.clock, &env.host, from.domain(), "a flood of requests for subscriptions");
+    match server.gate.may_request(&env.host.values, from.bare_str(), from.domain(), server.clock.steady_ms()) {
+        Requests::Heard => return Ok(()),
+        Requests::TooManyOfAccount => {}
+        Requests::TooManyOfDomain => {
+            server.gate.offend(&server.clock, &env.host, from.domain(), "a flood of requests for subscriptions");
+        }
+    }
     Err(Refuse::Drop("a flood of requests for subscriptions"))
 }
 

@@ -152,10 +152,11 @@ fn a_result_counts_once() {
 }
 
 #[test]
-fn a_result_that_comes_too_late_ends_the_stream() {
+fn a_result_that_comes_too_late_counts_for_nothing_and_may_come_once() {
     let mut stream = Stream::new(Ways::Out);
     stream.ask("a.example", "b.example").unwrap();
     assert_eq!(stream.conversation.give_up(), [pair("a.example", "b.example")]);
+    assert_eq!(stream.hear(result("b.example", "a.example", Says::Valid)), Ok(Heard::Nothing));
     assert_eq!(stream.hear(result("b.example", "a.example", Says::Valid)), Err(StreamCondition::InvalidFrom));
 }
 
@@ -265,7 +266,14 @@ fn a_request_that_is_repeated_calls_nobody_twice() {
 #[test]
 fn so_many_keys_are_looked_into_at_a_time() {
     let mut stream = Stream::new(Ways::In);
-    for n in 0..ASKING_MAX {
+    for n in 0..ASKING_UNPROVED_MAX {
+        assert!(matches!(stream.request(&format!("b{n}.example"), "a.example"), Ok(Heard::Verify(_))));
+    }
+    assert_eq!(error(stream.request("b.example", "a.example")), Condition::ResourceConstraint);
+    // Who has proved something may ask for more at a time.
+    let proof = Proof { method: Method::Dialback, at_ms: 0, until_ms: None };
+    stream.proofs.add(pair("a.example", "proved.example"), proof).unwrap();
+    for n in ASKING_UNPROVED_MAX..ASKING_MAX {
         assert!(matches!(stream.request(&format!("b{n}.example"), "a.example"), Ok(Heard::Verify(_))));
     }
     assert_eq!(error(stream.request("b.example", "a.example")), Condition::ResourceConstraint);
