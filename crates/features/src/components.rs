@@ -27,10 +27,12 @@ pub static FEATURE: Feature = Feature {
     ..Feature::NONE
 };
 
-/// The components among the services of a host: those below its domain, and with the main domain those that are below none.
+/// The components among the services of a host: those below its domain, and with the main domain those that are below none. Only those
+/// that are connected: clients ask each what it is, and would wait for one that is away.
 pub(crate) fn items(server: &Server, host: &Host) -> Vec<Item> {
     let hosts = server.hosts.load();
     let own = hosts.components().filter(|component| home(&hosts, component.name.as_str()) == host.name.as_str());
+    let own = own.filter(|component| server.components.of(&component.name).is_connected());
     let item = |component: &Arc<Host>| {
         let name = Some(component.values.text(&NAME).to_owned()).filter(|name| !name.is_empty());
         Item { jid: component.name.clone(), node: None, name }
