@@ -20,7 +20,7 @@ use metronome_proto::xml::{Content, Tree};
 use metronome_route::presence;
 
 use super::negotiate::{Authenticated, Begins, Bound, End, Negotiated, announced, open};
-use super::resume::{self, Arrival, Door};
+use super::resume::{Arrival, Door};
 use super::{Context, certified, guest};
 use crate::stream::Fault;
 
@@ -96,7 +96,8 @@ impl Authenticated {
                         let told = Told { before: Vec::new(), answer: |resumed| resumed.to_vec(ns::CLIENT) };
                         return Ok(Begun::Resumed { door, previd, h, told });
                     }
-                    self.stream.send(&resume::not_found().to_vec(ns::CLIENT)).await?;
+                    let failed = self.context.doors.failed(&previd, self.authn.jid().as_str());
+                    self.stream.send(&failed.to_vec(ns::CLIENT)).await?;
                     continue;
                 }
             };

@@ -21,7 +21,7 @@ use metronome_sasl::resource_name;
 use super::bind::{Begun, Told};
 use super::guest;
 use super::negotiate::{Authenticated, Begins, announced};
-use super::resume::{self, Door};
+use super::resume::Door;
 use super::sasl2::Welcome;
 use crate::stream::Fault;
 
@@ -40,7 +40,7 @@ impl Authenticated {
         match asks_to_resume(&welcome) {
             Some(Ok((previd, h))) => match self.door(&previd).await? {
                 Some(door) => return Ok(resumed(&welcome, door, previd, h)),
-                None => results.push(resume::not_found()),
+                None => results.push(self.context.doors.failed(&previd, self.authn.jid().as_str())),
             },
             Some(Err(_)) => results.push(sm::failed(Refusal::BadRequest, None)),
             None => {}

@@ -393,8 +393,18 @@ impl Run {
         }
     }
 
+    /// Its client, should it come back after all, hears how far its stream came (section 5). One that has said goodbye knows.
+    pub(super) fn note_over(&self) {
+        if let Some(resumption) = self.resumption().filter(|_| !self.closed_by_client) {
+            resumption.door.close(self.list.handled());
+        }
+    }
+
     /// The session is over without anybody to tell.
     fn give_up(&mut self) {
+        if self.list.is_empty() {
+            self.note_over();
+        }
         presence::gone(&self.server, &self.session);
         returned::to_senders(&self.server, &self.session);
         self.note_lost();

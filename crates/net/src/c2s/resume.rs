@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
+use hashlink::LruCache;
 use metronome_host::session::Session;
 use metronome_proto::payload::sm;
 use metronome_proto::stanza::error::Condition;
@@ -24,10 +25,25 @@ pub(crate) fn token(name: &str) -> Token {
     Sha256::digest(name.as_bytes()).into()
 }
 
+/// Of so many streams that are over it is known how far they came.
+const OVER_MAX: usize = 10_000;
+
 /// All doors of the server.
-#[derive(Default)]
 pub struct Doors {
     doors: Mutex<HashMap<Token, Weak<Door>>>,
+    over: Mutex<LruCache<Token, Over>>,
+}
+
+/// A stream that was given up: its client need not send again what it is told was handled.
+struct Over {
+    jid: Box<str>,
+    h: u32,
+}
+
+impl Default for Doors {
+    fn default() -> Doors {
+        Doors { doors: Mutex::default(), over: Mutex::new(LruCache::new(OVER_MAX)) }
+    }
 }
 
 /// Where a connection is handed over to the stream that it resumes.
@@ -77,18 +93,30 @@ impl Doors {
         (door.session.jid.bare_str() == jid && !door.session.is_closing()).then_some(door)
     }
 
+    /// The answer where there is no stream of that name, or it is somebody else's, or over: for one of this address that is over, with
+    /// how many stanzas were handled.
+    pub(crate) fn failed(&self, name: &str, jid: &str) -> Tree {
+        let token = token(name);
+        // One that is still being settled is not told: the number must not be too low.
+        let mut over = self.over.lock();
+        let h = over.get(&token).filter(|over| *over.jid == *jid).map(|over| over.h);
+        sm::failed(Condition::ItemNotFound, h)
+    }
+
     /// How many streams may be resumed, those with a connection included.
     pub fn count(&self) -> usize {
         self.doors.lock().len()
     }
 }
 
-/// The answer where there is no stream of that name, or it is somebody else's, or over.
-pub(crate) fn not_found() -> Tree {
-    sm::failed(Condition::ItemNotFound, None)
-}
-
 impl Door {
+    /// The stream is over, and everything that was read of it is settled: so many stanzas were handled.
+    pub(crate) fn close(&self, handled: u32) {
+        if let Some(doors) = self.doors.upgrade() {
+            doors.over.lock().insert(self.token, Over { jid: self.session.jid.bare_str().into(), h: handled });
+        }
+    }
+
     /// Hands over a connection. An earlier one that is still waiting is dropped: the client has given it up.
     pub(crate) fn arrive(&self, arrival: Box<Arrival>) {
         let (earlier, waker) = {

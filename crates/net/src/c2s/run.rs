@@ -60,7 +60,7 @@ pub(crate) struct Run {
     /// Present only while something is overdue: a client that reads nothing, or a stream that is being closed.
     pub(super) deadline: Option<Pin<Box<Sleep>>>,
     /// The client has sent `</stream:stream>`.
-    closed_by_client: bool,
+    pub(super) closed_by_client: bool,
     /// The client had ended its connection before our last words: that says nothing about whether it has read what came before.
     ended_early: bool,
     /// We end the connection now.
@@ -544,7 +544,10 @@ impl Future for Run {
             Ok(Poll::Pending) => return Poll::Pending,
             // Nobody is told: it goes on.
             Ok(Poll::Ready(())) if self.phase == Phase::Hibernating => return Poll::Ready(()),
-            Ok(Poll::Ready(())) => tracing::debug!(jid = self.session.jid.as_str(), "a session is over"),
+            Ok(Poll::Ready(())) => {
+                tracing::debug!(jid = self.session.jid.as_str(), "a session is over");
+                self.note_over();
+            }
             Err(_) => {
                 self.server.counters.panics.add();
                 tracing::error!(jid = self.session.jid.as_str(), "a handler panicked; its stream is closed");
