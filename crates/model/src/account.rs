@@ -101,6 +101,20 @@ pub struct Account {
     pub created_ms: u64,
 }
 
+impl Account {
+    /// The account of a domain itself, to which the nodes of its services belong (XEP-0060). It has an empty name, which no address of a
+    /// person has; it is disabled and gets no keys, so nobody logs in to it, and it is in no list of accounts.
+    pub fn of_domain(id: AccountId, host: &str, created_ms: u64) -> Account {
+        let (name, role, state) = (Box::default(), Role::User, AccountState::Disabled);
+        Account { id, host: host.into(), name, role, state, auth_epoch: 0, created_ms }
+    }
+
+    /// Whether it is a domain's own.
+    pub fn is_of_domain(&self) -> bool {
+        self.name.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ mod archive;
 mod document;
 mod host;
 mod keys;
+mod node;
 mod outbox;
 mod outcome;
 mod record;
@@ -21,6 +22,9 @@ pub use archive::{ArchivedRow, Direction, Keep};
 pub use document::{Document, Drawer, DrawerSize, LastSeen};
 pub use host::{HostOrigin, HostState, StoredHost};
 pub use keys::{KeyHash, StoredKeys};
+pub use node::{
+    Affiliation, Item, NodeChange, NodeKind, NodeRow, NodeSize, NodesUsage, Subscription, SubscriptionState,
+};
 pub use outbox::{OutboxRow, Outgoing};
 pub use outcome::{Outcome, Unavailable};
 pub use record::{Op, Record};

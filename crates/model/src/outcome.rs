@@ -12,11 +12,11 @@ pub enum Outcome {
         /// The ids given to the record's `Append`s and `Enqueue`s, in their order.
         ids: SmallVec<[u64; 2]>,
     },
-    /// An account that the record names does not exist, or not any more.
+    /// An account or a node that the record names does not exist, or not any more.
     Gone,
-    /// An archive has no room for another unseen row.
+    /// An archive has no room for another unseen row, or a node for another item.
     Full,
-    /// The name or id of a new account is in use.
+    /// The name or id of a new account is in use, or the name of a new node.
     Conflict,
     /// Another node owns what the record names; never from a store that belongs to one node.
     Fenced,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::{
-    Account, AccountId, AccountState, Contact, Direction, Document, Handled, Keep, LastSeen, Noted, Resumable, Role,
-    StoredHost, StoredKeys, StreamNumber,
+    Account, AccountId, AccountState, Contact, Direction, Document, Handled, Keep, LastSeen, NodeChange, Noted,
+    Resumable, Role, StoredHost, StoredKeys, StreamNumber,
 };
 use metronome_proto::stanza::Stanza;
 
@@ -204,6 +204,15 @@ pub enum Op {
         remote: Box<str>,
         /// The last id.
         to: u64,
+    },
+    /// Changes a node; changes of one record happen in their order.
+    Node {
+        /// Whose node.
+        owner: AccountId,
+        /// Its name.
+        name: Box<str>,
+        /// The change.
+        change: Box<NodeChange>,
     },
     /// A value of the server itself, such as the secret behind the salts of unknown users. Replaces an earlier one.
     SetMeta {

@@ -16,19 +16,22 @@ pub struct Credentials {
 
 /// Reads accounts.
 pub trait Accounts: Send + Sync {
-    /// The account with this address, `None` if there is none (any more).
+    /// The account of a person with this address, `None` if there is none (any more). Nobody finds a domain's own account by a name.
     fn account(&self, host: &str, name: &str) -> Reading<Option<Account>>;
 
-    /// The account with this id, `None` if there is none (any more).
+    /// A domain's own account ([`Account::of_domain`]), `None` if it was not made yet.
+    fn account_of_domain(&self, host: &str) -> Reading<Option<Account>>;
+
+    /// The account with this id, also one of a domain, `None` if there is none (any more).
     fn account_by_id(&self, id: AccountId) -> Reading<Option<Account>>;
 
-    /// The account with this address and its keys, as one committed state.
+    /// The account of a person with this address and its keys, as one committed state.
     fn credentials(&self, host: &str, name: &str) -> Reading<Option<Credentials>>;
 
     /// The keys of an account for one hash function.
     fn keys(&self, id: AccountId, hash: KeyHash) -> Reading<Option<StoredKeys>>;
 
-    /// Up to `limit` accounts of a host in byte order of their names, beginning behind the name `after`.
+    /// Up to `limit` accounts of a host in byte order of their names, beginning behind the name `after`; without the domain's own.
     fn list(&self, host: &str, after: Option<&str>, limit: usize) -> Reading<Vec<Account>>;
 }
 

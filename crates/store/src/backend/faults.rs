@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use metronome_model::{
-    Account, AccountId, AccountState, Contact, Document, Handled, LastSeen, Noted, Record, Resumable, Role, StoredHost,
-    StoredKeys, StreamNumber, Unavailable,
+    Account, AccountId, AccountState, Contact, Document, Handled, LastSeen, NodeChange, Noted, Record, Resumable, Role,
+    StoredHost, StoredKeys, StreamNumber, Unavailable,
 };
 use metronome_proto::stanza::Stanza;
 use parking_lot::{Condvar, Mutex};
@@ -17,6 +17,7 @@ use crate::archive::{ArchiveWrites, Head, NewRow};
 use crate::documents::DocumentWrites;
 use crate::hosts::HostWrites;
 use crate::meta::MetaWrites;
+use crate::nodes::NodeWrites;
 use crate::outbox::OutboxWrites;
 use crate::resumables::ResumableWrites;
 use crate::rosters::RosterWrites;
@@ -85,7 +86,7 @@ impl Faults {
         (state.commits, state.secretly) = (Failing((times > 0).then_some((times, why))), true);
     }
 
-    /// The next `times` appends fail in the middle of their batch.
+    /// The next `times` appends to archives or nodes fail in the middle of their batch.
     pub fn fail_appends(&self, times: usize, why: Unavailable) {
         self.shared.state.lock().appends = Failing((times > 0).then_some((times, why)));
     }
@@ -250,6 +251,19 @@ impl ArchiveWrites for FaultyBackend {
 impl MetaWrites for FaultyBackend {
     fn set_meta(&mut self, key: &'static str, value: &[u8]) -> Result<(), StoreError> {
         self.inner.set_meta(key, value)
+    }
+}
+
+impl NodeWrites for FaultyBackend {
+    fn node_room(&mut self, owner: AccountId, name: &str) -> Result<Option<u64>, StoreError> {
+        self.inner.node_room(owner, name)
+    }
+
+    fn change_node(&mut self, owner: AccountId, name: &str, change: &NodeChange) -> Result<(), StoreError> {
+        if matches!(change, NodeChange::Publish { .. }) {
+            self.faults.shared.state.lock().appends.next()?;
+        }
+        self.inner.change_node(owner, name, change)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Places to keep a store. Each backend has the same file names: `mod`, `accounts`, `archive`, `documents`,
-//! `hosts`, `meta`, `outbox`, `rosters`.
+//! `hosts`, `meta`, `nodes`, `outbox`, `rosters`.
 //! The writer does all checks and gives all ids, so that backends only read and change rows.
 
 pub mod faults;
@@ -15,6 +15,7 @@ use crate::archive::ArchiveWrites;
 use crate::documents::DocumentWrites;
 use crate::hosts::HostWrites;
 use crate::meta::MetaWrites;
+use crate::nodes::NodeWrites;
 use crate::outbox::OutboxWrites;
 use crate::resumables::ResumableWrites;
 use crate::rosters::RosterWrites;
@@ -26,6 +27,7 @@ pub trait Backend:
     + DocumentWrites
     + HostWrites
     + MetaWrites
+    + NodeWrites
     + OutboxWrites
     + ResumableWrites
     + RosterWrites

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use futures_util::future::FutureExt;
 use metronome_model::{
-    Account, AccountId, AccountState, ArchivedRow, Contact, Document, Drawer, DrawerSize, Handled, KeyHash, LastSeen,
-    Noted, Op, OutboxRow, Outgoing, Record, Resumable, Role, RosterSize, RosterVersion, StoredHost, StoredKeys,
-    StreamNumber,
+    Account, AccountId, AccountState, Affiliation, ArchivedRow, Contact, Document, Drawer, DrawerSize, Handled, Item,
+    KeyHash, LastSeen, NodeChange, NodesUsage, Noted, Op, OutboxRow, Outgoing, Record, Resumable, Role, RosterSize,
+    RosterVersion, StoredHost, StoredKeys, StreamNumber, Subscription,
 };
+use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 use smallvec::SmallVec;
 
@@ -20,6 +21,7 @@ use crate::archive::{Archive, ArchiveWrites, Counts, Filter, Found, Head, NewRow
 use crate::documents::{DocumentWrites, Documents};
 use crate::hosts::{HostWrites, StoredHosts};
 use crate::meta::{Meta, MetaWrites};
+use crate::nodes::{ItemSearch, ItemsFound, ListedNode, NodeWrites, Nodes, StoredNode};
 use crate::outbox::{OutboxWrites, Outboxes};
 use crate::resumables::{ResumableWrites, Resumables};
 use crate::rosters::{RosterWrites, Rosters, RowAbout};
@@ -59,6 +61,10 @@ impl Accounts for SplitStore {
             Some(guest) => std::future::ready(Ok(Some(guest.account))).boxed(),
             None => self.durable.account(host, name),
         }
+    }
+
+    fn account_of_domain(&self, host: &str) -> Reading<Option<Account>> {
+        self.durable.account_of_domain(host)
     }
 
     fn account_by_id(&self, id: AccountId) -> Reading<Option<Account>> {
@@ -186,6 +192,62 @@ impl StoredHosts for SplitStore {
 impl Meta for SplitStore {
     fn meta(&self, key: &'static str) -> Reading<Option<Box<[u8]>>> {
         self.durable.meta(key)
+    }
+}
+
+impl Nodes for SplitStore {
+    fn node(&self, owner: AccountId, name: &str) -> Reading<Option<StoredNode>> {
+        self.of(owner).node(owner, name)
+    }
+
+    fn nodes(&self, owner: AccountId, after: Option<&str>, limit: usize) -> Reading<Vec<ListedNode>> {
+        self.of(owner).nodes(owner, after, limit)
+    }
+
+    fn nodes_in(
+        &self,
+        owner: AccountId,
+        collection: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Reading<Vec<ListedNode>> {
+        self.of(owner).nodes_in(owner, collection, after, limit)
+    }
+
+    fn nodes_usage(&self, owner: AccountId) -> Reading<NodesUsage> {
+        self.of(owner).nodes_usage(owner)
+    }
+
+    fn items(&self, owner: AccountId, node: &str, search: ItemSearch) -> Reading<ItemsFound> {
+        self.of(owner).items(owner, node, search)
+    }
+
+    fn items_by_id(&self, owner: AccountId, node: &str, ids: Vec<Box<str>>) -> Reading<Vec<Item>> {
+        self.of(owner).items_by_id(owner, node, ids)
+    }
+
+    fn newest_items(&self, owner: AccountId, nodes: Vec<Box<str>>) -> Reading<Vec<(Box<str>, Item)>> {
+        self.of(owner).newest_items(owner, nodes)
+    }
+
+    fn subscriptions_of(
+        &self,
+        owner: AccountId,
+        bare: &Jid,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Reading<Vec<(Box<str>, Subscription)>> {
+        self.of(owner).subscriptions_of(owner, bare, after, limit)
+    }
+
+    fn affiliations_of(
+        &self,
+        owner: AccountId,
+        bare: &Jid,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Reading<Vec<(Box<str>, Affiliation)>> {
+        self.of(owner).affiliations_of(owner, bare, after, limit)
     }
 }
 
@@ -363,6 +425,16 @@ impl DocumentWrites for SplitBackend {
 
     fn set_last_seen(&mut self, owner: AccountId, last: &LastSeen) -> Result<(), StoreError> {
         self.of(owner).set_last_seen(owner, last)
+    }
+}
+
+impl NodeWrites for SplitBackend {
+    fn node_room(&mut self, owner: AccountId, name: &str) -> Result<Option<u64>, StoreError> {
+        self.of(owner).node_room(owner, name)
+    }
+
+    fn change_node(&mut self, owner: AccountId, name: &str, change: &NodeChange) -> Result<(), StoreError> {
+        self.of(owner).change_node(owner, name, change)
     }
 }
 

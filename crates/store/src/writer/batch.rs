@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metronome_model::{Op, Outcome, Record, Unavailable};
+use metronome_model::{NodeChange, Op, Outcome, Record, Unavailable};
 
 use super::WriterLimits;
 use super::check;
@@ -235,8 +235,16 @@ impl<T> Batches<T> {
     }
 }
 
+/// Whether a record may leave rows to be removed in pieces.
 fn forgets(record: &Record) -> bool {
-    record.ops.iter().any(|op| matches!(op, Op::ForgetAccount { .. }))
+    record.ops.iter().any(|op| match op {
+        Op::ForgetAccount { .. } => true,
+        Op::Node { change, .. } => matches!(
+            **change,
+            NodeChange::Delete | NodeChange::Purge | NodeChange::PurgeButNewest | NodeChange::Trim { .. }
+        ),
+        _ => false,
+    })
 }
 
 fn still(purge: Purge) -> Purging {

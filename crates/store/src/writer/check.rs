@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use metronome_model::{AccountId, Op, Outcome, Record};
+use metronome_model::{AccountId, NodeChange, Op, Outcome, Record};
 use metronome_proto::stanza::Stanza;
 use smallvec::SmallVec;
 
@@ -45,6 +45,9 @@ enum Owner {
 
 /// As many owners are looked through one by one; almost every record has one or two.
 const FEW: usize = 24;
+
+/// A node that was just made has more numbers for items than any record has items.
+const NODE_NUMBERS_LEAST: u64 = 1 << 30;
 
 /// The owners a record touches, with the state they will have after it.
 #[derive(Default)]
@@ -88,7 +91,7 @@ pub(super) fn run(
     limits: &WriterLimits,
     record: &Record,
 ) -> Result<Outcome, StoreError> {
-    let mut run = Run { backend, heads, limits, touched: Touched::default() };
+    let mut run = Run { backend, heads, limits, touched: Touched::default(), nodes: BTreeMap::new() };
     match run.check(record) {
         Ok(ids) => {
             run.apply(record, &ids)?;
@@ -99,16 +102,18 @@ pub(super) fn run(
     }
 }
 
-struct Run<'a> {
+struct Run<'a, 'r> {
     backend: &'a mut dyn Backend,
     heads: &'a mut Heads,
     limits: &'a WriterLimits,
     touched: Touched,
+    /// How many items the nodes that the record touches have numbers for, after it; none for one that is not there.
+    nodes: BTreeMap<(AccountId, &'r str), Option<u64>>,
 }
 
-impl Run<'_> {
+impl<'r> Run<'_, 'r> {
     /// All checks of a record; gives the ids of its appends.
-    fn check(&mut self, record: &Record) -> Result<Ids, Refused> {
+    fn check(&mut self, record: &'r Record) -> Result<Ids, Refused> {
         let mut ids = Ids::new();
         for op in &record.ops {
             match op {
@@ -136,6 +141,7 @@ impl Run<'_> {
                 | Op::SetLastSeen { owner, .. } => {
                     self.owner(*owner)?;
                 }
+                Op::Node { owner, name, change } => self.check_node(*owner, name, change)?,
                 Op::SetResumable { stream } => drop(self.owner(stream.owner)?),
                 Op::SetHost { .. }
                 | Op::ForgetHost { .. }
@@ -149,6 +155,24 @@ impl Run<'_> {
             return Err(Refused::For(Outcome::Full));
         }
         Ok(ids)
+    }
+
+    fn check_node(&mut self, owner: AccountId, name: &'r str, change: &NodeChange) -> Result<(), Refused> {
+        self.owner(owner)?;
+        let known = match self.nodes.get(&(owner, name)) {
+            Some(known) => *known,
+            None => self.backend.node_room(owner, name)?,
+        };
+        let room = match (change, known) {
+            (NodeChange::Create { .. }, Some(_)) => return Err(Refused::For(Outcome::Conflict)),
+            (NodeChange::Create { .. }, None) => Some(NODE_NUMBERS_LEAST),
+            (_, None) => return Err(Refused::For(Outcome::Gone)),
+            (NodeChange::Delete, Some(_)) => None,
+            (NodeChange::Publish { .. }, Some(room)) => Some(room.checked_sub(1).ok_or(Refused::For(Outcome::Full))?),
+            (_, room) => room,
+        };
+        self.nodes.insert((owner, name), room);
+        Ok(())
     }
 
     fn owner(&mut self, id: AccountId) -> Result<Owner, Refused> {
@@ -253,6 +277,7 @@ impl Run<'_> {
             Op::SetResumable { stream } => self.backend.set_resumable(stream),
             Op::NoteResumable { number, noted } => self.backend.note_resumable(*number, noted),
             Op::ForgetResumable { number } => self.backend.forget_resumable(*number),
+            Op::Node { owner, name, change } => self.backend.change_node(*owner, name, change),
             Op::SetMeta { key, value } => self.backend.set_meta(key, value),
             Op::Dequeue { local, remote, to } => {
                 // Known before the rows are gone: those who sent them go on counting.

@@ -50,6 +50,11 @@ impl Table {
         self.by_id.get(self.by_address.get(&(host.into(), name.into()))?)
     }
 
+    /// Nobody finds a domain's own account by its name, which is empty.
+    fn person(&self, host: &str, name: &str) -> Option<&Credentials> {
+        self.at(host, name).filter(|found| !found.account.is_of_domain())
+    }
+
     pub(super) fn apply(&mut self, change: &Change, usage: &mut Usage) {
         match change {
             Change::Add { account, keys } => {
@@ -110,13 +115,17 @@ fn sorted(keys: &[StoredKeys]) -> Vec<StoredKeys> {
 impl MemoryStore {
     /// The account with this address, at once.
     pub(in crate::backend) fn find(&self, host: &str, name: &str) -> Option<Credentials> {
-        self.tables.read().accounts.at(host, name).cloned()
+        self.tables.read().accounts.person(host, name).cloned()
     }
 }
 
 impl Accounts for MemoryStore {
     fn account(&self, host: &str, name: &str) -> Reading<Option<Account>> {
-        self.read(|tables| tables.accounts.at(host, name).map(|known| known.account.clone()))
+        self.read(|tables| tables.accounts.person(host, name).map(|known| known.account.clone()))
+    }
+
+    fn account_of_domain(&self, host: &str) -> Reading<Option<Account>> {
+        self.read(|tables| tables.accounts.at(host, "").map(|known| known.account.clone()))
     }
 
     fn account_by_id(&self, id: AccountId) -> Reading<Option<Account>> {
@@ -124,7 +133,7 @@ impl Accounts for MemoryStore {
     }
 
     fn credentials(&self, host: &str, name: &str) -> Reading<Option<Credentials>> {
-        self.read(|tables| tables.accounts.at(host, name).cloned())
+        self.read(|tables| tables.accounts.person(host, name).cloned())
     }
 
     fn keys(&self, id: AccountId, hash: KeyHash) -> Reading<Option<StoredKeys>> {
@@ -139,7 +148,7 @@ impl Accounts for MemoryStore {
             let table = &tables.accounts;
             let first = (Box::from(host), Box::from(after.unwrap_or_default()));
             let of_host = table.by_address.range(first..).take_while(|((known, _), _)| &**known == host);
-            let behind = of_host.filter(|((_, name), _)| Some(&**name) != after);
+            let behind = of_host.filter(|((_, name), _)| **name > *after.unwrap_or_default());
             behind.take(limit).filter_map(|(_, id)| Some(table.by_id.get(id)?.account.clone())).collect()
         })
     }

@@ -6,6 +6,7 @@ mod archive;
 mod documents;
 mod hosts;
 mod meta;
+mod nodes;
 mod outbox;
 mod resumables;
 mod rosters;
@@ -46,6 +47,7 @@ struct Tables {
     documents: documents::Table,
     hosts: hosts::Table,
     meta: meta::Table,
+    nodes: nodes::Table,
     outbox: outbox::Table,
     resumables: resumables::Table,
     rosters: rosters::Table,
@@ -63,6 +65,7 @@ impl Tables {
             Change::Resumable(change) => self.resumables.apply(change),
             Change::Roster(change) => self.rosters.apply(change, usage),
             Change::Meta(change) => self.meta.apply(change),
+            Change::Node(change) => self.nodes.apply(change, usage),
             Change::Outbox(change) => self.outbox.apply(change),
         }
     }
@@ -76,6 +79,7 @@ enum Change {
     Host(hosts::Change),
     Resumable(resumables::Change),
     Meta(meta::Change),
+    Node(nodes::Change),
     Outbox(outbox::Change),
     Roster(rosters::Change),
 }
@@ -152,6 +156,7 @@ impl Backend for MemoryBackend {
         if self.working.archive.is_empty(owner) {
             self.change(Change::Roster(rosters::Change::Forget { owner }))?;
             self.change(Change::Document(documents::Change::Forget { owner }))?;
+            self.change(Change::Node(nodes::Change::Forget { owner }))?;
             self.change(Change::Account(accounts::Change::Buried { id: owner }))?;
         }
         Ok(Purge::More)

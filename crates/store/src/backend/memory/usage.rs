@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use metronome_model::{Account, AccountId, Contact, Document, LastSeen, Op};
+use metronome_model::{Account, AccountId, Contact, Document, LastSeen, NodeChange, Op, Subscription};
+use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 
 /// What a row takes beside its text: its place in both copies of a table, and its allocations.
@@ -51,6 +52,7 @@ pub(super) fn of(op: &Op) -> Option<(AccountId, usize)> {
         Op::SetContact { owner, contact: new } => Some((*owner, contact(new))),
         Op::SetDocument { owner, document: new } => Some((*owner, document(new))),
         Op::SetLastSeen { owner, last } => Some((*owner, last_seen(last))),
+        Op::Node { owner, name, change } => Some((*owner, change_of_node(name, change)?)),
         _ => None,
     }
 }
@@ -82,4 +84,46 @@ pub(super) fn document(document: &Document) -> usize {
 
 pub(super) fn last_seen(last: &LastSeen) -> usize {
     ROW_BYTES + last.status.len()
+}
+
+/// A node with texts of so many bytes, without what belongs to it.
+pub(super) fn node(bytes: usize) -> usize {
+    ROW_BYTES + bytes
+}
+
+pub(super) fn affiliation(jid: &Jid) -> usize {
+    ROW_BYTES + jid.as_str().len()
+}
+
+pub(super) fn subscription(subscription: &Subscription) -> usize {
+    ROW_BYTES + subscription.len_bytes()
+}
+
+/// So many items with so many bytes.
+pub(super) fn items(count: usize, bytes: u64) -> usize {
+    ROW_BYTES * count + bytes as usize
+}
+
+fn change_of_node(name: &str, change: &NodeChange) -> Option<usize> {
+    let texts = |config: &[u8], collections: &[Box<str>]| {
+        config.len() + collections.iter().map(|collection| collection.len()).sum::<usize>()
+    };
+    match change {
+        NodeChange::Create { config, collections, creator, .. } => {
+            Some(node(name.len() + texts(config, collections) + creator.as_str().len()))
+        }
+        NodeChange::Configure { config, collections } => Some(texts(config, collections)),
+        NodeChange::Affiliate { jid, affiliation: Some(_) } => Some(affiliation(jid)),
+        NodeChange::Subscribe(new) => Some(subscription(new)),
+        NodeChange::Publish { item, .. } => Some(items(1, item.len_bytes() as u64)),
+        NodeChange::Affiliate { affiliation: None, .. }
+        | NodeChange::Delete
+        | NodeChange::Unsubscribe { .. }
+        | NodeChange::EndSubscriptions { .. }
+        | NodeChange::Retract { .. }
+        | NodeChange::Trim { .. }
+        | NodeChange::Expire { .. }
+        | NodeChange::Purge
+        | NodeChange::PurgeButNewest => None,
+    }
 }

@@ -15,12 +15,15 @@ macro_rules! select_account {
     };
 }
 
-const BY_ADDRESS: &str = select_account!("WHERE host = ?1 AND name = ?2");
+// Nobody finds a domain's own account by its name, which is empty.
+const BY_ADDRESS: &str = select_account!("WHERE host = ?1 AND name = ?2 AND ?2 <> ''");
+const OF_DOMAIN: &str = select_account!("WHERE host = ?1 AND name = ''");
 const BY_ID: &str = select_account!("WHERE id = ?1");
 /// One statement, and so no transaction around it: this is read at each login.
 const CREDENTIALS: &str = "SELECT a.slot, a.id, a.host, a.name, a.role, a.state, a.auth_epoch, a.created_ms, \
      k.hash, k.salt, k.iterations, k.stored_key, k.server_key \
-     FROM accounts a LEFT JOIN account_keys k ON k.slot = a.slot WHERE a.host = ?1 AND a.name = ?2 ORDER BY k.hash";
+     FROM accounts a LEFT JOIN account_keys k ON k.slot = a.slot WHERE a.host = ?1 AND a.name = ?2 AND ?2 <> '' \
+     ORDER BY k.hash";
 const LIST: &str = select_account!("WHERE host = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
 
 /// An account's slot; nothing for one that is gone.
@@ -101,6 +104,11 @@ impl Accounts for SqliteStore {
     fn account(&self, host: &str, name: &str) -> Reading<Option<Account>> {
         let (host, name) = (host.to_owned(), name.to_owned());
         self.read(move |db| Ok(db.first(BY_ADDRESS, (host, name), read_account)?.map(|(_, account)| account)))
+    }
+
+    fn account_of_domain(&self, host: &str) -> Reading<Option<Account>> {
+        let host = host.to_owned();
+        self.read(move |db| Ok(db.first(OF_DOMAIN, (host,), read_account)?.map(|(_, account)| account)))
     }
 
     fn account_by_id(&self, id: AccountId) -> Reading<Option<Account>> {

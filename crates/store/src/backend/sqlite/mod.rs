@@ -7,6 +7,7 @@ mod db;
 mod documents;
 mod hosts;
 mod meta;
+mod nodes;
 mod outbox;
 mod purge;
 mod readers;
