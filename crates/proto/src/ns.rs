@@ -61,6 +61,18 @@ pub const RSM: &str = "http://jabber.org/protocol/rsm";
 pub const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
 /// XEP-0060: Publish-Subscribe, what subscribers are told.
 pub const PUBSUB_EVENT: &str = "http://jabber.org/protocol/pubsub#event";
+/// XEP-0060: Publish-Subscribe, what the owners of a node ask for.
+pub const PUBSUB_OWNER: &str = "http://jabber.org/protocol/pubsub#owner";
+/// XEP-0060: Publish-Subscribe, conditions beside those of stanza errors.
+pub const PUBSUB_ERRORS: &str = "http://jabber.org/protocol/pubsub#errors";
+/// XEP-0060: Publish-Subscribe, as the type of the form with the configuration of a node.
+pub const PUBSUB_NODE_CONFIG: &str = "http://jabber.org/protocol/pubsub#node_config";
+/// XEP-0060: Publish-Subscribe, as the type of the form with the options of a subscription.
+pub const PUBSUB_SUBSCRIBE_OPTIONS: &str = "http://jabber.org/protocol/pubsub#subscribe_options";
+/// XEP-0060: Publish-Subscribe, as the type of the form in which an owner is asked about a subscription.
+pub const PUBSUB_SUBSCRIBE_AUTHORIZATION: &str = "http://jabber.org/protocol/pubsub#subscribe_authorization";
+/// XEP-0060: Publish-Subscribe, as the type of the form that tells about a node.
+pub const PUBSUB_META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data";
 /// XEP-0060: Publish-Subscribe, as the type of the form with what a publication depends on.
 pub const PUBSUB_PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
 /// XEP-0077: In-Band Registration.
@@ -77,6 +89,8 @@ pub const VERSION: &str = "jabber:iq:version";
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
 /// XEP-0122: Data Forms Validation.
 pub const DATA_VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
+/// XEP-0131: Stanza Headers and Internet Metadata.
+pub const SHIM: &str = "http://jabber.org/protocol/shim";
 /// XEP-0133: Service Administration, as the type of a form; its nodes are named under it.
 pub const ADMIN: &str = "http://jabber.org/protocol/admin";
 /// XEP-0157: Contact Addresses for XMPP Services, as the type of a form.
@@ -119,6 +133,8 @@ pub const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";
 pub const FORWARD: &str = "urn:xmpp:forward:0";
 /// XEP-0308: Last Message Correction.
 pub const CORRECTION: &str = "urn:xmpp:message-correct:0";
+/// XEP-0312: PubSub Since.
+pub const AGO: &str = "urn:xmpp:ago:0";
 /// XEP-0313: Message Archive Management.
 pub const MAM: &str = "urn:xmpp:mam:2";
 /// XEP-0313: Message Archive Management, with ranges of ids, single messages, flipped pages and metadata.
@@ -165,6 +181,10 @@ pub const OMEMO_LEGACY: &str = "eu.siacs.conversations.axolotl";
 pub const BIND2: &str = "urn:xmpp:bind:0";
 /// XEP-0388: Extensible SASL Profile.
 pub const SASL2: &str = "urn:xmpp:sasl:2";
+/// XEP-0395: Atomically Compare-And-Publish PubSub Items.
+pub const COMPARE_AND_PUBLISH: &str = "urn:xmpp:pubsub:cap:0";
+/// XEP-0413: Order-By.
+pub const ORDER_BY: &str = "urn:xmpp:order-by:1";
 /// XEP-0424: Message Retraction.
 pub const RETRACT: &str = "urn:xmpp:message-retract:1";
 /// XEP-0424: Message Retraction, an archive has tombstones in the place of what was retracted.
@@ -173,6 +193,10 @@ pub const RETRACT_TOMBSTONE: &str = "urn:xmpp:message-retract:1#tombstone";
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
 /// XEP-0447: Stateless file sharing.
 pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
+/// XEP-0462: PubSub Type Filtering.
+pub const PUBSUB_FILTER: &str = "urn:xmpp:pubsub-filter:0";
+/// XEP-0465: Pubsub Public Subscriptions.
+pub const PUBLIC_SUBSCRIPTIONS: &str = "urn:xmpp:pps:0";
 /// XEP-0478: Stream Limits Advertisement.
 pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
 /// XEP-0480: SASL Upgrade Tasks.
@@ -181,3 +205,5 @@ pub const SASL_UPGRADE: &str = "urn:xmpp:sasl:upgrade:0";
 pub const SCRAM_UPGRADE: &str = "urn:xmpp:scram-upgrade:0";
 /// XEP-0484: Fast Authentication Streamlining Tokens.
 pub const FAST: &str = "urn:xmpp:fast:0";
+/// XEP-0499: Pubsub Extended Discovery.
+pub const PUBSUB_EXTENDED_DISCOVERY: &str = "urn:xmpp:pubsub-ext-disco:0";

@@ -21,6 +21,7 @@ pub mod mam;
 pub mod ping;
 pub mod privacy;
 pub mod private;
+pub mod pubsub;
 pub mod push;
 pub mod register;
 pub mod reporting;
@@ -32,7 +33,9 @@ pub mod sasl2;
 pub mod sasl_cert;
 pub mod sasl_upgrade;
 pub mod session;
+pub mod shim;
 pub mod sic;
+pub mod since;
 pub mod sm;
 pub mod stanza_id;
 pub mod starttls;
@@ -54,5 +57,20 @@ pub struct Malformed(pub &'static str);
 impl From<Malformed> for StanzaError {
     fn from(malformed: Malformed) -> StanzaError {
         StanzaError::new(Condition::BadRequest).with_text(malformed.0)
+    }
+}
+
+/// A number written in digits only, as many of them as there may be; one that is too large for anything is the largest there is.
+pub fn digits(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+/// A truth value as XML Schema writes it.
+pub fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
     }
 }

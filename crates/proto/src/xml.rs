@@ -2,6 +2,7 @@
 //! into an element that parse only what is asked for. No I/O; the callers are `net` (scanning), the stanza types of this
 //! crate, and whoever reads or builds a payload.
 
+mod alone;
 mod chars;
 mod child;
 mod content;
@@ -20,6 +21,7 @@ pub mod write;
 #[cfg(test)]
 mod tests;
 
+pub use alone::TooMuchAround;
 pub use child::Child;
 pub use content::{Content, NotContent};
 pub use element::Element;

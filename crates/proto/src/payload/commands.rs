@@ -289,7 +289,7 @@ mod tests {
 
     fn problem(attributes: &str, inside: &str) -> (Condition, Option<String>) {
         let error = StanzaError::from(read(attributes, inside).unwrap_err());
-        (error.condition, error.application.map(|tree| tree.name().to_owned()))
+        (error.condition, error.application.first().map(|tree| tree.name().to_owned()))
     }
 
     #[test]

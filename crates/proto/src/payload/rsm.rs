@@ -1,6 +1,6 @@
 //! XEP-0059: Result Set Management: which page is asked for, and which one was given.
 
-use super::Malformed;
+use super::{Malformed, digits};
 use crate::ns;
 use crate::xml::{Child, Tree};
 
@@ -31,13 +31,25 @@ impl Wanted {
     }
 }
 
-/// Digits only; as many of them as there may be.
-fn number(text: &str) -> Result<u64, Malformed> {
-    let digits = text.trim_matches([' ', '\t', '\r', '\n']);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Malformed("a number of a result set that is none"));
+impl Wanted {
+    /// The element `<set/>`, as one who asks writes it.
+    pub fn tree(&self) -> Tree {
+        let number = |name, number: Option<u64>| number.map(|number| element(name).text(number.to_string()));
+        let text = |name, text: &Option<String>| text.as_ref().map(|text| element(name).text(text));
+        element("set")
+            .children(number("max", self.max))
+            .children(text("after", &self.after))
+            .children(text("before", &self.before))
+            .children(number("index", self.index))
     }
-    Ok(digits.parse().unwrap_or(u64::MAX))
+}
+
+fn element(name: &str) -> Tree {
+    Tree::new(ns::RSM, name)
+}
+
+fn number(text: &str) -> Result<u64, Malformed> {
+    digits(text.trim_matches([' ', '\t', '\r', '\n'])).ok_or(Malformed("a number of a result set that is none"))
 }
 
 /// A page as it was given.
@@ -54,7 +66,6 @@ pub struct Given {
 impl Given {
     /// The element `<set/>`.
     pub fn tree(&self) -> Tree {
-        let element = |name| Tree::new(ns::RSM, name);
         let mut set = element("set");
         if let Some((first, last)) = &self.ends {
             let index = self.index.map(|index| index.to_string());

@@ -138,15 +138,15 @@ pub struct StanzaError {
     pub new_address: Option<String>,
     /// Who found the error, if it was not the one who sends it.
     pub by: Option<Jid>,
-    /// A condition of an application, beside the defined one (section 8.3.4).
-    pub application: Option<Tree>,
+    /// Conditions of an application, beside the defined one (section 8.3.4): usually one or none.
+    pub application: Vec<Tree>,
 }
 
 impl StanzaError {
     /// An error with its condition and the type that goes with it.
     pub fn new(condition: Condition) -> StanzaError {
         let kind = condition.default_type();
-        StanzaError { condition, kind, text: None, new_address: None, by: None, application: None }
+        StanzaError { condition, kind, text: None, new_address: None, by: None, application: Vec::new() }
     }
 
     /// Changes the type.
@@ -166,7 +166,7 @@ impl StanzaError {
     /// Adds an application's own condition.
     #[must_use]
     pub fn with_application(mut self, condition: Tree) -> StanzaError {
-        self.application = Some(condition);
+        self.application.push(condition);
         self
     }
 
@@ -179,7 +179,7 @@ impl StanzaError {
             .attr("type", self.kind.as_str())
             .child(Tree::new(ns::STANZA_ERRORS, self.condition.name()).text(address))
             .children(self.text.as_ref().map(text))
-            .children(self.application.clone())
+            .children(self.application.iter().cloned())
     }
 
     /// Reads the `<error/>` of an error stanza; `None` if it has none. Lenient: what is unknown becomes
@@ -205,7 +205,7 @@ impl StanzaError {
                 let has_address = matches!(self.condition, Condition::Gone | Condition::Redirect);
                 self.new_address = Some(child.text()).filter(|uri| has_address && !uri.is_empty()).map(String::from);
             }
-            _ => self.application = Some(child.tree()),
+            _ => self.application.push(child.tree()),
         }
     }
 }

@@ -210,7 +210,7 @@ fn every_condition_is_read_as_it_was_written() {
     for &condition in Condition::ALL {
         let mut error = StanzaError::new(condition).with_text("why").with_type(ErrorType::Wait);
         error.by = Some(jid("x.example"));
-        error.application = Some(Tree::new("urn:app", "too-many").attr("n", "3"));
+        error.application = ["too-many", "far-too-many"].map(|name| Tree::new("urn:app", name).attr("n", "3")).to_vec();
         if condition == Condition::Gone {
             error.new_address = Some("xmpp:a@b?x&y".into());
         }

@@ -144,6 +144,13 @@ impl<'a> Scope<'a> {
         inside
     }
 
+    /// Every prefix with its namespace, innermost first; the default namespace is not among them.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = (&'a str, &str)> {
+        let all = self.prefixes.as_deref().map_or(&[][..], Vec::as_slice);
+        let is_hidden = move |at: usize| all[at + 1..].iter().any(|(inner, _)| *inner == all[at].0);
+        (0..all.len()).rev().filter(move |at| !is_hidden(*at)).map(|at| (all[at].0, &*all[at].1))
+    }
+
     /// The namespace of an element with this prefix, seen from inside it.
     pub(crate) fn namespace(&self, prefix: &str) -> &str {
         match prefix {
