@@ -4,15 +4,7 @@
 use std::sync::Arc;
 
 use metronome_proto::jid::Jid;
-
-/// What a node holds (XEP-0060 section 1.4, XEP-0248).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NodeKind {
-    /// Items.
-    Leaf,
-    /// Other nodes.
-    Collection,
-}
+pub use metronome_proto::payload::pubsub::{Affiliation, NodeKind, SubscriptionState};
 
 /// A node without its items and the people around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,32 +29,6 @@ impl NodeRow {
         let collections = self.collections.iter().map(|name| name.len()).sum::<usize>();
         self.name.len() + self.config.len() + collections + self.creator.as_str().len()
     }
-}
-
-/// What somebody may do with a node (XEP-0060 section 4.1). Who has none has no row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Affiliation {
-    /// Everything.
-    Owner,
-    /// Subscribe, read and publish.
-    Publisher,
-    /// Publish only.
-    PublishOnly,
-    /// Subscribe and read.
-    Member,
-    /// Nothing.
-    Outcast,
-}
-
-/// Where a subscription stands (XEP-0060 section 4.2). Who is not subscribed has no row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SubscriptionState {
-    /// It counts.
-    Subscribed,
-    /// An owner of the node has to approve it.
-    Pending,
-    /// The subscriber has to configure it first.
-    Unconfigured,
 }
 
 /// A subscription to a node. Its address and its id together are its key.
