@@ -34,7 +34,7 @@ files = {{ cert = "{self.cert}", key = "{self.key}" }}
 [dns]
 server = ["{self.network.zone.address}:{self.network.zone.port}"]
 [federation]
-allow_addresses = ["127.0.0.0/8"]
+allow_addresses = ["{self.network.trusted}"]
 ca = "{self.network.authority.certificate}"
 [storage]
 messages = "{"volatile" if self.purpose.storage == NOTHING else "durable"}"

@@ -176,12 +176,17 @@ impl Gate {
     /// What counts of a domain: the rule or list that names it, or else the nearest domain above it. A rule precedes a list, and an
     /// allowance a block.
     fn verdict(&self, values: &Values, remote: &str, now_ms: u64) -> Option<Verdict> {
-        let listed = |setting: &Setting, domain: &str| values.list(setting).iter().any(|listed| listed == domain);
+        // Asked for each stanza that goes out: the lists are looked up once, and mostly there is nothing in them.
+        let (allowed, blocked) = (values.list(&ALLOW), values.list(&BLOCK));
         let rules = self.rules.lock();
+        if rules.is_empty() && allowed.is_empty() && blocked.is_empty() {
+            return None;
+        }
+        let listed = |list: &[String], domain: &str| list.iter().any(|listed| listed == domain);
         above(remote).find_map(|domain| match rules.get(domain, now_ms) {
             Some(rule) => Some(rule.verdict),
-            None if listed(&ALLOW, domain) => Some(Verdict::Allowed),
-            None if listed(&BLOCK, domain) => Some(Verdict::Blocked),
+            None if listed(allowed, domain) => Some(Verdict::Allowed),
+            None if listed(blocked, domain) => Some(Verdict::Blocked),
             None => None,
         })
     }

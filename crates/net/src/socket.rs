@@ -23,6 +23,18 @@ pub(crate) enum Socket {
     Closed,
 }
 
+impl Socket {
+    /// Ends the connection at once. What was written and has not gone out never does, not even when the network comes back.
+    pub(crate) fn abort(&mut self) {
+        match self {
+            Socket::Plain(socket) => drop(socket.set_zero_linger()),
+            Socket::Tls(socket) => drop(socket.get_ref().0.set_zero_linger()),
+            Socket::Closed => {}
+        }
+        *self = Socket::Closed;
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {

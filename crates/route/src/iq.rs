@@ -63,6 +63,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     let at = match env.destination {
         // XEP-0012 section 4: one question is only for those who may see the client's presence.
         Destination::OwnAccount | Destination::Account(_) if to_client => {
+            refuse_others_push(env, kind)?;
             return last_activity::refuse_stranger(server, env).await;
         }
         Destination::Host => At::Host,
@@ -87,6 +88,16 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
 /// RFC 6121 section 2.1.5: a roster is its owner's, whether the account exists or not.
 fn refuse_others_roster(payload: &Child<'_>) -> Result<(), Refuse> {
     if payload.ns() == ns::ROSTER { Err(Condition::Forbidden.into()) } else { Ok(()) }
+}
+
+/// A push of a roster comes from one's own server; clients that take it from anybody who may ask them something are not shown such (RFC 6121
+/// section 2.1.6).
+fn refuse_others_push(env: &Envelope, kind: IqType) -> Result<(), Refuse> {
+    let is_others = matches!(env.destination, Destination::Account(_));
+    match env.stanza.content.iter().next() {
+        Some(payload) if is_others && kind == IqType::Set => refuse_others_roster(&payload),
+        _ => Ok(()),
+    }
 }
 
 /// The account that a request is for. Absent, disabled and locked ones look alike, and so does one that has blocked the sender.

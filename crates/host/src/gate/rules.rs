@@ -65,6 +65,10 @@ impl Rules {
         self.0.get(domain).filter(|rule| rule.holds(now_ms))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn set(&mut self, domain: &str, mut rule: Rule, now_ms: u64) -> bool {
         if self.0.len() >= RULES_MAX && !self.0.contains_key(domain) {
             self.0.retain(|_, rule| rule.holds(now_ms));

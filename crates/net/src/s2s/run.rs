@@ -527,9 +527,9 @@ impl Run {
         }
         let is_unanswered = self.cargo.asked_ms.is_some_and(|since_ms| is_over(since_ms, STALLED_MS));
         match self.phase {
-            _ if has_unwritten && is_over(self.progressed_ms, STALLED_MS) => self.lose(),
-            Phase::Last | Phase::Waiting if now_ms > self.closing_ms => self.lose(),
-            Phase::Open if is_unanswered => self.lose(),
+            _ if has_unwritten && is_over(self.progressed_ms, STALLED_MS) => self.give_up(),
+            Phase::Last | Phase::Waiting if now_ms > self.closing_ms => self.give_up(),
+            Phase::Open if is_unanswered => self.give_up(),
             Phase::Open if self.proofs.is_empty() && self.cargo.is_empty() && is_over(self.since_ms, UNPROVED_MS) => {
                 self.fail(Condition::ConnectionTimeout);
             }
@@ -596,6 +596,13 @@ impl Run {
                 Ok(Some(Item::Open(_)) | None) | Err(_) => return,
             }
         }
+    }
+
+    /// The other side is silent. What was written to it goes on another stream or back to its senders, so it must not arrive on this one
+    /// as well once the network is back.
+    fn give_up(&mut self) {
+        self.socket.abort();
+        self.lose();
     }
 
     /// The connection is gone.

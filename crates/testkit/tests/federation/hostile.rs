@@ -5,7 +5,7 @@ use std::time::Duration;
 use metronome_testkit::{Client, Server, World, server_header};
 
 /// A scripted server whose certificate proves b.example and which has proved it by a key.
-fn proved(world: &World, server: &Server) -> Client {
+pub(super) fn proved(world: &World, server: &Server) -> Client {
     let shown = world.certificates().server(&["b.example", "c.example"]);
     let mut peer = server.dial_as_server().certificate(&shown).domain("a.example").direct();
     peer.send(&server_header("b.example", "a.example"));

@@ -7,3 +7,5 @@ mod hostile;
 mod management;
 mod outgoing;
 mod streams;
+mod unasked;
+mod zoo;

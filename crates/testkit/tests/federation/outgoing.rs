@@ -4,11 +4,11 @@ use metronome_testkit::{Client, Peer, Server, World, base64};
 
 const EXTERNAL: &str =
     "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>";
-const DIALBACK: &str = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>";
+pub(super) const DIALBACK: &str = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>";
 const BIDI: &str = "<bidi xmlns='urn:xmpp:features:bidi'/>";
 const SM: &str = "<sm xmlns='urn:xmpp:sm:3'/>";
 
-fn online(server: &Server) -> Client {
+pub(super) fn online(server: &Server) -> Client {
     let mut alice = server.dial().domain("a.example").direct();
     alice.log_in("alice", "here");
     alice.available();
@@ -16,11 +16,11 @@ fn online(server: &Server) -> Client {
 }
 
 /// Alice says something to somebody at b.example, so that a stream is opened.
-fn speaks(alice: &mut Client, id: &str) {
+pub(super) fn speaks(alice: &mut Client, id: &str) {
     alice.send(&format!("<message to='bob@b.example' type='chat' id='{id}'><body>hello</body></message>"));
 }
 
-fn encrypted(world: &World, peer: &Peer, server: &Server, features: &str) -> Client {
+pub(super) fn encrypted(world: &World, peer: &Peer, server: &Server, features: &str) -> Client {
     peer.answer_encrypted(server, &world.certificates().server(&["b.example"]), "the-id", features)
 }
 

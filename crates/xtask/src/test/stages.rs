@@ -122,8 +122,14 @@ const LONG: &[Stage] = &[
     Stage {
         name: "interop-federation",
         about: "10,000 messages each way with Prosody and with ejabberd",
-        budget: Duration::from_secs(1200),
+        budget: Duration::from_secs(420),
         run: Run::Script { program: "interop/50-federation/run", arguments: &["all"], judge: counts::of_last_line },
+    },
+    Stage {
+        name: "network-cut",
+        about: "the network between two servers is away for a minute: nothing lost, nobody else stalled (needs root)",
+        budget: Duration::from_secs(150),
+        run: Run::Script { program: "interop/50-federation/run", arguments: &["cut"], judge: counts::of_last_line },
     },
     Stage {
         name: "archive-bench",
