@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "target/interop/bench"
 BENCH = RELEASE / "metronome-bench"
 
-PAIRS, IDLE, LOGINS, ARCHIVE = 100, 5000, 100, 1_000_000
+PAIRS, IDLE, LOGINS, ARCHIVED_MESSAGES = 100, 5000, 100, 1_000_000
 GROUPS, CONTACTS = 10, 20
 # Streams that other servers open in a second.
 LINKS_RATE = 200
@@ -198,7 +198,7 @@ def hibernated(_: int) -> dict:
 
 def archive_page(_: int) -> dict:
     """Pages of 50 from an archive of a million messages, by the example program of the store."""
-    command = ["cargo", "run", "--release", "-p", "metronome-store", "--example", "archive_bench", str(ARCHIVE)]
+    command = ["cargo", "run", "--release", "-p", "metronome-store", "--example", "archive_bench", str(ARCHIVED_MESSAGES)]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=3600, check=True)
     print(run.stdout, flush=True)
     # A line: the kind of request in some words, median and 99th percentile in microseconds, pages per CPU second.
