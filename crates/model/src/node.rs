@@ -11,7 +11,7 @@ pub use metronome_proto::payload::pubsub::{Affiliation, NodeKind, SubscriptionSt
 pub struct NodeRow {
     /// Its name, unique among its owner's nodes; compared byte by byte.
     pub name: Box<str>,
-    /// What it holds; never changes.
+    /// What it holds.
     pub kind: NodeKind,
     /// How it is configured, in the words of the crate that wrote it.
     pub config: Box<[u8]>,
@@ -99,6 +99,8 @@ pub enum NodeChange {
         /// As of [`NodeRow::collections`], in any order.
         collections: Vec<Box<str>>,
     },
+    /// Says that it holds something else (XEP-0248 section 7.2); what it held before is removed by other changes of the record.
+    Turn(NodeKind),
     /// Removes it with all that belongs to it. Nodes that stand in it do so no more; they stay.
     Delete,
     /// Says what somebody may do with it.
@@ -135,12 +137,13 @@ pub enum NodeChange {
         /// Their ids.
         ids: Vec<Box<str>>,
     },
-    /// Removes the items that were published longest ago; of many the first thousands at once, the others soon, in pieces.
+    /// Removes the items that were published longest ago; of many the first hundreds at once, the others soon, in
+    /// pieces.
     Trim {
         /// So many stay.
         keep: u64,
     },
-    /// Removes the items that were published before this time, up to some thousands of them.
+    /// Removes the items that were published before this time, up to some hundreds of them.
     Expire {
         /// Unix time in milliseconds.
         before_ms: u64,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
 use metronome_model::{
-    Account, AccountId, AccountState, ArchivedRow, Contact, Direction, Document, Drawer, Keep, KeyHash, LastSeen,
-    Listed, Op, Outcome, Record, Role, RosterVersion, StoredKeys,
+    Account, AccountId, AccountState, ArchivedRow, Contact, Direction, Document, Drawer, Item as PublishedItem, Keep,
+    KeyHash, LastSeen, Listed, NodeChange, NodeKind, Op, Outcome, Record, Role, RosterVersion, StoredKeys,
 };
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::{Received, Stanza};
@@ -23,6 +23,10 @@ pub(crate) const UNSEEN_MAX: u64 = 20;
 
 /// How many rows a test's removal of an account may take at most, in commits.
 const PURGE_COMMITS_MAX: usize = 10_000;
+
+/// What the removal of accounts and nodes has left to do.
+const LEFT_TO_REMOVE: &str = "SELECT (SELECT count(*) FROM tombstones) + (SELECT count(*) FROM node_remains)
+    + (SELECT count(*) FROM node_trims)";
 
 thread_local! {
     /// Whether [`id`] makes ids of guests; each test has a thread of its own.
@@ -185,7 +189,7 @@ impl World {
                 if n < 100 { continue } else { return }
             };
             let raw = rusqlite::Connection::open(&file).unwrap();
-            let left: i64 = raw.query_row("SELECT count(*) FROM tombstones", [], |row| row.get(0)).unwrap();
+            let left: i64 = raw.query_row(LEFT_TO_REMOVE, [], |row| row.get(0)).unwrap();
             if left == 0 {
                 return;
             }
@@ -350,6 +354,26 @@ pub(crate) fn card(xml: &str) -> Document {
 
 pub(crate) fn last_seen(owner: AccountId, at_ms: u64, status: &str) -> Op {
     Op::SetLastSeen { owner, last: Box::new(LastSeen { at_ms, status: status.into() }) }
+}
+
+pub(crate) fn node_op(owner: AccountId, name: &str, change: NodeChange) -> Op {
+    Op::Node { owner, name: name.into(), change: Box::new(change) }
+}
+
+pub(crate) fn create_node(owner: AccountId, name: &str) -> Op {
+    let (kind, config, collections) = (NodeKind::Leaf, Box::default(), Vec::new());
+    let creator = Jid::parse("alice@example.org").unwrap();
+    node_op(owner, name, NodeChange::Create { kind, config, collections, creator, at_ms: 5 })
+}
+
+/// An item that all of whose texts are short.
+pub(crate) fn item(id: &str, payload: &str) -> PublishedItem {
+    let publisher = Jid::parse("alice@example.org/a").unwrap();
+    PublishedItem { id: id.into(), publisher, created_ms: 0, updated_ms: 0, payload: payload.as_bytes().into() }
+}
+
+pub(crate) fn publish(owner: AccountId, name: &str, item: PublishedItem) -> Op {
+    node_op(owner, name, NodeChange::Publish { item, keep: u64::MAX })
 }
 
 pub(crate) fn ids(rows: &[ArchivedRow]) -> Vec<u64> {

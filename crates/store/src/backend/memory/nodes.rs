@@ -111,6 +111,7 @@ impl Node {
                 (self.row.config, self.row.collections) = (config.clone(), sorted(collections));
                 self.memory += self.row.len_bytes();
             }
+            NodeChange::Turn(kind) => self.row.kind = *kind,
             NodeChange::Affiliate { jid, affiliation } => self.affiliate(jid, *affiliation),
             NodeChange::Subscribe(subscription) => {
                 let key = (subscription.jid.as_str().into(), subscription.subid.clone());

@@ -117,6 +117,7 @@ fn change_of_node(name: &str, change: &NodeChange) -> Option<usize> {
         NodeChange::Subscribe(new) => Some(subscription(new)),
         NodeChange::Publish { item, .. } => Some(items(1, item.len_bytes() as u64)),
         NodeChange::Affiliate { affiliation: None, .. }
+        | NodeChange::Turn(_)
         | NodeChange::Delete
         | NodeChange::Unsubscribe { .. }
         | NodeChange::EndSubscriptions { .. }

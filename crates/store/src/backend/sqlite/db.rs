@@ -16,7 +16,7 @@ use crate::StoreError;
 pub(super) const PAGE_BYTES: i64 = 2048;
 
 /// Prepared statements kept per connection; there are fewer than this.
-const STATEMENTS_KEPT: usize = 64;
+const STATEMENTS_KEPT: usize = 128;
 
 /// How long a connection waits for another one's lock. Only recovery and the first opening ever need one.
 const LOCK_WAIT: Duration = Duration::from_secs(5);

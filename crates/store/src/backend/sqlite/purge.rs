@@ -3,7 +3,7 @@
 
 use super::SqliteBackend;
 use super::db::Db;
-use super::{archive, documents, resumables, rosters};
+use super::{archive, documents, nodes, resumables, rosters};
 use crate::StoreError;
 use crate::backend::Purge;
 
@@ -11,12 +11,12 @@ use crate::backend::Purge;
 const ROWS_PER_DOCUMENT: usize = 32;
 
 impl SqliteBackend {
-    /// Removes rows of one forgotten account, and its tombstone with the last of them.
+    /// Removes rows of one forgotten account, and its tombstone with the last of them; after those what nodes have left.
     pub(super) fn purge_rows(&mut self, rows_max: usize) -> Result<Purge, StoreError> {
         self.write_rows()?;
         let db = self.db()?;
         let Some(slot) = db.first("SELECT slot FROM tombstones LIMIT 1", (), |row| row.get::<_, i64>(0))? else {
-            return Ok(Purge::Finished);
+            return nodes::sweep(db, rows_max);
         };
         if remove(db, slot, rows_max)? {
             db.run("DELETE FROM tombstones WHERE slot = ?1", (slot,))?;
@@ -33,6 +33,10 @@ fn remove(db: &Db, slot: i64, rows_max: usize) -> Result<bool, StoreError> {
         return Ok(false);
     }
     left -= rosters::purge(db, slot, left)?;
+    if left == 0 {
+        return Ok(false);
+    }
+    left -= nodes::leave_behind(db, slot, left)?;
     if left == 0 {
         return Ok(false);
     }

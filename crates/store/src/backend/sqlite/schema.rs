@@ -7,12 +7,13 @@ use super::db::Db;
 use crate::StoreError;
 
 /// All versions, oldest first. A released one is never edited.
-const VERSIONS: [&str; 5] = [
+const VERSIONS: [&str; 6] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
     include_str!("schema/004.sql"),
     include_str!("schema/005.sql"),
+    include_str!("schema/006.sql"),
 ];
 
 /// The version that gave archived messages the hash of their address.

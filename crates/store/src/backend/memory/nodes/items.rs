@@ -50,6 +50,7 @@ impl Items {
             NodeChange::PurgeButNewest => self.trim(1),
             NodeChange::Create { .. }
             | NodeChange::Configure { .. }
+            | NodeChange::Turn(_)
             | NodeChange::Delete
             | NodeChange::Affiliate { .. }
             | NodeChange::Subscribe(_)
