@@ -89,6 +89,13 @@ impl Event {
         out.extend_from_slice(b"</event>");
     }
 
+    /// The element.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
     /// What is in the element of those events that hold no payloads.
     fn trees(&self) -> Option<Tree> {
         let of_node = |name: &str, node: &str| element(name).attr("node", node);

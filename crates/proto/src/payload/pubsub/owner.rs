@@ -73,6 +73,20 @@ pub enum OwnerRequest {
         /// Each address once.
         changes: Vec<AffiliationChange>,
     },
+    /// XEP-0248 section 7.5: puts a node into a collection.
+    Associate {
+        /// The collection.
+        node: Box<str>,
+        /// The node.
+        child: Box<str>,
+    },
+    /// XEP-0248 section 7.6: takes a node out of a collection.
+    Dissociate {
+        /// The collection.
+        node: Box<str>,
+        /// The node.
+        child: Box<str>,
+    },
 }
 
 /// What is to become of something.
@@ -135,6 +149,7 @@ impl OwnerRequest {
             (IqType::Set, "affiliations") => {
                 OwnerRequest::SetAffiliations { node: node()?, changes: affiliation_changes(&verb)? }
             }
+            (IqType::Set, "collection") => relation(&verb, node()?)?,
             _ => return Err(Malformed("no request of this kind").into()),
         })
     }
@@ -160,7 +175,9 @@ impl OwnerRequest {
             | OwnerRequest::Subscriptions { node }
             | OwnerRequest::SetSubscriptions { node, .. }
             | OwnerRequest::Affiliations { node }
-            | OwnerRequest::SetAffiliations { node, .. } => Some(node),
+            | OwnerRequest::SetAffiliations { node, .. }
+            | OwnerRequest::Associate { node, .. }
+            | OwnerRequest::Dissociate { node, .. } => Some(node),
             OwnerRequest::DefaultConfiguration { .. } => None,
         }
     }
@@ -185,6 +202,8 @@ impl OwnerRequest {
             OwnerRequest::SetAffiliations { node, changes } => {
                 of_node("affiliations", node).children(changes.iter().map(AffiliationChange::tree))
             }
+            OwnerRequest::Associate { node, child } => of_node("collection", node).child(of_node("associate", child)),
+            OwnerRequest::Dissociate { node, child } => of_node("collection", node).child(of_node("dissociate", child)),
         };
         element("pubsub").child(verb)
     }
@@ -263,6 +282,20 @@ fn each_once<T, K: std::hash::Hash + Eq>(
         all.push(change);
     }
     Ok(all)
+}
+
+/// What is to become of one node in a collection.
+fn relation(collection: &Child<'_>, node: Box<str>) -> Result<OwnerRequest, PubsubError> {
+    let mut relations = collection.children().filter(|child| child.ns() == ns::PUBSUB_OWNER);
+    let (Some(relation), None) = (relations.next(), relations.next()) else {
+        return Err(Malformed("one node of a collection at a time").into());
+    };
+    let child = required_node(&relation)?;
+    match relation.name() {
+        "associate" => Ok(OwnerRequest::Associate { node, child }),
+        "dissociate" => Ok(OwnerRequest::Dissociate { node, child }),
+        _ => Err(Malformed("no relation of this kind").into()),
+    }
 }
 
 fn redirect(delete: &Child<'_>) -> Result<Option<Box<str>>, PubsubError> {

@@ -217,6 +217,13 @@ impl Request {
         out.extend_from_slice(b"</pubsub>");
     }
 
+    /// The element, as a client writes it.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
     /// What is in the element of those requests that hold no payloads.
     fn trees(&self) -> Vec<Tree> {
         let of_node = |verb: &str, node: &Option<Box<str>>| element(verb).attr_opt("node", node.as_ref());

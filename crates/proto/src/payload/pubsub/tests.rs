@@ -36,9 +36,7 @@ fn refused<T: std::fmt::Debug>(read: Result<T, PubsubError>) -> (Condition, Opti
 }
 
 fn written(request: &Request) -> String {
-    let mut out = Vec::new();
-    request.write(&mut out);
-    String::from_utf8(out).unwrap()
+    String::from_utf8(request.to_vec()).unwrap()
 }
 
 #[test]
@@ -97,6 +95,8 @@ fn every_request_of_an_owner_is_written_as_it_was_read() {
         (IqType::Set, "<delete node='n'/>".to_owned()),
         (IqType::Set, "<delete node='n'><redirect uri='xmpp:hamlet@denmark.lit?;node=blog'/></delete>".to_owned()),
         (IqType::Set, "<purge node='n'/>".to_owned()),
+        (IqType::Set, "<collection node='c'><associate node='n'/></collection>".to_owned()),
+        (IqType::Set, "<collection node='c'><dissociate node='n'/></collection>".to_owned()),
         (IqType::Get, "<subscriptions node='n'/>".to_owned()),
         (
             IqType::Set,
@@ -188,7 +188,15 @@ fn a_verb_has_its_kind_of_iq() {
     ] {
         assert_eq!(request(kind, inside).unwrap_err().condition, Condition::BadRequest, "{inside}");
     }
-    for (kind, inside) in [(IqType::Get, "<purge node='n'/>"), (IqType::Set, "<default/>"), (IqType::Get, "")] {
+    for (kind, inside) in [
+        (IqType::Get, "<purge node='n'/>"),
+        (IqType::Set, "<default/>"),
+        (IqType::Get, ""),
+        (IqType::Set, "<collection node='c'/>"),
+        (IqType::Set, "<collection node='c'><associate/></collection>"),
+        (IqType::Set, "<collection node='c'><adopt node='n'/></collection>"),
+        (IqType::Set, "<collection node='c'><associate node='n'/><associate node='m'/></collection>"),
+    ] {
         assert_eq!(owner(kind, inside).unwrap_err().condition, Condition::BadRequest, "{inside}");
     }
 }

@@ -112,6 +112,8 @@ fn any_owner_request() -> impl Strategy<Value = OwnerRequest> {
         name().prop_map(|node| OwnerRequest::Subscriptions { node }),
         (name(), one_subscription).prop_map(|(node, changes)| OwnerRequest::SetSubscriptions { node, changes }),
         name().prop_map(|node| OwnerRequest::Affiliations { node }),
+        (name(), name()).prop_map(|(node, child)| OwnerRequest::Associate { node, child }),
+        (name(), name()).prop_map(|(node, child)| OwnerRequest::Dissociate { node, child }),
         (name(), one_affiliation).prop_map(|(node, changes)| OwnerRequest::SetAffiliations { node, changes }),
     ]
 }
@@ -134,9 +136,7 @@ proptest! {
     #[test]
     fn a_payload_goes_out_as_it_came_in(payload in payload(), id in name()) {
         let entry = Entry { id, publisher: None, payload: Some(payload.bytes.clone()) };
-        let mut out = Vec::new();
-        Event::Items { node: "n".into(), items: vec![entry] }.write(&mut out);
-        let content = Content::parse(&out).unwrap();
+        let content = Content::parse(&Event::Items { node: "n".into(), items: vec![entry] }.to_vec()).unwrap();
         let event = content.iter().next().unwrap();
         let item = event.children().next().unwrap().children().next().unwrap();
         let again = Payload::of(&item.children().next().unwrap()).unwrap();

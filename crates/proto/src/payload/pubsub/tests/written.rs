@@ -6,9 +6,7 @@ use crate::payload::rsm::Given;
 use crate::xml::Tree;
 
 fn event(event: &Event) -> String {
-    let mut out = Vec::new();
-    event.write(&mut out);
-    let xml = String::from_utf8(out).unwrap();
+    let xml = String::from_utf8(event.to_vec()).unwrap();
     let inside = xml.strip_prefix("<event xmlns='http://jabber.org/protocol/pubsub#event'>").unwrap();
     inside.strip_suffix("</event>").unwrap().to_owned()
 }
