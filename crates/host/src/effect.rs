@@ -9,6 +9,7 @@ use metronome_proto::stream::error::Condition;
 
 use crate::blocking::{Blocking, Rules};
 use crate::outbox::Frame;
+use crate::remotes::Remote;
 use crate::session::{Carbons, Lock, Session};
 
 /// What happens, in order.
@@ -73,6 +74,8 @@ pub enum Effect {
         place: usize,
         /// When it was stored, Unix time in milliseconds.
         at_ms: u64,
+        /// Whose queue it joins: a pair that somebody holds is not forgotten meanwhile.
+        remote: Arc<Remote>,
         /// The stanza.
         stanza: Arc<Stanza>,
     },

@@ -2,6 +2,7 @@
 //! and the task of a stream over which stanzas flow.
 
 mod authorise;
+pub mod authorities;
 mod cargo;
 pub mod dial;
 mod dialback;
@@ -20,18 +21,19 @@ mod verify;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use metronome_host::hosts::ToServers;
-use metronome_host::options::{Kind, Setting, Values};
+use metronome_host::options::{Kind, Setting};
 use metronome_host::server::Server;
 use metronome_sasl::DialbackSecret;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::admission::{Admission, Admitted};
 use crate::dns::Resolver;
 use crate::listen::Entry;
 use crate::tls::servers;
-use external::Trust;
+use authorities::Authorities;
 use streams::Streams;
 
 /// Further authorities.
@@ -41,7 +43,7 @@ pub const CA: Setting = Setting::new(
     "\"\"",
     "Certificates in PEM of authorities that may sign for other servers, beside those that the system trusts.",
 )
-.at_restart();
+.for_new_streams();
 
 /// How long a stream may be silent.
 pub const IDLE: Setting = Setting::new(
@@ -113,7 +115,7 @@ const DIALLING_MAX: usize = 256;
 /// What all streams with other servers share.
 pub struct Federation {
     pub(crate) server: Arc<Server>,
-    trust: Trust,
+    authorities: Arc<Authorities>,
     /// Of this process: keys of an earlier one are nobody's.
     secret: DialbackSecret,
     resolver: Arc<Resolver>,
@@ -124,6 +126,20 @@ pub struct Federation {
     dialling: Semaphore,
     /// Shared by the streams that run.
     running: Arc<()>,
+    /// And by those of them that need not be waited for when the server ends.
+    quiet: Arc<()>,
+    ending: watch::Sender<Ending>,
+}
+
+/// How far the end of the server has come, for its streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Ending {
+    /// It has not begun.
+    Not,
+    /// What was sent is being proved: nothing more is sent, and what comes is taken.
+    Proving,
+    /// Every stream ends.
+    Now,
 }
 
 /// What a stream that another server has opened works with.
@@ -140,11 +156,11 @@ impl Federation {
     pub fn new(
         server: Arc<Server>,
         resolver: Arc<Resolver>,
-        values: &Values,
+        authorities: Arc<Authorities>,
     ) -> Result<Arc<Federation>, CannotFederate> {
         Ok(Arc::new(Federation {
             server,
-            trust: Trust::load(values)?,
+            authorities,
             secret: DialbackSecret::new(&metronome_sasl::token()),
             resolver,
             without_certificate: servers::outgoing_without_certificate()?,
@@ -152,6 +168,8 @@ impl Federation {
             verifying: Semaphore::new(VERIFYING_MAX),
             dialling: Semaphore::new(DIALLING_MAX),
             running: Arc::default(),
+            quiet: Arc::default(),
+            ending: watch::Sender::new(Ending::Not),
         }))
     }
 }
@@ -160,6 +178,36 @@ impl Federation {
     /// How many streams run.
     pub fn running(&self) -> usize {
         Arc::strong_count(&self.running) - 1
+    }
+
+    /// Begins the end of all streams: nothing more is sent, and the other sides are asked to prove what they have had, so that the next
+    /// process does not send it again.
+    pub fn begin_end(&self) {
+        self.reach(Ending::Proving);
+    }
+
+    /// Whether there is nothing left whose proof is worth waiting for, once [`Federation::begin_end`] was called.
+    pub fn is_quiet(&self) -> bool {
+        Arc::strong_count(&self.quiet) >= Arc::strong_count(&self.running)
+    }
+
+    /// Ends all streams, whatever is proved.
+    pub fn end(&self) {
+        self.reach(Ending::Now);
+    }
+
+    fn reach(&self, stage: Ending) {
+        self.ending.send_if_modified(|ending| {
+            let goes_on = stage > *ending;
+            *ending = stage.max(*ending);
+            goes_on
+        });
+    }
+
+    /// What comes behind this stage of the end, when it has come.
+    fn ending_beyond(&self, seen: Ending) -> BoxFuture<'static, Ending> {
+        let mut ending = self.ending.subscribe();
+        Box::pin(async move { ending.wait_for(|ending| *ending > seen).await.map_or(Ending::Now, |ending| *ending) })
     }
 
     /// Makes streams for what waits, until the server stops.
@@ -193,9 +241,6 @@ pub(crate) async fn serve(context: Context, socket: TcpStream, entry: Entry, adm
 /// Why there can be no federation.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotFederate {
-    /// The authorities of the configuration cannot be used.
-    #[error("federation.ca: {0}")]
-    Trust(#[from] external::CannotTrust),
     /// TLS is not available.
     #[error(transparent)]
     Tls(#[from] rustls::Error),

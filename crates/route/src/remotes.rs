@@ -1,33 +1,32 @@
 //! Stanzas for other servers: what is stored for them, what is not, and what comes back. The queues are in `host/remotes`, the streams that
 //! empty them in `net`. Whatever cannot go is returned to its sender here; nothing waits for a socket.
 
-use std::net::{IpAddr, Ipv4Addr};
+mod going_back;
+
 use std::sync::Arc;
 
 use metronome_features::archive::{Decision, Worth};
 use metronome_host::announcement::Announcement;
 use metronome_host::effect::Effect;
-use metronome_host::envelope::{Destination, Envelope, Sender};
+use metronome_host::envelope::{Envelope, Sender};
 use metronome_host::hosts::Keeps;
-use metronome_host::links::{Link, LinkKind};
+use metronome_host::links::LinkKind;
 use metronome_host::outbox::Frame;
 use metronome_host::refuse::Refuse;
-use metronome_host::remotes::{Backlog, Bounds, Failure, FailureKind, KEEP, Pushed, Remote, Remotes};
+use metronome_host::remotes::{Backlog, Bounds, Failure, FailureKind, KEEP, Pushed, Remote};
 use metronome_host::server::{Load, Server};
 use metronome_host::session::Session;
-use metronome_model::{Direction, Keep, Op, OutboxRow, Outcome, Record};
+use metronome_model::{Op, OutboxRow, Outcome, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::{Kind, Stanza};
-use metronome_store::StoreError;
+use metronome_store::{Permit, StoreError};
 
 use crate::{components, deliver, presence};
+use going_back::{give_back_overdue, return_too_large};
 
 /// Rows read at once.
 const PAGE_ROWS: usize = 128;
-
-/// What the sender of a stored stanza hears when its time is over and nothing more exact is known.
-const OVERDUE: Failure = Failure { kind: FailureKind::Unreachable, text: "the server could not be reached in time" };
 
 /// Why nobody here speaks to other servers.
 const CLOSED: Failure = Failure { kind: FailureKind::NoServer, text: "this server does not speak to others" };
@@ -82,22 +81,22 @@ pub(crate) fn keep_outgoing(server: &Server, env: &mut Envelope, decision: Decis
     if decision.worth == Worth::Nothing || env.host.keeps == Keeps::Nothing {
         return Ok(());
     }
-    refuse_full(server, &env.stanza)?;
+    let Some(remote) = refuse_full(server, &env.stanza)? else { return Ok(()) };
     let place = env.record.enqueue(at_ms, env.stanza.clone());
-    env.effects.push(Effect::Outgoing { place, at_ms, stanza: env.stanza.clone() });
+    env.effects.push(Effect::Outgoing { place, at_ms, remote, stanza: env.stanza.clone() });
     Ok(())
 }
 
-/// Whether one more stanza of its sender may be stored for the other server.
-pub(crate) fn refuse_full(server: &Server, stanza: &Stanza) -> Result<(), Refuse> {
-    let Some(to) = stanza.to.as_ref().filter(|to| !components::takes(server, to)) else { return Ok(()) };
-    let pushed = match server.remotes.of(&stanza.from, to) {
-        Some(remote) => remote.refuse_stored(&stanza.from),
+/// Whether one more stanza of its sender may be stored for the other server: whose queue it joins, if it goes to another server at all.
+pub(crate) fn refuse_full(server: &Server, stanza: &Stanza) -> Result<Option<Arc<Remote>>, Refuse> {
+    let Some(to) = stanza.to.as_ref().filter(|to| !components::takes(server, to)) else { return Ok(None) };
+    let judged = match server.remotes.of(&stanza.from, to) {
+        Some(remote) => remote.refuse_stored(&stanza.from).map(|()| remote),
         None => Err(Pushed::Full),
     };
-    match pushed.err().and_then(|pushed| pushed.error()) {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
+    match judged {
+        Ok(remote) => Ok(Some(remote)),
+        Err(pushed) => Err(pushed.error().map_or(Refuse::Drop("it waits already"), Refuse::from)),
     }
 }
 
@@ -140,13 +139,11 @@ pub(crate) fn is_remote(server: &Server, jid: &Jid) -> bool {
 }
 
 /// Hands what a record has stored for other servers to their queues; on the writer's thread, so that they get it in the order of the numbers.
-pub(crate) fn committed(remotes: &Remotes, effects: &[Effect], outcome: &Outcome) {
+pub(crate) fn committed(effects: &[Effect], outcome: &Outcome) {
     let Outcome::Done { ids } = outcome else { return };
     for effect in effects {
-        if let Effect::Outgoing { place, at_ms, stanza } = effect
-            && let (Some(&row), Some(to)) = (ids.get(*place), &stanza.to)
-            // With too many pairs it stays in the store until the next start.
-            && let Some(remote) = remotes.of(&stanza.from, to)
+        if let Effect::Outgoing { place, at_ms, remote, stanza } = effect
+            && let Some(&row) = ids.get(*place)
         {
             remote.push_stored(row, *at_ms, stanza.clone());
         }
@@ -225,87 +222,42 @@ pub(crate) fn tick(server: &Arc<Server>) {
     let keep_ms = keep_ms(server);
     for remote in server.remotes.all() {
         forget_done(server, &remote);
+        return_too_large(server, &remote);
         give_back_overdue(server, &remote, keep_ms);
     }
 }
 
+/// What a removal costs of the writer's room.
+const REMOVAL_BYTES: usize = 512;
+
 /// Submits what has arrived as removals. Where the writer has no room they wait, rather than take it from messages.
 fn forget_done(server: &Server, remote: &Remote) {
-    const BYTES: usize = 512;
     if remote.has_done()
-        && let Some(permit) = server.writer.try_permit(BYTES)
-        && let Some(to) = remote.take_done()
+        && let Some(permit) = server.writer.try_permit(REMOVAL_BYTES)
     {
+        forget_done_with(server, remote, permit);
+    }
+}
+
+fn forget_done_with(server: &Server, remote: &Remote, permit: Permit) {
+    if let Some(to) = remote.take_done() {
         server.writer.submit(permit, dequeue(remote, to), Load::Quiet);
     }
 }
 
+/// The server stops and its streams have ended: what has arrived is removed, so that the next process does not send it again.
+pub async fn flush_done(server: &Server) {
+    for remote in server.remotes.all().into_iter().filter(|remote| remote.has_done()) {
+        let permit = server.writer.permit(REMOVAL_BYTES).await;
+        forget_done_with(server, &remote, permit);
+    }
+}
+
+/// What a stream was to carry is larger than the other side takes (XEP-0478 section 4), and is not stored.
+pub fn too_large(server: &Server, stanza: &Stanza) {
+    give_back(server, stanza, &going_back::too_large());
+}
+
 fn dequeue(remote: &Remote, to: u64) -> Record {
     Record::of(Op::Dequeue { local: remote.local.domain().into(), remote: remote.remote.domain().into(), to })
-}
-
-/// Begins to return what has waited for too long, unless somebody is at it.
-fn give_back_overdue(server: &Arc<Server>, remote: &Arc<Remote>, keep_ms: u64) {
-    let before_ms = server.clock.unix_ms().saturating_sub(keep_ms);
-    if remote.begin_giving_up(before_ms) {
-        let (server, remote) = (server.clone(), remote.clone());
-        tokio::spawn(async move {
-            if let Err(error) = give_back_rows(&server, &remote, keep_ms).await {
-                tracing::error!(%error, remote = remote.remote.as_str(), "what has waited for another server cannot be read");
-            }
-            remote.end_giving_up();
-        });
-    }
-}
-
-/// Returns rows page by page, the oldest first.
-async fn give_back_rows(server: &Arc<Server>, remote: &Arc<Remote>, keep_ms: u64) -> Result<(), StoreError> {
-    let before_ms = server.clock.unix_ms().saturating_sub(keep_ms);
-    while let Some((after, before_ms)) = remote.overdue_after(before_ms) {
-        let mut page = server.store.outbox(remote.local.domain(), remote.remote.domain(), after, PAGE_ROWS).await?;
-        let overdue = page.iter().take_while(|row| row.at_ms < before_ms).count();
-        let (is_whole, next_ms) = (overdue == page.len(), page.get(overdue).map(|row| row.at_ms));
-        page.truncate(overdue);
-        // Of a page that is overdue as a whole nobody knows what comes next: another look tells.
-        let next_ms = if is_whole && overdue > 0 { 0 } else { next_ms.unwrap_or(u64::MAX) };
-        let failure = remote.failure().unwrap_or(OVERDUE);
-        if !remote.give_up(&page, next_ms) || page.is_empty() {
-            return Ok(());
-        }
-        let link = Link::new(0, LinkKind::Server, remote.remote.domain(), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let last = page.last().map_or(after, |row| row.id);
-        for row in page {
-            give_row_back(server, &link, row, &failure.error()).await;
-        }
-        // Behind them: whatever happens in between, a row is returned or still there.
-        server.commit(dequeue(remote, last)).await;
-    }
-    Ok(())
-}
-
-/// A message that was promised comes back as a row of its sender's archive, so that it is heard of whenever the sender is there again.
-async fn give_row_back(server: &Arc<Server>, link: &Arc<Link>, row: OutboxRow, error: &StanzaError) {
-    let from = row.stanza.from.clone();
-    let is_message = matches!(row.stanza.kind, Kind::Message(_));
-    let facts = server.facts.of(&*server.store, &from).await.ok().flatten();
-    let (Some(facts), Some(host), true) = (facts, server.hosts.load().get(from.domain()).cloned(), is_message) else {
-        return give_back(server, &row.stanza, error);
-    };
-    let Some(answer) = row.stanza.error(error) else { return };
-    server.counters.bounced.add();
-    let mut env = Envelope::new(host, Sender::Link(link.clone()), answer, None);
-    let owner = facts.account.id;
-    env.destination = Destination::Account(Some(owner));
-    env.received_row = Some(0);
-    env.record.push(Op::Append {
-        owner,
-        at_ms: server.clock.unix_ms(),
-        direction: Direction::Received,
-        keep: Keep::UntilSeen,
-        unseen: true,
-        stanza: env.stanza.clone(),
-    });
-    let permit = server.writer.permit(env.weight()).await;
-    let record = std::mem::take(&mut env.record);
-    server.writer.submit(permit, record, Load::Stanza(env));
 }

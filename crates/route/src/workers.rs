@@ -2,11 +2,10 @@
 //! delivery order is commit order for each owner. A worker never awaits while it runs a record.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use metronome_host::effect::{Effect, Effects};
 use metronome_host::envelope::{Destination, Envelope};
-use metronome_host::remotes::Remotes;
 use metronome_host::server::{Load, Server};
 use metronome_host::tickets::Ticket;
 use metronome_model::{AccountId, Outcome};
@@ -24,8 +23,6 @@ const TURN: usize = 128;
 #[derive(Clone)]
 pub struct Workers {
     queues: Arc<[Queue<Work>]>,
-    /// Set once they run: before that there is nothing to deliver. Not the server, which must not end on the writer's thread.
-    remotes: Arc<OnceLock<Arc<Remotes>>>,
 }
 
 /// One owner's part of a record to deliver. Dropping the last part returns the record's permit and settles its stanza.
@@ -53,7 +50,7 @@ enum Held {
 impl Workers {
     /// As many queues as workers will run.
     pub fn new(count: usize) -> Workers {
-        Workers { queues: (0..count.max(1)).map(|_| Queue::default()).collect(), remotes: Arc::default() }
+        Workers { queues: (0..count.max(1)).map(|_| Queue::default()).collect() }
     }
 
     /// How many workers there are.
@@ -66,10 +63,8 @@ impl Workers {
         let mut shares: Vec<Vec<Work>> = self.queues.iter().map(|_| Vec::new()).collect();
         let worker_of = |owner: AccountId| owner.as_bytes()[14] as usize % self.queues.len();
         for Committed { load, outcome, permit } in batch {
-            if let Some(remotes) = self.remotes.get() {
-                // Here and not by a worker: of two senders the order is that of the commits as well.
-                crate::remotes::committed(remotes, effects_of(&load), &outcome);
-            }
+            // Here and not by a worker: of two senders the order is that of the commits as well.
+            crate::remotes::committed(effects_of(&load), &outcome);
             match load {
                 Load::Stanza(mut env) => {
                     let held = match Sent::of(&env, &outcome) {
@@ -101,7 +96,6 @@ impl Workers {
 
     /// Runs one worker for as long as the server lives.
     pub async fn run(self, server: Arc<Server>, index: usize) {
-        let _ = self.remotes.set(server.remotes.clone());
         let mut turn = Vec::with_capacity(TURN);
         loop {
             std::future::poll_fn(|cx| self.queues[index].poll_take(cx, &mut turn, TURN)).await;

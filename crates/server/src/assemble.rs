@@ -73,7 +73,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let registry = Arc::new(Registry::new(metronome_features::ALL));
-    let certificates = process.certificates.clone();
+    let (certificates, authorities) = (process.certificates.clone(), process.authorities.clone());
     let domains = Domains { configuration: &configuration, registry: &registry, certificates: &certificates };
     let Opened { store, backend } = open_store(values)?;
     let stored = store.hosts().await.context("the store cannot be read")?;
@@ -147,7 +147,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         let _ = server.journal.set(journal);
         take_up(&server, &doors, &written).await.context("the sessions of the last run cannot be read")?;
     }
-    let federation = Federation::new(server.clone(), resolver, values)?;
+    let federation = Federation::new(server.clone(), resolver, authorities)?;
     tokio::spawn(federation.clone().run());
     listeners.serve(&server, &admission, &doors, &federation);
     take_over(&server, &domains, &stored).await;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::Parser;
 use metronome_host::server::Server;
 use metronome_net::listen::{self, CannotListen};
+use metronome_net::s2s::authorities::Authorities;
 use metronome_server::assemble::{self, Running};
 use metronome_server::config::{self, ConfigFile, Configuration, Inputs, Origin, STANDARD_FILE};
 use metronome_server::domains::Certificates;
@@ -82,7 +83,8 @@ fn run(arguments: &Arguments, started: Instant) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let certificates = certificates(arguments, &configuration);
-        let process = Process::new(inputs, configuration.clone(), logging, certificates);
+        let authorities = Arc::new(Authorities::load(configuration.values())?);
+        let process = Process::new(inputs, configuration.clone(), logging, (certificates, authorities));
         let running = assemble::start(process).await.map_err(|error| with_hint(error, arguments, &configuration))?;
         if arguments.dev {
             dev::accounts(&running.server).await?;

@@ -12,6 +12,8 @@ use metronome_host::hosts::{Host, Hosts};
 use metronome_host::options::{Reload, Setting};
 use metronome_host::server::Server;
 use metronome_model::{Outcome, Record};
+use metronome_net::s2s::CA;
+use metronome_net::s2s::authorities::{Authorities, Own, Trust};
 use metronome_net::tls;
 use metronome_proto::jid::Jid;
 use parking_lot::Mutex;
@@ -30,6 +32,8 @@ pub struct Process {
     current: Mutex<Arc<Configuration>>,
     logging: Arc<Logging>,
     pub(crate) certificates: Certificates,
+    /// Who vouches for those of other servers.
+    pub(crate) authorities: Arc<Authorities>,
 }
 
 impl control::Process for Process {
@@ -74,10 +78,15 @@ impl control::Process for Process {
 }
 
 impl Process {
-    /// With what configurations are read from, the first one, and where logs go and certificates come from.
-    pub fn new(inputs: Inputs, first: Configuration, logging: Arc<Logging>, certificates: Certificates) -> Process {
+    /// With what configurations are read from, the first one, where logs go, and where our certificates come from and others' authorities.
+    pub fn new(
+        inputs: Inputs,
+        first: Configuration,
+        logging: Arc<Logging>,
+        (certificates, authorities): (Certificates, Arc<Authorities>),
+    ) -> Process {
         let current = Mutex::new(Arc::new(first.clone()));
-        Process { inputs, first, current, logging, certificates }
+        Process { inputs, first, current, logging, certificates, authorities }
     }
 
     /// The configuration that is in force.
@@ -98,8 +107,13 @@ impl Process {
         let domains = self.domains(&newer, server);
         let hosts = domains.all(&stored, When::Reload).map_err(|problem| problem.to_string())?;
         let levels = self.logging.judge(newer.values()).map_err(|why| unfit::logs(&newer, &why).to_string())?;
+        let trust = Trust::read(newer.values()).map_err(|why| why.to_string())?;
         // Nothing can go wrong from here on.
-        let mut told = told_of(&changes, &server.hosts.load(), &hosts);
+        let has_other_authorities =
+            self.authorities.put(trust) == Own::Others && !changes.iter().any(|change| change.key == CA.key);
+        let mut again = with_other_content(&server.hosts.load(), &hosts);
+        again.extend(has_other_authorities.then(|| CA.key.to_owned()));
+        let mut told = told_of(&changes, &server.hosts.load(), &hosts, &again.join(", "));
         for note in domains.notes(&hosts) {
             tracing::warn!("{note}");
             told.push_str(&format!("\nnote: {note}"));
@@ -122,7 +136,7 @@ pub(crate) async fn take_over(server: &Server, domains: &Domains<'_>, stored: &[
     }
 }
 
-fn told_of(changes: &[Change], earlier: &Hosts, newer: &Hosts) -> String {
+fn told_of(changes: &[Change], earlier: &Hosts, newer: &Hosts, again: &str) -> String {
     let names = |when: fn(Reload) -> bool| keys(changes.iter().filter(|change| when(change.reload)));
     let only_in = |these: &Hosts, others: &Hosts| {
         let names = these.iter().map(|host| host.name.as_str()).filter(|name| others.get(name).is_none());
@@ -130,7 +144,7 @@ fn told_of(changes: &[Change], earlier: &Hosts, newer: &Hosts) -> String {
     };
     let parts = [
         ("reloaded: ", names(|when| when != Reload::Restart)),
-        ("read again: ", with_other_content(earlier, newer)),
+        ("read again: ", again.to_owned()),
         ("served from now on: ", only_in(newer, earlier)),
         ("not served any more: ", only_in(earlier, newer)),
         ("these need a restart: ", names(|when| when == Reload::Restart)),
@@ -153,7 +167,7 @@ fn keys<'c>(changes: impl Iterator<Item = &'c Change>) -> String {
 }
 
 /// Files that have another content, though the configuration names the same ones.
-fn with_other_content(earlier: &Hosts, newer: &Hosts) -> String {
+fn with_other_content(earlier: &Hosts, newer: &Hosts) -> Vec<String> {
     let mut parts = Vec::new();
     for host in newer.iter() {
         let Some(before) = earlier.get(host.name.as_str()) else { continue };
@@ -167,7 +181,7 @@ fn with_other_content(earlier: &Hosts, newer: &Hosts) -> String {
             parts.push(format!("the certificate of {}", host.name));
         }
     }
-    parts.join(", ")
+    parts
 }
 
 /// Whether two snapshots show the same certificate, as far as its channel binding, its names and its end tell.

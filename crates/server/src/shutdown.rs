@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use metronome_features::accounts::guests;
 use metronome_host::session::Session;
 use metronome_proto::stream::error::Condition;
-use metronome_route::{components, resumables, timers};
+use metronome_route::{components, remotes, resumables, timers};
 
 use crate::assemble::Running;
 
 /// For how long streams may take to end, and then guests.
 const STREAMS: Duration = Duration::from_secs(6);
+/// For how long other servers may take of that to prove what they were sent.
+const PROOFS: Duration = Duration::from_secs(3);
 /// For how long the control socket may go on with its last answers; it has a bound of its own, which is shorter.
 const ANSWERS: Duration = Duration::from_secs(5);
 
@@ -31,16 +33,21 @@ pub async fn run(running: Running) {
     for session in sessions {
         end(&session);
     }
-    let deadline = Instant::now() + STREAMS;
+    federation.begin_end();
+    let (deadline, proved) = (Instant::now() + STREAMS, Instant::now() + PROOFS);
     while (admission.connections() > 0 || federation.running() > 0) && Instant::now() < deadline {
         // Again and again: a stream may have been at its last step when the stop came.
         for session in server.sessions.all() {
             end(&session);
         }
+        if federation.is_quiet() || Instant::now() > proved {
+            federation.end();
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // What others shared with guests ends with them. Where that takes too long, it does so when the next guest comes from there.
     let _ = tokio::time::timeout(STREAMS, guests::end_left(&server)).await;
+    remotes::flush_done(&server).await;
     timers::flush_seen(&server);
     resumables::note_all(&server);
     metronome_features::last_activity::flush(&server);

@@ -3,12 +3,15 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use metronome_server::dev::Authority;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+/// For how long what the authority signs is valid.
+const LEAF_LASTS: Duration = Duration::from_secs(365 * 86_400);
 
 /// An authority with a folder for what it signs.
 #[derive(Clone)]
@@ -70,8 +73,17 @@ impl Certificates {
 
     /// A certificate for a server of these domains, as one that connects shows it.
     pub fn server(&self, domains: &[&str]) -> Shown {
+        self.server_since(domains, SystemTime::now())
+    }
+
+    /// The same, which ends after this time.
+    pub fn server_for(&self, domains: &[&str], lasts: Duration) -> Shown {
+        self.server_since(domains, SystemTime::now() - LEAF_LASTS + lasts)
+    }
+
+    fn server_since(&self, domains: &[&str], since: SystemTime) -> Shown {
         let domains: Vec<String> = domains.iter().map(|&domain| domain.to_owned()).collect();
-        let issued = self.authority.issue_server(&domains, &[], SystemTime::now()).expect("a certificate is signed");
+        let issued = self.authority.issue_server(&domains, &[], since).expect("a certificate is signed");
         Shown { certificate_pem: issued.certificate_pem, key_pem: issued.key_pem }
     }
 

@@ -71,7 +71,7 @@ fn end_elsewhere(server: &Server, jid: &Jid, contact: &Contact, record: &mut Rec
     let Subscription { to, pending_out, from, pending_in, .. } = contact.subscription;
     let verbs = [(Verb::Unsubscribe, to || pending_out), (Verb::Unsubscribed, from || pending_in)];
     for (verb, _) in verbs.into_iter().filter(|(_, ends)| *ends) {
-        send_out(stanza(verb, jid, &contact.jid), Way::to(server, &contact.jid), record, effects);
+        send_out(stanza(verb, jid, &contact.jid), &Way::to(server, jid, &contact.jid), record, effects);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use metronome_model::OutboxRow;
+use metronome_proto::stanza::Stanza;
 
 use super::queue::Backlog;
 use super::remote::Remote;
@@ -14,6 +15,16 @@ use super::remote::Remote;
 pub struct Carrier {
     remote: Arc<Remote>,
     serial: u64,
+    stanza_bytes_max: usize,
+}
+
+/// How much is written at once, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// Until there is so much, whole stanzas are appended.
+    pub(super) bytes: usize,
+    /// No stanza is larger.
+    pub(super) stanza_bytes: usize,
 }
 
 /// What [`Carrier::poll_drain`] has done.
@@ -27,7 +38,12 @@ pub enum Drained {
 
 impl Carrier {
     pub(super) fn new(remote: Arc<Remote>, serial: u64) -> Carrier {
-        Carrier { remote, serial }
+        Carrier { remote, serial, stanza_bytes_max: usize::MAX }
+    }
+
+    /// The other side takes no larger stanzas than this, in bytes: others go back to their senders.
+    pub fn set_stanza_bytes_max(&mut self, bytes: usize) {
+        self.stanza_bytes_max = bytes;
     }
 
     /// The pair.
@@ -38,7 +54,14 @@ impl Carrier {
     /// Appends what waits, whole stanzas, until `out` has `bytes_max` bytes; the last may go beyond. Pending if nothing waits in memory:
     /// the task is woken when something comes, also when rows are to be read ([`Carrier::reads`]).
     pub fn poll_drain(&self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<Drained> {
-        self.remote.poll_drain(self.serial, cx, out, bytes_max)
+        let most = Most { bytes: bytes_max, stanza_bytes: self.stanza_bytes_max };
+        self.remote.poll_drain(self.serial, cx, out, most)
+    }
+
+    /// What [`Carrier::poll_drain`] has found to be too large and is not stored; the caller returns it to its senders. What is stored is
+    /// returned by the clock.
+    pub fn take_too_large(&self) -> Vec<Arc<Stanza>> {
+        self.remote.take_too_large()
     }
 
     /// How many stanzas of this pair were written to this stream: proof that all of them have arrived is proof of this number.

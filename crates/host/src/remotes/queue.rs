@@ -61,6 +61,16 @@ struct Written {
     count: u64,
     row: u64,
     sender: u64,
+    fate: Fate,
+}
+
+/// Whether a row has gone out when its turn was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It has.
+    Sent,
+    /// It is larger than the other side takes: it goes back to its sender once everything before it is done.
+    TooLarge,
 }
 
 /// Rows of the outbox that are in the store only.
@@ -86,6 +96,8 @@ pub(super) struct Queue {
     written: VecDeque<Written>,
     /// Stanzas written to the stream of now.
     count: u64,
+    /// So many of them have arrived.
+    proved: u64,
     /// Rows up to this one are done: proved, or given back to their senders.
     done_to: u64,
     newest: u64,
@@ -138,7 +150,7 @@ impl Queue {
 
     /// Whether nothing that was written waits for its proof.
     pub(super) fn is_proved(&self) -> bool {
-        self.written.is_empty()
+        self.written.back().is_none_or(|last| last.count <= self.proved)
     }
 
     /// What an earlier process left in the store: so many rows of a sender, up to this one.
@@ -218,11 +230,18 @@ impl Queue {
 
     /// Takes what is written next.
     pub(super) fn next(&mut self) -> Option<Waiting> {
-        let waiting = self.ready.pop_front()?;
-        self.bytes -= waiting.bytes();
+        let waiting = loop {
+            let waiting = self.ready.pop_front()?;
+            self.bytes -= waiting.bytes();
+            // What was returned while it was read from the store again is done.
+            if waiting.row().is_none_or(|row| row > self.done_to) {
+                break waiting;
+            }
+        };
         self.count += 1;
         if let Waiting::Stored(row, stanza) = &waiting {
-            self.written.push_back(Written { count: self.count, row: *row, sender: sender_of(&stanza.from) });
+            let (count, sender) = (self.count, sender_of(&stanza.from));
+            self.written.push_back(Written { count, row: *row, sender, fate: Fate::Sent });
         }
         if self.ready.is_empty() {
             self.ready = VecDeque::new();
@@ -230,12 +249,43 @@ impl Queue {
         Some(waiting)
     }
 
+    /// What [`Queue::next`] has given last is larger than the other side takes, and was not written after all.
+    pub(super) fn refuse(&mut self, last: &Waiting) {
+        self.count -= 1;
+        if let (Some(row), Some(written)) = (last.row(), self.written.back_mut()) {
+            debug_assert_eq!(written.row, row, "nothing is taken between");
+            (written.count, written.fate) = (self.count, Fate::TooLarge);
+        }
+    }
+
     /// So many stanzas of the stream of now have arrived.
     pub(super) fn arrived(&mut self, count: u64) {
-        while let Some(written) = self.written.pop_front_if(|written| written.count <= count) {
+        self.proved = self.proved.max(count);
+        let proved = self.proved;
+        let is_done = |written: &mut Written| written.count <= proved && written.fate == Fate::Sent;
+        while let Some(written) = self.written.pop_front_if(is_done) {
             self.done_to = written.row;
             self.row_done(written.sender);
         }
+    }
+
+    /// The row that goes back to its sender now, because the other side does not take it: everything before it is done.
+    pub(super) fn to_return(&self) -> Option<u64> {
+        let first = self.written.front()?;
+        (first.fate == Fate::TooLarge && first.count <= self.proved).then_some(first.row)
+    }
+
+    /// What [`Queue::to_return`] has said went back to its sender.
+    pub(super) fn returned(&mut self, row: u64, sender: &Jid) {
+        match self.written.pop_front_if(|written| written.row == row) {
+            Some(written) => self.row_done(written.sender),
+            // The stream was lost meanwhile: it is not to be read again.
+            None if row > self.done_to => self.row_done(sender_of(sender)),
+            None => return,
+        }
+        self.done_to = row;
+        self.skip_done();
+        self.arrived(0);
     }
 
     fn row_done(&mut self, sender: u64) {
@@ -245,7 +295,7 @@ impl Queue {
 
     /// The stream has ended: rows that are not proved are read again, what is not stored waits for the next stream.
     pub(super) fn lost(&mut self) {
-        self.count = 0;
+        (self.count, self.proved) = (0, 0);
         self.written = VecDeque::new();
         let volatile = self.ready.drain(..).chain(self.behind.drain(..)).filter(|waiting| waiting.row().is_none());
         let volatile: VecDeque<Waiting> = volatile.collect();
@@ -278,6 +328,11 @@ impl Queue {
             }
             self.done_to = self.done_to.max(row.id);
         }
+        self.skip_done();
+    }
+
+    /// What is done is not read any more.
+    fn skip_done(&mut self) {
         let Some(backlog) = &mut self.backlog else { return };
         backlog.after = backlog.after.max(self.done_to);
         if backlog.after >= backlog.end {

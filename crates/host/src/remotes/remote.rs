@@ -10,7 +10,7 @@ use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 
-use super::carrier::{Carrier, Drained};
+use super::carrier::{Carrier, Drained, Most};
 use super::queue::{Backlog, Queue, Waiting};
 use super::shared::Shared;
 use crate::outbox::Frame;
@@ -70,6 +70,18 @@ pub enum Standing {
     Failed(Failure, u64),
 }
 
+/// What has come of the tries to reach the other server since it last proved that something has arrived, or since this process began.
+/// What waits for it is given back only once they were in vain: time that has passed while we were away is no reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tries {
+    /// None has ended.
+    Open,
+    /// A stream was there and has ended with something unproved, which deserves another one.
+    Lost,
+    /// No stream came about, or two have ended like that.
+    InVain,
+}
+
 /// One pair of domains.
 #[derive(Debug)]
 pub struct Remote {
@@ -88,6 +100,7 @@ struct State {
     /// Of the carrier that counts.
     serial: u64,
     failures: u32,
+    tries: Tries,
     /// When its last stream ended or it was last used, steady milliseconds; for the table to forget it.
     used_ms: u64,
     /// Unix time of the oldest row, or one before it.
@@ -99,8 +112,10 @@ struct State {
     wakes: bool,
     /// It has become wanted with this change.
     calls: bool,
-    /// Somebody returns what has waited for too long.
+    /// Somebody returns what has waited for too long, or is too large.
     giving_up: bool,
+    /// Larger than the other side takes, and not stored.
+    too_large: Vec<Arc<Stanza>>,
 }
 
 /// What became of a stanza for another server.
@@ -149,6 +164,7 @@ impl Remote {
             standing: Standing::Idle,
             serial: 0,
             failures: 0,
+            tries: Tries::Open,
             used_ms: 0,
             oldest_ms: u64::MAX,
             removed_to: 0,
@@ -156,6 +172,7 @@ impl Remote {
             wakes: false,
             calls: false,
             giving_up: false,
+            too_large: Vec::new(),
         };
         Remote { local, remote, shared, state: Mutex::new(state) }
     }
@@ -285,6 +302,7 @@ impl Remote {
             }
             let pause_ms = (PAUSE_FIRST_MS << state.failures.min(16)).min(PAUSE_MS_MAX);
             state.failures += 1;
+            state.tries = Tries::InVain;
             (state.standing, state.used_ms) = (Standing::Failed(failure, now_ms + pause_ms), now_ms);
             state.queue.failed()
         })
@@ -329,11 +347,12 @@ impl Remote {
     }
 
     /// Behind which row those stand that may have waited since before this Unix time in milliseconds, or, where there is no such server,
-    /// since any time; none while a stream carries the pair.
+    /// since any time; none while a stream carries the pair, or before the server was tried to be reached in vain.
     pub fn overdue_after(&self, before_ms: u64) -> Option<(u64, u64)> {
         let state = self.state.lock();
         let before_ms = match &state.standing {
             Standing::Up => return None,
+            _ if state.tries != Tries::InVain => return None,
             Standing::Failed(failure, _) if failure.kind == FailureKind::NoServer => u64::MAX,
             _ => before_ms,
         };
@@ -388,7 +407,7 @@ impl Remote {
         serial: u64,
         cx: &mut Context<'_>,
         out: &mut Vec<u8>,
-        bytes_max: usize,
+        most: Most,
     ) -> Poll<Drained> {
         let mut stanzas = 0;
         loop {
@@ -397,7 +416,7 @@ impl Remote {
                 if state.serial != serial {
                     return Some(None);
                 }
-                let next = if out.len() < bytes_max { state.queue.next() } else { None };
+                let next = if out.len() < most.bytes { state.queue.next() } else { None };
                 if next.is_none() && stanzas == 0 {
                     state.waker = Some(cx.waker().clone());
                 }
@@ -405,14 +424,50 @@ impl Remote {
             });
             match next {
                 Some(Some(waiting)) => {
+                    let before = out.len();
                     waiting.write(out);
-                    stanzas += 1;
+                    if out.len() - before <= most.stanza_bytes {
+                        stanzas += 1;
+                        continue;
+                    }
+                    out.truncate(before);
+                    self.change(|state| {
+                        // Nobody has taken anything since, unless another stream has taken over.
+                        if state.serial == serial {
+                            state.queue.refuse(&waiting);
+                        }
+                        if let Waiting::Volatile(stanza) = waiting {
+                            state.too_large.push(stanza);
+                        }
+                    });
                 }
                 Some(None) => return Poll::Ready(Drained::TakenOver),
                 None if stanzas > 0 => return Poll::Ready(Drained::Stanzas(stanzas)),
                 None => return Poll::Pending,
             }
         }
+    }
+
+    /// What is not stored and larger than the other side takes, for whoever returns it.
+    pub(super) fn take_too_large(&self) -> Vec<Arc<Stanza>> {
+        std::mem::take(&mut self.state.lock().too_large)
+    }
+
+    /// Begins to return a row that is larger than the other side takes, and tells which. None if there is no such row, or if something is
+    /// being returned already. Ends with [`Remote::end_giving_up`].
+    pub fn begin_returning(&self) -> Option<u64> {
+        let mut state = self.state.lock();
+        let row = state.queue.to_return().filter(|_| !state.giving_up)?;
+        state.giving_up = true;
+        Some(row)
+    }
+
+    /// This row went back to its sender; the caller removes it from the store, as [`Remote::take_done`] says.
+    pub fn returned(self: &Arc<Self>, row: u64, sender: &Jid) {
+        self.change(|state| {
+            state.queue.returned(row, sender);
+            state.tries = Tries::Open;
+        });
     }
 
     pub(super) fn written(&self, serial: u64) -> u64 {
@@ -423,7 +478,11 @@ impl Remote {
     pub(super) fn arrived(self: &Arc<Self>, serial: u64, count: u64) {
         self.change(|state| {
             if state.serial == serial {
+                let before = state.queue.done_to();
                 state.queue.arrived(count);
+                if state.queue.done_to() > before {
+                    state.tries = Tries::Open;
+                }
             }
         });
     }
@@ -452,6 +511,11 @@ impl Remote {
         self.change(|state| {
             if state.serial == serial {
                 state.waker = None;
+                state.tries = match state.tries {
+                    Tries::Open if state.queue.rows() > 0 => Tries::Lost,
+                    Tries::Lost if state.queue.rows() > 0 => Tries::InVain,
+                    tries => tries,
+                };
                 state.queue.lost();
                 state.standing = Standing::Idle;
                 state.want();

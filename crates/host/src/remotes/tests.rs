@@ -182,6 +182,8 @@ fn rows_that_have_waited_too_long_are_given_up_once_and_never_while_a_stream_may
     for id in 1..=3 {
         remote.push_stored(id, id * 100, stanza(id));
     }
+    assert_eq!(remote.overdue_after(250), None, "nobody has tried yet");
+    remote.failed(failure(FailureKind::Unreachable), 0);
     assert_eq!(remote.overdue_after(100), None);
     assert_eq!(remote.overdue_after(250), Some((0, 250)));
     assert!(remote.begin_giving_up(250) && !remote.begin_giving_up(250));
@@ -197,6 +199,57 @@ fn rows_that_have_waited_too_long_are_given_up_once_and_never_while_a_stream_may
     remote.failed(failure(FailureKind::NoServer), 0);
     assert_eq!(remote.overdue_after(0), Some((2, u64::MAX)), "there is nobody to wait for");
     assert!(matches!(remote.refuse_stored(&jid("alice@localhost")), Err(Pushed::Down(_))));
+}
+
+#[test]
+fn what_an_earlier_process_has_left_is_tried_before_it_is_given_up() {
+    let (_, remote) = remotes();
+    remote.left(&jid("alice@localhost"), 1, 1, 5);
+    assert_eq!(remote.overdue_after(1_000), None);
+    // A stream that ends without proof deserves another one, and is no reason to go on for ever.
+    for is_over in [false, true] {
+        let carrier = remote.carry();
+        read(&carrier, &[1]);
+        assert_eq!(drain(&carrier).unwrap(), ["1"]);
+        drop(carrier);
+        assert_eq!(remote.overdue_after(1_000).is_some(), is_over);
+    }
+    remote.push_stored(2, 0, stanza(2));
+    let carrier = remote.carry();
+    read(&carrier, &[1]);
+    drain(&carrier);
+    carrier.arrived(1);
+    drop(carrier);
+    assert_eq!(remote.overdue_after(1_000), None, "something has arrived");
+}
+
+#[test]
+fn what_is_too_large_is_not_written_and_goes_back_when_its_turn_is_there() {
+    let (remotes, remote) = remotes();
+    let alice = jid("alice@localhost");
+    let mut carrier = remote.carry();
+    carrier.set_stanza_bytes_max(200);
+    let long = "x".repeat(200);
+    remote.push_stored(1, 0, stanza(1));
+    remote.push_stored(2, 0, stanza(&long));
+    assert_eq!(remote.push(stanza(&long)), Pushed::Queued);
+    remote.push_stored(3, 0, stanza(3));
+    assert_eq!(drain(&carrier).unwrap(), ["1", "3"]);
+    assert_eq!((carrier.take_too_large().len(), carrier.take_too_large().len()), (1, 0));
+    assert_eq!((carrier.written(), remote.begin_returning()), (2, None));
+    carrier.arrived(2);
+    assert_eq!((remote.take_done(), remote.begin_returning()), (Some(1), Some(2)));
+    // The stream is lost meanwhile, and the next one reads it again before it has gone back.
+    drop(carrier);
+    let mut carrier = remote.carry();
+    carrier.set_stanza_bytes_max(200);
+    carrier.fill(carrier.reads().unwrap(), vec![row(2), row(3)]);
+    remote.returned(2, &alice);
+    remote.end_giving_up();
+    assert_eq!(drain(&carrier).unwrap(), ["3"]);
+    carrier.arrived(1);
+    assert_eq!((remote.take_done(), remote.report().rows, remotes.memory_usage()), (Some(3), 0, 0));
+    assert!(remote.refuse_stored(&alice).is_ok() && !carrier.wants_proof());
 }
 
 #[test]
@@ -229,6 +282,20 @@ fn a_pair_of_no_use_is_forgotten_and_one_with_rows_is_not() {
     remotes.tick(UNUSED_MS);
     let left: Vec<_> = remotes.all().iter().map(|remote| remote.remote.to_string()).collect();
     assert_eq!(left, ["far.example"]);
+}
+
+#[test]
+fn a_pair_that_somebody_holds_is_not_forgotten() {
+    let (remotes, remote) = remotes();
+    for n in 1..PAIRS_MAX {
+        remotes.of(&jid("localhost"), &jid(&format!("{n}.example"))).unwrap();
+    }
+    remotes.of(&jid("localhost"), &jid("one-more.example")).unwrap();
+    assert_eq!(remotes.all().len(), 2, "those of no use make room");
+    remotes.tick(UNUSED_MS);
+    // Between the admission of a stanza and its commit.
+    let same = remotes.of(&jid("localhost"), &jid("far.example")).unwrap();
+    assert!(Arc::ptr_eq(&remote, &same));
 }
 
 #[derive(Default)]

@@ -21,6 +21,10 @@ use super::authorise::Pair;
 
 /// For how long the answer to a ping is waited for, in milliseconds.
 const PING_MS: u64 = 60_000;
+/// For how long the answer to the request to count is waited for.
+const ENABLE_MS: u64 = 60_000;
+/// For how long who has not answered a ping is not pinged again.
+const DEAF_MS: u64 = 10 * 60_000;
 
 /// See the module.
 #[derive(Default)]
@@ -39,8 +43,13 @@ pub(super) struct Cargo {
     pub(super) asked_ms: Option<u64>,
     page: Option<Page>,
     ping: Option<Ping>,
-    /// A ping was not answered: what is sent is proved by the orderly end of the stream, or not at all.
-    is_deaf: bool,
+    /// A ping was not answered, and until then, in steady milliseconds, there is no other: what is sent is proved by the orderly end of
+    /// the stream, or not at all.
+    deaf_until_ms: u64,
+    /// The largest stanza that the other side takes, if it has said so (XEP-0478).
+    stanza_bytes_max: Option<usize>,
+    /// The stream is about to end: what waits is for another one.
+    is_closed: bool,
 }
 
 /// A pair that the stream carries.
@@ -79,10 +88,19 @@ pub(super) enum Counting {
     /// It does not.
     #[default]
     No,
-    /// It has been asked to. What is sent counts from then on, if it says yes.
-    Asked,
+    /// It has been asked to, at this steady time in milliseconds. What is sent counts from then on, if it says yes.
+    Asked(u64),
     /// It does.
     Yes,
+    /// It has not answered for so long that nobody waits for it any more.
+    Silent,
+}
+
+impl Counting {
+    /// Whether what is sent is counted, because the other side counts or may turn out to.
+    fn counts(self) -> bool {
+        matches!(self, Counting::Asked(_) | Counting::Yes)
+    }
 }
 
 /// The other side says that it has more than it was sent.
@@ -101,9 +119,35 @@ pub(super) enum Loaded {
 
 impl Cargo {
     /// Carries one more pair.
-    pub(super) fn carry(&mut self, carrier: Carrier) {
+    pub(super) fn carry(&mut self, mut carrier: Carrier) {
         self.next_key += 1;
+        if let Some(bytes) = self.stanza_bytes_max {
+            carrier.set_stanza_bytes_max(bytes);
+        }
         self.carried.push(Carried { key: self.next_key, carrier });
+    }
+
+    /// The other side takes no larger stanzas than this, in bytes; said before anything is carried.
+    pub(super) fn set_stanza_bytes_max(&mut self, bytes: Option<usize>) {
+        self.stanza_bytes_max = bytes;
+    }
+
+    /// From now on nothing more is taken out of the queues: what waits is for another stream. What was sent may still be proved.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Whether something was sent whose proof is worth waiting for.
+    pub(super) fn awaits_proof(&self, now_ms: u64) -> bool {
+        match self.counting {
+            Counting::Yes => self.sent != self.acked,
+            _ if self.is_deaf(now_ms) => false,
+            _ => self.carried.iter().any(|carried| carried.carrier.wants_proof()),
+        }
+    }
+
+    fn is_deaf(&self, now_ms: u64) -> bool {
+        now_ms < self.deaf_until_ms
     }
 
     /// Whether it carries nothing.
@@ -127,9 +171,9 @@ impl Cargo {
     }
 
     /// The request to count, if it was not made yet.
-    pub(super) fn ask_to_count(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn ask_to_count(&mut self, out: &mut Vec<u8>, now_ms: u64) {
         if self.counting == Counting::No {
-            self.counting = Counting::Asked;
+            self.counting = Counting::Asked(now_ms);
             (self.sent, self.acked) = (0, 0);
             sm::enable().write(out, ns::SERVER);
         }
@@ -142,21 +186,34 @@ impl Cargo {
 
     /// Its answer to the request; false if there was none.
     pub(super) fn counts(&mut self, counts: sm::Answered) -> bool {
-        if self.counting != Counting::Asked {
-            return false;
-        }
-        self.counting = match counts {
-            sm::Answered::Enabled => Counting::Yes,
-            sm::Answered::Failed => {
+        match (self.counting, counts) {
+            (Counting::Asked(_), sm::Answered::Enabled) => self.counting = Counting::Yes,
+            (Counting::Asked(_), sm::Answered::Failed) => {
                 self.stretches.clear();
-                Counting::No
+                self.counting = Counting::No;
             }
-        };
+            // Too late to be of use, and no offence. It is not asked again.
+            (Counting::Silent, _) => {}
+            (Counting::No | Counting::Yes, _) => return false,
+        }
         true
+    }
+
+    /// By the clock, steady time in milliseconds: who has announced that it counts and does not say so is believed to have refused.
+    pub(super) fn look_at_the_clock(&mut self, now_ms: u64) {
+        if let Counting::Asked(since_ms) = self.counting
+            && now_ms.saturating_sub(since_ms) > ENABLE_MS
+        {
+            self.stretches.clear();
+            self.counting = Counting::Silent;
+        }
     }
 
     /// The other side has so many stanzas.
     pub(super) fn acknowledged(&mut self, h: u32) -> Result<(), TooHigh> {
+        if self.counting == Counting::Silent {
+            return Ok(());
+        }
         let (is_old, is_high) = (is_behind(h, self.acked), is_behind(self.sent, h));
         if is_old || is_high {
             return Err(TooHigh { h, sent: self.sent });
@@ -187,11 +244,15 @@ impl Cargo {
         let before = out.len();
         self.poll_page(server, cx);
         let mut tried = 0;
-        while tried < self.carried.len() && out.len() < bytes_max {
+        while !self.is_closed && tried < self.carried.len() && out.len() < bytes_max {
             self.turn %= self.carried.len();
             let Carried { key, carrier } = &self.carried[self.turn];
             let key = *key;
-            match carrier.poll_drain(cx, out, bytes_max) {
+            let drained = carrier.poll_drain(cx, out, bytes_max);
+            for stanza in carrier.take_too_large() {
+                metronome_route::remotes::too_large(server, &stanza);
+            }
+            match drained {
                 Poll::Ready(Drained::Stanzas(count)) => {
                     let written = carrier.written();
                     self.note_sent(key, count, written);
@@ -205,13 +266,14 @@ impl Cargo {
             }
             self.turn += 1;
         }
-        self.poll_ping(cx);
-        self.ask_for_proof(server, out);
+        let now_ms = server.clock.steady_ms();
+        self.poll_ping(cx, now_ms);
+        self.ask_for_proof(server, out, now_ms);
         if out.len() > before { Loaded::Something } else { Loaded::Nothing }
     }
 
     fn note_sent(&mut self, key: u64, count: u64, written: u64) {
-        if self.counting == Counting::No {
+        if !self.counting.counts() {
             return;
         }
         self.sent = self.sent.wrapping_add(count as u32);
@@ -222,13 +284,13 @@ impl Cargo {
     }
 
     /// One question at a time: its answer covers what was written before it, and the next is asked behind what came meanwhile.
-    fn ask_for_proof(&mut self, server: &Arc<Server>, out: &mut Vec<u8>) {
+    fn ask_for_proof(&mut self, server: &Arc<Server>, out: &mut Vec<u8>, now_ms: u64) {
         match self.counting {
             Counting::Yes if self.asked_ms.is_none() && self.sent != self.acked => {
                 sm::request().write(out, ns::SERVER);
-                self.asked_ms = Some(server.clock.steady_ms());
+                self.asked_ms = Some(now_ms);
             }
-            Counting::No if self.ping.is_none() && !self.is_deaf => self.ping(server, out),
+            Counting::No | Counting::Silent if self.ping.is_none() && !self.is_deaf(now_ms) => self.ping(server, out),
             _ => {}
         }
     }
@@ -245,11 +307,11 @@ impl Cargo {
         self.ping = Some(Ping { key: *key, written: carrier.written(), answer });
     }
 
-    fn poll_ping(&mut self, cx: &mut TaskContext<'_>) {
+    fn poll_ping(&mut self, cx: &mut TaskContext<'_>, now_ms: u64) {
         let Some(ping) = &mut self.ping else { return };
         let Poll::Ready(answer) = std::pin::Pin::new(&mut ping.answer).poll(cx) else { return };
         // An error is an answer as well: whoever refuses a ping has read what came before it.
-        self.is_deaf = answer.is_err();
+        self.deaf_until_ms = if answer.is_err() { now_ms + DEAF_MS } else { 0 };
         if let (Ok(_), Some(carried)) = (answer, self.carried.iter().find(|carried| carried.key == ping.key)) {
             carried.carrier.arrived(ping.written);
         }
@@ -259,6 +321,10 @@ impl Cargo {
     /// Reads rows where a pair wants some.
     fn poll_page(&mut self, server: &Arc<Server>, cx: &mut TaskContext<'_>) {
         loop {
+            if self.is_closed {
+                self.page = None;
+                return;
+            }
             if self.page.is_none() {
                 let wanted =
                     self.carried.iter().find_map(|Carried { key, carrier }| Some((*key, carrier, carrier.reads()?)));

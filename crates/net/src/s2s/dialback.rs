@@ -58,8 +58,8 @@ pub(super) struct Facts<'a> {
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub(super) ways: Ways,
-    /// Ours that are not answered: may we send?
-    asked: Vec<Pair>,
+    /// Ours that are not answered: may we send? With when each was asked, in steady milliseconds.
+    asked: Vec<(Pair, u64)>,
     /// Ours that nobody has answered in time: an answer that comes after all is no offence.
     given_up: Vec<Pair>,
     /// The other side's that are being looked into.
@@ -120,21 +120,22 @@ impl Conversation {
         Conversation { ways, asked: Vec::new(), given_up: Vec::new(), asking: Vec::new(), errors: 0 }
     }
 
-    /// Asks whether we may send for this pair; nothing if it was asked already, or if there are too many questions.
-    pub(super) fn ask(&mut self, pair: Pair, id: &str, secret: &DialbackSecret) -> Option<Dialback> {
-        if self.asked.contains(&pair) || self.asked.len() >= PAIRS_MAX {
+    /// Asks whether we may send for this pair; nothing if it was asked already, or if there are too many questions. `now_ms` is steady time.
+    pub(super) fn ask(&mut self, pair: Pair, id: &str, secret: &DialbackSecret, now_ms: u64) -> Option<Dialback> {
+        if self.asked.iter().any(|(asked, _)| *asked == pair) || self.asked.len() >= PAIRS_MAX {
             return None;
         }
         let (receiving, originating) = (pair.remote.as_str(), pair.local.as_str());
         let key = secret.key(DialbackUse { receiving, originating, stream: id }).expose().clone();
         let (from, to) = (pair.local.clone(), pair.remote.clone());
-        self.asked.push(pair);
+        self.asked.push((pair, now_ms));
         Some(Dialback { step: Step::Result, from, to, id: None, says: Says::Key(key) })
     }
 
-    /// Our questions that nobody has answered, which nobody may answer any more.
-    pub(super) fn give_up(&mut self) -> Vec<Pair> {
-        let given_up = std::mem::take(&mut self.asked);
+    /// Our questions since before this steady time in milliseconds that nobody has answered, which nobody may answer any more.
+    pub(super) fn give_up(&mut self, before_ms: u64) -> Vec<Pair> {
+        let given_up = self.asked.extract_if(.., |(_, asked_ms)| *asked_ms < before_ms);
+        let given_up: Vec<Pair> = given_up.map(|(pair, _)| pair).collect();
         self.given_up.extend(given_up.iter().cloned());
         self.given_up.truncate(PAIRS_MAX);
         given_up
@@ -143,11 +144,6 @@ impl Conversation {
     /// Whether an answer of either side is waited for.
     pub(super) fn is_waiting(&self) -> bool {
         !self.asked.is_empty() || !self.asking.is_empty()
-    }
-
-    /// Whether one of our questions is not answered.
-    pub(super) fn is_asking(&self) -> bool {
-        !self.asked.is_empty()
     }
 
     /// Something was said. An error ends the stream.
@@ -172,12 +168,12 @@ impl Conversation {
     /// Step 4, for the side that has asked (section 2.1.1). What was not asked here nobody may answer here (section 3.1).
     fn answered(&mut self, from: &Jid, to: &Jid, says: &Says) -> Result<Heard, StreamCondition> {
         let is_it = |pair: &Pair| pair.local == *to && pair.remote == *from;
-        let place = self.asked.iter().position(is_it);
+        let place = self.asked.iter().position(|(pair, _)| is_it(pair));
         if let (None, Some(late)) = (place, self.given_up.iter().position(is_it)) {
             self.given_up.swap_remove(late);
             return Ok(Heard::Nothing);
         }
-        let pair = self.asked.remove(place.ok_or(StreamCondition::InvalidFrom)?);
+        let (pair, _) = self.asked.remove(place.ok_or(StreamCondition::InvalidFrom)?);
         Ok(match says {
             Says::Valid => Heard::Accepted(pair),
             Says::Invalid => Heard::Refused(pair, Condition::InternalServerError),

@@ -74,7 +74,7 @@ impl Run {
         match order {
             Order::Carry(remote) => {
                 let pair = Pair { local: remote.local.clone(), remote: remote.remote.clone() };
-                if !self.may_serve(&pair) {
+                if self.is_parting() || !self.may_serve(&pair) {
                     streams::dial_anew(&self.federation, remote);
                 } else if self.serves_both_ways(&pair) {
                     self.carry(&pair, "bidi");
@@ -162,6 +162,7 @@ impl Run {
                 text = error.text.as_deref(),
                 "the other side ends the stream with an error"
             );
+            self.ended_by_them = true;
             self.settle();
         } else if let Some(read) = Dialback::read(element) {
             match read {
@@ -188,11 +189,12 @@ impl Run {
 
     /// Asks whether we may send for a pair; false if that cannot be asked here.
     pub(super) fn ask(&mut self, pair: &Pair) -> bool {
-        let Some(asked) = self.conversation.ask(pair.clone(), &self.id, &self.federation.secret) else { return false };
-        asked.write(&mut self.unwritten);
         let now_ms = self.server().clock.steady_ms();
-        self.question_ms.get_or_insert(now_ms);
-        true
+        let asked = self.conversation.ask(pair.clone(), &self.id, &self.federation.secret, now_ms);
+        if let Some(asked) = &asked {
+            asked.write(&mut self.unwritten);
+        }
+        asked.is_some()
     }
 
     fn dialback(&mut self, said: Dialback) {
@@ -269,7 +271,7 @@ impl Run {
         tracing::info!(link = self.link.id, host = pair.local.as_str(), remote = pair.remote.as_str(),
             peer = %self.link.address, method, tls = self.is_encrypted, "a server has proved its domain");
         // Over a stream of its own that serves both directions the other side also gets what waits for it, now or later.
-        if self.serves_both_ways(pair) && self.may_serve(pair) {
+        if !self.is_parting() && self.serves_both_ways(pair) && self.may_serve(pair) {
             self.federation.streams.note(&pair.remote, &self.handle);
             let remote = self.server().remotes.known(&pair.local, &pair.remote);
             if remote.is_some_and(|remote| remote.report().standing != Standing::Up) {
@@ -289,7 +291,6 @@ impl Run {
         } else {
             self.carry(&pair, proof);
         }
-        self.answered();
         if self.conversation.ways == Ways::Both && !self.proofs.contains(&pair) {
             self.prove_back(&pair);
         }
@@ -319,25 +320,17 @@ impl Run {
     fn not_accepted(&mut self, pair: Pair, condition: StanzaCondition) {
         tracing::info!(link = self.link.id, host = pair.local.as_str(), remote = pair.remote.as_str(),
             peer = %self.link.address, why = condition.name(), "a server does not take our stanzas");
-        self.answered();
         streams::not_accepted(&self.federation, &pair, self.cargo.is_empty(), condition);
         if self.cargo.is_empty() && self.proofs.is_empty() && !self.conversation.is_waiting() {
             self.settle();
         }
     }
 
-    fn answered(&mut self) {
-        if !self.conversation.is_asking() {
-            self.question_ms = None;
-        }
-    }
-
-    /// Nobody has answered in time, and nobody may any more.
-    pub(super) fn give_up_asking(&mut self) {
-        for pair in self.conversation.give_up() {
+    /// What was asked before this steady time in milliseconds nobody has answered in time, and nobody may any more.
+    pub(super) fn give_up_asking(&mut self, before_ms: u64) {
+        for pair in self.conversation.give_up(before_ms) {
             self.not_accepted(pair, StanzaCondition::RemoteServerTimeout);
         }
-        self.question_ms = None;
     }
 
     fn note_served(&self, pair: &Pair, way: Way, proof: &'static str) {
@@ -350,11 +343,15 @@ impl Run {
             return;
         }
         let Some(remote) = self.server().remotes.of(&pair.local, &pair.remote) else { return };
+        if self.is_parting() {
+            return streams::dial_anew(&self.federation, remote);
+        }
         self.cargo.carry(remote.carry());
         self.note_served(pair, Way::Out, proof);
         self.federation.streams.note(&pair.remote, &self.handle);
         if self.counts_theirs {
-            self.cargo.ask_to_count(&mut self.unwritten);
+            let now_ms = self.server().clock.steady_ms();
+            self.cargo.ask_to_count(&mut self.unwritten, now_ms);
         }
     }
 
@@ -420,7 +417,7 @@ impl Run {
         let is_empty = self.cargo.is_empty();
         self.cargo.unload();
         self.handle.close();
-        for pair in self.conversation.give_up() {
+        for pair in self.conversation.give_up(u64::MAX) {
             streams::not_accepted(&self.federation, &pair, is_empty, StanzaCondition::RemoteServerTimeout);
         }
         for Order::Carry(remote) in self.handle.left() {

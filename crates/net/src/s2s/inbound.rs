@@ -11,6 +11,7 @@ use metronome_proto::payload::bidi;
 use metronome_proto::payload::dialback::{Dialback, Says, Step};
 use metronome_proto::payload::sasl::{self, Answer, Request};
 use metronome_proto::payload::starttls::{self, Need};
+use metronome_proto::payload::stream_limits::Announced;
 use metronome_proto::stanza::error::Condition as DialbackCondition;
 use metronome_proto::stream::error::Condition;
 use metronome_proto::stream::features::Features;
@@ -25,7 +26,7 @@ use tokio_rustls::server::TlsStream;
 use super::authorise::{Method, Pair, Proof, Proofs};
 use super::dialback::{self, Ways};
 use super::external::{self, EXTERNAL, Shown};
-use super::negotiate::{Proved, announce, limits, named};
+use super::negotiate::{Proved, announce, holds_until_ms, limits, named};
 use super::{Context, policy};
 use crate::listen::Entry;
 use crate::socket::Socket;
@@ -233,7 +234,7 @@ async fn direct(context: Context, socket: TcpStream) -> Result<Secured, Option<E
 }
 
 fn secured(context: Context, socket: TlsStream<TcpStream>, fixed: Option<OpenedTo>) -> Secured {
-    let shown = context.federation.trust.judge(socket.get_ref().1.peer_certificates().unwrap_or_default());
+    let shown = context.federation.authorities.judge(socket.get_ref().1.peer_certificates().unwrap_or_default());
     let stream = Stream::server(Socket::Tls(Box::new(socket.into())));
     Secured { context, stream, shown, is_encrypted: true, fixed, begun: None }
 }
@@ -246,6 +247,8 @@ struct Offered {
     proofs: Proofs,
     /// Both, if the other side wants that.
     ways: Ways,
+    /// What it takes then.
+    limits: Announced,
 }
 
 impl Secured {
@@ -266,13 +269,17 @@ impl Secured {
     }
 
     fn proved(mut self, offered: Offered) -> Proved {
-        let Offered { to, id, first, proofs, ways } = offered;
+        let Offered { to, id, first, proofs, ways, limits: announced } = offered;
         if !proofs.is_empty() {
             self.stream.set_limits(limits(&to.host));
         }
+        let holds_until_ms = match self.is_encrypted {
+            true => holds_until_ms(&self.shown, &to.host, self.context.server.clock.unix_ms()),
+            false => u64::MAX,
+        };
         Proved {
             stream: self.stream,
-            remote: to.from,
+            remote: to.from.clone(),
             address: self.context.address,
             opened: linked::Opened::ByThem,
             ways,
@@ -285,12 +292,15 @@ impl Secured {
             first,
             // Unless it begins to.
             counts_theirs: false,
+            limits: announced,
+            holds_until_ms,
         }
     }
 
     async fn offer(&mut self) -> Result<Offered, Fault> {
         if let (Some((id, first)), Some(to)) = (self.begun.take(), &self.fixed) {
-            return Ok(Offered { to: to.clone(), id, first: Some(first), proofs: Proofs::default(), ways: Ways::In });
+            let (proofs, limits) = (Proofs::default(), Announced::default());
+            return Ok(Offered { to: to.clone(), id, first: Some(first), proofs, ways: Ways::In, limits });
         }
         let to = open(&self.context, &mut self.stream, self.fixed.as_ref()).await?;
         let mut features = Features::new();
@@ -302,7 +312,8 @@ impl Secured {
         }
         announce(&to.host, &mut features);
         let id = self.say_features(&to, &features).await?;
-        Ok(Offered { to, id, first: None, proofs: Proofs::default(), ways: Ways::In })
+        let (proofs, limits) = (Proofs::default(), Announced::default());
+        Ok(Offered { to, id, first: None, proofs, ways: Ways::In, limits })
     }
 
     async fn say_features(&mut self, to: &OpenedTo, features: &Features) -> Result<String, Fault> {
@@ -333,7 +344,7 @@ impl Secured {
                 None => self.stream.element().await?,
             };
             if bidi::is_request(&element) && self.may_be_bidi(&offered.to) {
-                offered.ways = Ways::Both;
+                (offered.ways, offered.limits) = (Ways::Both, Announced::of_bidi(&element));
             } else if let Some(Request::Auth { mechanism, data }) = Request::read(&element) {
                 match self.external(&offered.to, &mechanism, data).await? {
                     Ok(proof) => return self.restarted(offered, proof).await,

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use metronome_host::hosts::Host;
 use metronome_host::linked::Opened;
 use metronome_proto::jid::Jid;
-use metronome_proto::payload::{dialback, sm, stream_limits};
+use metronome_proto::payload::stream_limits::{self, Announced};
+use metronome_proto::payload::{dialback, sm};
 use metronome_proto::stream::features::Features;
 use metronome_proto::xml::{Element, Limits};
 
@@ -40,6 +41,19 @@ pub(super) struct Proved {
     pub(super) first: Option<Element>,
     /// Whether the other side can count what it gets (XEP-0198).
     pub(super) counts_theirs: bool,
+    /// What it takes (XEP-0478).
+    pub(super) limits: Announced,
+    /// Until when the certificates hold that were shown, Unix time in milliseconds.
+    pub(super) holds_until_ms: u64,
+}
+
+/// Until when the certificates of a stream hold, the other side's if it is to be trusted, and that of one of our domains: Unix time in
+/// milliseconds. One that has ended already is no proof of anything, and no reason to end the stream.
+pub(super) fn holds_until_ms(shown: &Shown, host: &Host, now_ms: u64) -> u64 {
+    let own_ms =
+        host.tls.as_ref().and_then(|tls| u64::try_from(tls.not_after_s).ok()).map(|end_s| end_s.saturating_mul(1_000));
+    let ends = shown.ends_ms().into_iter().chain(own_ms).filter(|end_ms| *end_ms > now_ms);
+    ends.min().unwrap_or(u64::MAX)
 }
 
 /// Adds what every stream offers on which something may be proved. It may be the last thing that is announced on it: who proves itself by

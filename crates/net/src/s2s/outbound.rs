@@ -11,6 +11,7 @@ use metronome_host::linked::Opened;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::sasl::{self, Answer, Request};
+use metronome_proto::payload::stream_limits::Announced;
 use metronome_proto::payload::{bidi, starttls};
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::stream::error::{Condition as StreamCondition, StreamError};
@@ -25,7 +26,7 @@ use super::authorise::{Method, Pair, Proof, Proofs};
 use super::dial::{Dialed, Dialling};
 use super::dialback::Ways;
 use super::external::{EXTERNAL, Shown};
-use super::negotiate::{Proved, limits};
+use super::negotiate::{Proved, holds_until_ms, limits};
 use super::resolve::Target;
 use super::{Federation, IDLE, policy};
 use crate::listen::Entry;
@@ -34,6 +35,8 @@ use crate::stream::{Fault, Stream};
 use crate::tls::handshake;
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// No server takes less (RFC 6120 section 13.12), and of strangers many take no more.
+const STRANGERS_BYTES_MAX: usize = 10_000;
 
 /// A stream with a server of a domain, on which nothing is proved yet.
 pub(super) struct Reached {
@@ -228,7 +231,7 @@ async fn encrypt(
     let deadline = Instant::now() + HANDSHAKE;
     let handshake = timeout_at(deadline, handshake::connect(socket, config, remote)).await;
     let socket = handshake.ok().flatten().ok_or(Why::Handshake)?;
-    let shown = federation.trust.judge(socket.get_ref().1.peer_certificates().unwrap_or_default());
+    let shown = federation.authorities.judge(socket.get_ref().1.peer_certificates().unwrap_or_default());
     let mut stream = Stream::server(Socket::Tls(Box::new(socket.into())));
     let greeting = greet(&mut stream, host, remote).await?;
     Ok(Reached { stream, address, shown, is_encrypted: true, greeting })
@@ -295,6 +298,11 @@ impl Reached {
             let _ = proofs.add(pair.clone(), self.called(federation, remote));
         }
         let counts_theirs = self.greeting.features.get(ns::STREAM_MANAGEMENT, "sm").is_some();
+        let announced = self.limits(!accepted.is_empty());
+        let holds_until_ms = match self.is_encrypted {
+            true => holds_until_ms(&self.shown, host, federation.server.clock.unix_ms()),
+            false => u64::MAX,
+        };
         Ok(Proved {
             asks: accepted.is_empty().then_some(pair),
             stream: self.stream,
@@ -306,10 +314,21 @@ impl Reached {
             shown: self.shown,
             is_encrypted: self.is_encrypted,
             proofs,
-            accepted,
             first: None,
             counts_theirs,
+            limits: announced,
+            holds_until_ms,
+            accepted,
         })
+    }
+
+    /// What the other side takes. Some announce the limit of strangers before anything is proved, and by dialback nothing is announced
+    /// again: the least that RFC 6120 section 13.12 allows tells nothing then.
+    fn limits(&self, is_authenticated: bool) -> Announced {
+        let limits = self.greeting.features.get(ns::STREAM_LIMITS, "limits");
+        let mut limits = limits.map_or_else(Announced::default, Announced::read);
+        limits.bytes_max = limits.bytes_max.filter(|bytes| is_authenticated || *bytes > STRANGERS_BYTES_MAX);
+        limits
     }
 
     /// What proves that stanzas which come on a stream of ours are from the domain that was called.

@@ -1,12 +1,16 @@
 //! A running stream with another server: one task that polls parts none of which waits for another — socket to in-flight list, the entries
 //! of that list, keys that are being asked about, and what waits for the other side to the socket.
 
+mod clock;
+mod end;
+mod read;
+mod write;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, Stream as _};
@@ -16,39 +20,23 @@ use metronome_host::links::Link;
 use metronome_host::server::Server;
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Received;
-use metronome_proto::stream::error::{Condition, StreamError};
-use metronome_proto::stream::header;
-use metronome_proto::xml::{Item, Scanner};
+use metronome_proto::stream::error::StreamError;
+use metronome_proto::xml::Scanner;
 use metronome_route::inflight::InFlight;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::authorise::{Pair, Proofs};
-use super::cargo::{Cargo, Loaded};
+use super::cargo::Cargo;
 use super::dialback::{Conversation, Verdict};
 use super::external::Shown;
 use super::negotiate::Proved;
 use super::streams::Handle;
-use super::{BURST, Federation, IDLE, RATE};
+use super::{BURST, Ending, Federation, IDLE, RATE};
 use crate::admission::{Admitted, Unproved};
 use crate::budget::Budget;
-use crate::socket::{CHUNK, Socket, with_read_buffer, with_write_buffer};
-
-/// How often the clock is looked at.
-const TICK: Duration = Duration::from_secs(1);
-/// For how long a stream may stay without any proof, in milliseconds.
-const UNPROVED_MS: u64 = 60_000;
-/// For how long the other side may leave unread what we write, or unanswered what we ask, in milliseconds.
-const STALLED_MS: u64 = 60_000;
-/// From our goodbye to the end of the connection, in milliseconds.
-const CLOSE_MS: u64 = 5_000;
-/// For how long a stanza waits for a place among those of its recipient, in milliseconds.
-const HELD_MS: u64 = 1_000;
-/// For how long nobody waits for that recipient afterwards.
-const SLOW_MS: u64 = 10_000;
-/// Answers that wait for the socket; while there are more nothing is read.
-const SAID_BYTES_MAX: usize = 64 * 1024;
+use crate::socket::Socket;
+use clock::TICK;
 
 /// The task of a stream.
 pub(super) struct Run {
@@ -89,16 +77,31 @@ pub(super) struct Run {
     fault: Option<Box<StreamError>>,
     /// We have ended the stream with an error: there is nothing to be waited for.
     has_failed: bool,
+    /// The other side has begun to end the stream before our goodbye: that it ends says nothing about whether it has read everything.
+    pub(super) ended_by_them: bool,
     closed_by_them: bool,
+    /// What comes behind our goodbye counts, until the other side's.
+    takes_last: bool,
+    /// The other side has asked us to count when it was too late.
+    wants_count: bool,
+    /// The stream is to end once what was sent is proved, or at this steady time in milliseconds, if that comes first.
+    parting_ms: Option<u64>,
+    /// Until when the certificates hold that the stream was opened with, Unix time in milliseconds.
+    holds_until_ms: u64,
     /// Steady milliseconds.
     since_ms: u64,
     active_ms: u64,
     progressed_ms: u64,
-    pub(super) question_ms: Option<u64>,
+    spoke_ms: u64,
+    /// After so many milliseconds without a word of ours it is told that we are still there, so that it keeps the stream.
+    keep_alive_ms: Option<u64>,
     closing_ms: u64,
     idle_ms: u64,
     tick: Pin<Box<Sleep>>,
-    stopped: BoxFuture<'static, ()>,
+    /// The server's end, as far as it has not come.
+    ending: BoxFuture<'static, Ending>,
+    /// Counts it among those that have nothing more to be proved, while the server ends.
+    quiet: Option<Arc<()>>,
     /// Tells of changes of the rules about other servers.
     rules: watch::Receiver<u64>,
     /// Its place among those that have proved nothing.
@@ -146,7 +149,20 @@ impl Run {
         (admitted, unproved): Places,
     ) -> Run {
         let Proved {
-            stream, opened, ways, id, shown, is_encrypted, proofs, accepted, asks, first, counts_theirs, ..
+            stream,
+            opened,
+            ways,
+            id,
+            shown,
+            is_encrypted,
+            proofs,
+            accepted,
+            asks,
+            first,
+            counts_theirs,
+            limits,
+            holds_until_ms,
+            ..
         } = proved;
         let (socket, scanner, unread) = stream.into_parts();
         let server = federation.server.clone();
@@ -183,20 +199,28 @@ impl Run {
             asked: None,
             fault: None,
             has_failed: false,
+            ended_by_them: false,
             closed_by_them: false,
+            takes_last: false,
+            wants_count: false,
+            parting_ms: None,
+            holds_until_ms,
             since_ms: now_ms,
             active_ms: now_ms,
             progressed_ms: now_ms,
-            question_ms: None,
+            spoke_ms: now_ms,
+            keep_alive_ms: clock::keep_alive_ms(limits),
             closing_ms: 0,
             idle_ms,
             tick: Box::pin(sleep_until(Instant::now() + TICK)),
             rules: server.gate.changes(),
-            stopped: Box::pin(async move { server.control.stopped().await }),
+            ending: federation.ending_beyond(Ending::Not),
+            quiet: None,
             unproved,
             _admitted: admitted,
             _running: federation.running.clone(),
         };
+        run.cargo.set_stanza_bytes_max(limits.bytes_max);
         run.begin(accepted, asks, first);
         run
     }
@@ -218,8 +242,9 @@ impl Run {
                     return self.list.poll_empty(&server, cx);
                 }
             };
-            self.poll_tick(cx);
+            let ticked = self.poll_tick(cx);
             match moved {
+                Ok(_) if ticked == Moved::Yes => {}
                 Ok(Moved::Yes) => {}
                 Ok(Moved::No) if self.phase != before => {}
                 Ok(Moved::No) => return Poll::Pending,
@@ -229,8 +254,7 @@ impl Run {
     }
 
     fn poll_open(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        if self.stopped.as_mut().poll(cx).is_ready() {
-            self.fail(Condition::SystemShutdown);
+        if self.poll_ending(cx) == Moved::Yes {
             return Ok(Moved::Yes);
         }
         let ordered = self.poll_orders(cx);
@@ -247,6 +271,7 @@ impl Run {
             return Ok(Moved::Yes);
         }
         let wrote = self.poll_write(cx)?;
+        self.end_if_proved();
         let moved = ordered || has_room_again || released || verified || read == Moved::Yes || wrote == Moved::Yes;
         Ok(if moved { Moved::Yes } else { Moved::No })
     }
@@ -256,7 +281,7 @@ impl Run {
         let mut moved = false;
         if let Poll::Ready(end) = self.entered.poll_close(cx) {
             match end {
-                End::InOrder => self.settle(),
+                End::InOrder => self.part(),
                 End::With(condition) => self.fail(condition),
             }
         }
@@ -274,345 +299,6 @@ impl Run {
             moved = true;
         }
         moved
-    }
-
-    fn poll_settling(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        let server = self.server().clone();
-        let settled = self.list.poll_empty(&server, cx).is_ready();
-        let wrote = self.poll_flush_said(cx)?;
-        if settled {
-            self.answer_how_many();
-            self.say_last();
-            self.phase = Phase::Last;
-            return Ok(Moved::Yes);
-        }
-        Ok(wrote)
-    }
-
-    fn say_last(&mut self) {
-        if let Some(fault) = self.fault.take() {
-            self.has_failed = true;
-            fault.write(&mut self.unwritten);
-        } else if self.counts {
-            // So that nothing is sent again that has arrived.
-            self.say_how_many();
-        }
-        self.unwritten.extend_from_slice(header::CLOSE.as_bytes());
-        self.closing_ms = self.server().clock.steady_ms() + CLOSE_MS;
-    }
-
-    fn poll_last(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        let moved = self.poll_flush_said(cx)?;
-        if self.unwritten.is_empty() && !self.unflushed {
-            self.phase = Phase::Waiting;
-            return Ok(Moved::Yes);
-        }
-        Ok(moved)
-    }
-
-    // ---- socket to list ----------------------------------------------------------------------------------------
-
-    /// Reads while the list has room and the other side reads its answers.
-    fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        if !self.may_take() {
-            return Ok(Moved::No);
-        }
-        if !self.unread.is_empty() {
-            let unread = std::mem::take(&mut self.unread);
-            self.take(&unread);
-            return Ok(Moved::Yes);
-        }
-        let now_ms = self.server().clock.steady_ms();
-        if self.budget.poll(cx, now_ms).is_pending() {
-            return Ok(Moved::No);
-        }
-        with_read_buffer(|buffer| {
-            let mut buffer = ReadBuf::new(buffer);
-            match Pin::new(&mut self.socket).poll_read(cx, &mut buffer)? {
-                Poll::Pending => Ok(Moved::No),
-                Poll::Ready(()) if buffer.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
-                Poll::Ready(()) => {
-                    self.budget.spend(buffer.filled().len());
-                    self.take(buffer.filled());
-                    Ok(Moved::Yes)
-                }
-            }
-        })
-    }
-
-    fn may_take(&self) -> bool {
-        self.held.is_none() && self.list.has_room() && self.unwritten.len() <= SAID_BYTES_MAX
-    }
-
-    /// Hands on a stanza of a proved pair. One for an account that has too much in the list already waits a moment, and with it whatever comes
-    /// behind: a burst is no reason to refuse anything. An account that is slow all the same is not waited for again for a while.
-    pub(super) fn hand_on(&mut self, read: Received) {
-        let now_ms = self.server().clock.steady_ms();
-        let is_slow =
-            |to: &Jid| self.slow.as_ref().is_some_and(|(slow, until_ms)| slow.same_bare(to) && now_ms < *until_ms);
-        match &read.to {
-            Some(to) if !self.list.has_place_for(to) && !is_slow(to) => {
-                self.held = Some(Held { read, since_ms: now_ms });
-            }
-            _ => {
-                let server = self.server().clone();
-                metronome_route::from_remote(&server, &self.link, read, &mut self.list);
-            }
-        }
-    }
-
-    /// Lets go of what was held back: there is a place now, or its time is over.
-    fn release(&mut self) -> bool {
-        let Some(Held { read, since_ms }) = self.held.take() else { return false };
-        let now_ms = self.server().clock.steady_ms();
-        if now_ms > since_ms + HELD_MS
-            && let Some(to) = &read.to
-        {
-            self.slow = Some((to.clone(), now_ms + SLOW_MS));
-        }
-        self.hand_on(read);
-        match &mut self.held {
-            Some(held) => {
-                held.since_ms = since_ms;
-                false
-            }
-            None => true,
-        }
-    }
-
-    /// The stream ends: what was read is handed on, whether there is a place or not.
-    fn let_go(&mut self) {
-        if let Some(Held { read, .. }) = self.held.take() {
-            let server = self.server().clone();
-            metronome_route::from_remote(&server, &self.link, read, &mut self.list);
-        }
-    }
-
-    /// Scans what was read; what there is no room for waits.
-    fn take(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while self.phase == Phase::Open {
-            if !self.may_take() {
-                self.unread = rest.to_vec();
-                return;
-            }
-            match self.scanner.next(&mut rest) {
-                Ok(Some(Item::Element(element))) => {
-                    self.active_ms = self.server().clock.steady_ms();
-                    self.heard(element);
-                }
-                Ok(Some(Item::Close)) => {
-                    self.closed_by_them = true;
-                    self.settle();
-                }
-                Ok(Some(Item::Open(_))) => self.fail(Condition::BadFormat),
-                Ok(None) => return,
-                Err(error) => self.fail(error.condition()),
-            }
-        }
-    }
-
-    /// The other side has broken the protocol, or is not served any more: what it sent before is settled, then the stream ends.
-    pub(super) fn fail(&mut self, condition: Condition) {
-        self.fail_with(StreamError::new(condition));
-    }
-
-    /// The same with more to say.
-    pub(super) fn fail_with(&mut self, error: StreamError) {
-        tracing::info!(link = self.link.id, remote = &*self.link.domain, peer = %self.link.address,
-            why = error.condition.name(), "a server's stream ends with an error");
-        self.fault = Some(Box::new(error));
-        self.settle();
-    }
-
-    /// Nothing more is read, and nothing that waits is written: it waits for another stream. What was read is settled.
-    pub(super) fn settle(&mut self) {
-        if self.phase == Phase::Open {
-            self.let_go();
-            self.phase = Phase::Settling;
-            self.progressed_ms = self.server().clock.steady_ms();
-            self.handle.close();
-        }
-    }
-
-    // ---- what waits to socket ----------------------------------------------------------------------------------
-
-    /// Writes what was said, then what waits.
-    fn poll_write(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        let mut moved = self.poll_said(cx)?;
-        while self.unwritten.is_empty() {
-            match self.poll_load(cx)? {
-                Moved::Yes => moved = Moved::Yes,
-                Moved::No => break,
-            }
-        }
-        self.poll_flush(cx)?;
-        Ok(moved)
-    }
-
-    fn poll_flush_said(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        let moved = self.poll_said(cx)?;
-        self.poll_flush(cx)?;
-        Ok(moved)
-    }
-
-    fn poll_said(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        let mut moved = Moved::No;
-        while !self.unwritten.is_empty() {
-            match Pin::new(&mut self.socket).poll_write(cx, &self.unwritten)? {
-                Poll::Pending => return Ok(moved),
-                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(count) => {
-                    self.unwritten.drain(..count);
-                    self.unflushed = true;
-                    self.progressed();
-                    moved = Moved::Yes;
-                }
-            }
-        }
-        self.unwritten = Vec::new();
-        Ok(moved)
-    }
-
-    /// Moves what waits straight to the socket; only what the socket does not take is copied.
-    fn poll_load(&mut self, cx: &mut TaskContext<'_>) -> io::Result<Moved> {
-        let server = self.server().clone();
-        with_write_buffer(|buffer| {
-            if self.cargo.poll_load(&server, cx, buffer, CHUNK) == Loaded::Nothing {
-                return Ok(Moved::No);
-            }
-            (self.unflushed, self.active_ms) = (true, server.clock.steady_ms());
-            match Pin::new(&mut self.socket).poll_write(cx, buffer)? {
-                Poll::Ready(count) => {
-                    self.progressed();
-                    self.unwritten.extend_from_slice(&buffer[count..]);
-                }
-                Poll::Pending => self.unwritten.extend_from_slice(buffer),
-            }
-            Ok(Moved::Yes)
-        })
-    }
-
-    fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> io::Result<()> {
-        if self.unflushed && Pin::new(&mut self.socket).poll_flush(cx)?.is_ready() {
-            self.unflushed = false;
-            self.progressed();
-        }
-        Ok(())
-    }
-
-    fn progressed(&mut self) {
-        self.progressed_ms = self.server().clock.steady_ms();
-    }
-
-    // ---- time --------------------------------------------------------------------------------------------------
-
-    fn poll_tick(&mut self, cx: &mut TaskContext<'_>) {
-        while self.tick.as_mut().poll(cx).is_ready() {
-            self.tick.as_mut().reset(Instant::now() + TICK);
-            if self.phase == Phase::Open && self.rules.has_changed().unwrap_or(false) {
-                self.rules.mark_unchanged();
-                self.judge_again();
-            }
-            let now_ms = self.server().clock.steady_ms();
-            self.look_at_the_clock(now_ms);
-        }
-    }
-
-    fn look_at_the_clock(&mut self, now_ms: u64) {
-        let is_over = |since_ms: u64, most_ms: u64| now_ms.saturating_sub(since_ms) > most_ms;
-        let has_unwritten = !self.unwritten.is_empty() || self.unflushed;
-        if !has_unwritten {
-            self.progressed_ms = now_ms;
-        }
-        let is_unanswered = self.cargo.asked_ms.is_some_and(|since_ms| is_over(since_ms, STALLED_MS));
-        match self.phase {
-            _ if has_unwritten && is_over(self.progressed_ms, STALLED_MS) => self.give_up(),
-            Phase::Last | Phase::Waiting if now_ms > self.closing_ms => self.give_up(),
-            Phase::Open if is_unanswered => self.give_up(),
-            Phase::Open if self.proofs.is_empty() && self.cargo.is_empty() && is_over(self.since_ms, UNPROVED_MS) => {
-                self.fail(Condition::ConnectionTimeout);
-            }
-            Phase::Open => {
-                if self.question_ms.is_some_and(|since_ms| is_over(since_ms, STALLED_MS)) {
-                    self.give_up_asking();
-                }
-                let is_read = self.list.is_empty() && self.unread.is_empty() && self.held.is_none();
-                let is_quiet = is_read && !self.conversation.is_waiting() && !self.cargo.is_busy();
-                if is_quiet && is_over(self.active_ms, self.idle_ms) {
-                    tracing::debug!(link = self.link.id, remote = &*self.link.domain, "a silent stream is closed");
-                    self.settle();
-                }
-            }
-            _ => {}
-        }
-    }
-
-    // ---- the end -----------------------------------------------------------------------------------------------
-
-    /// Our last words are written: the other side closes, and its clean end proves that it has read everything.
-    fn poll_waiting(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        loop {
-            self.poll_tick(cx);
-            if self.phase == Phase::Lost {
-                let server = self.server().clone();
-                return self.list.poll_empty(&server, cx);
-            }
-            if self.closed_by_them || self.has_failed {
-                let _ = Pin::new(&mut self.socket).poll_shutdown(cx);
-            }
-            if self.closed_by_them {
-                return Poll::Ready(());
-            }
-            let read = with_read_buffer(|buffer| {
-                let mut buffer = ReadBuf::new(buffer);
-                match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
-                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                        self.take_last(buffer.filled());
-                        Poll::Ready(Moved::Yes)
-                    }
-                    Poll::Ready(_) => Poll::Ready(Moved::No),
-                    Poll::Pending => Poll::Pending,
-                }
-            });
-            match read {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Moved::Yes) => {}
-                Poll::Ready(Moved::No) => return Poll::Ready(()),
-            }
-        }
-    }
-
-    /// What the other side says behind our goodbye: how much it has had, and its own goodbye. Anything else comes too late.
-    fn take_last(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        loop {
-            match self.scanner.next(&mut rest) {
-                Ok(Some(Item::Element(element))) => self.heard_last(&element),
-                Ok(Some(Item::Close)) => {
-                    self.closed_by_them = true;
-                    self.cargo.closed_in_order();
-                }
-                Ok(Some(Item::Open(_)) | None) | Err(_) => return,
-            }
-        }
-    }
-
-    /// The other side is silent. What was written to it goes on another stream or back to its senders, so it must not arrive on this one
-    /// as well once the network is back.
-    fn give_up(&mut self) {
-        self.socket.abort();
-        self.lose();
-    }
-
-    /// The connection is gone.
-    fn lose(&mut self) {
-        self.let_go();
-        self.cargo.unload();
-        self.handle.close();
-        self.socket = Socket::Closed;
-        (self.unread, self.unwritten, self.unflushed) = (Vec::new(), Vec::new(), false);
-        self.phase = Phase::Lost;
     }
 }
 

@@ -12,13 +12,31 @@ pub fn feature(bytes_max: usize, idle_seconds: Option<u64>) -> Tree {
         .children(idle)
 }
 
-/// The largest element in bytes that the other side takes, from its feature; none if it does not say.
-pub fn bytes_max(limits: &Tree) -> Option<usize> {
-    let bytes = limits.get_child(ns::STREAM_LIMITS, "max-bytes").filter(|_| limits.is(ns::STREAM_LIMITS, "limits"))?;
-    bytes.get_text().trim().parse().ok()
+/// What the other side has said that it takes on a stream; what it has not said is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// The largest element in bytes.
+    pub bytes_max: Option<usize>,
+    /// For how many seconds it takes the stream to be of use though it hears nothing.
+    pub idle_seconds: Option<u64>,
 }
 
-/// The same from a wish to use a stream in both directions (section 4.2).
-pub fn bytes_max_of_bidi(bidi: &Element) -> Option<usize> {
-    bytes_max(&bidi.child(ns::STREAM_LIMITS, "limits")?.tree())
+impl Announced {
+    /// Reads a feature; a number that cannot be read was not said.
+    pub fn read(limits: &Tree) -> Announced {
+        let number = |name| {
+            let limit = limits.get_child(ns::STREAM_LIMITS, name).filter(|_| limits.is(ns::STREAM_LIMITS, "limits"));
+            limit.and_then(|limit| limit.get_text().trim().parse::<u32>().ok())
+        };
+        Announced {
+            bytes_max: number("max-bytes").map(|bytes| bytes as usize),
+            idle_seconds: number("idle-seconds").map(u64::from),
+        }
+    }
+
+    /// The same from a wish to use a stream in both directions (section 3.2).
+    pub fn of_bidi(bidi: &Element) -> Announced {
+        bidi.child(ns::STREAM_LIMITS, "limits")
+            .map_or_else(Announced::default, |limits| Announced::read(&limits.tree()))
+    }
 }

@@ -129,9 +129,16 @@ fn a_stream_for_both_directions_tells_what_it_takes() {
     );
     let asked = element(&bidi::request(10_000, 1800));
     assert!(bidi::is_request(&asked) && !bidi::is_request(&element(&bidi::feature())));
-    assert_eq!(stream_limits::bytes_max_of_bidi(&asked), Some(10_000));
-    assert_eq!(stream_limits::bytes_max_of_bidi(&element(&Tree::new(ns::BIDI, "bidi"))), None);
-    assert_eq!(stream_limits::bytes_max(&Tree::new(ns::STREAM_LIMITS, "limits")), None);
+    let announced = stream_limits::Announced { bytes_max: Some(10_000), idle_seconds: Some(1800) };
+    assert_eq!(stream_limits::Announced::of_bidi(&asked), announced);
+    let nothing = stream_limits::Announced::default();
+    assert_eq!(stream_limits::Announced::of_bidi(&element(&Tree::new(ns::BIDI, "bidi"))), nothing);
+    assert_eq!(stream_limits::Announced::read(&Tree::new(ns::STREAM_LIMITS, "limits")), nothing);
+    let bytes =
+        |text: &str| Tree::new(ns::STREAM_LIMITS, "limits").child(Tree::new(ns::STREAM_LIMITS, "max-bytes").text(text));
+    for wrong in ["", "-1", "x", "99999999999999999999"] {
+        assert_eq!(stream_limits::Announced::read(&bytes(wrong)), nothing, "{wrong}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) async fn admit(
     let contacts = load::contacts(server, account, &me).await?;
     refuse_fixed_direction(&contacts, &contact, verb)?;
     match env.destination {
-        Destination::Remote => remotes::refuse_full(server, &env.stanza)?,
+        Destination::Remote => drop(remotes::refuse_full(server, &env.stanza)?),
         Destination::Unserved => return Err(Condition::RemoteServerNotFound.into()),
         _ => {}
     }
@@ -86,7 +86,8 @@ pub(super) async fn admit_received(server: &Arc<Server>, env: &mut Envelope, ver
     refuse_flood(server, env, &side, verb)?;
     env.destination = Destination::Account(Some(account));
     let stanza = Stanza { from: contact, to: Some(me), ..(*env.stanza).clone() };
-    let incoming = Incoming { side, way: Way::to(server, &stanza.from) };
+    let way = stanza.to.as_ref().map_or(Way::Nowhere, |me| Way::to(server, me, &stanza.from));
+    let incoming = Incoming { side, way };
     incoming.receive(verb, &stanza, &mut env.record, &mut env.effects);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! SASL EXTERNAL between servers (XEP-0178), with certificates of every kind.
 
 use metronome_testkit::{Client, Server, Shown, World, base64, server_header};
+use serde_json::json;
 
 fn opened(server: &Server, from: &str, shown: Option<&Shown>) -> (Client, bool) {
     let mut dial = server.dial_as_server().domain("a.example");
@@ -81,6 +82,30 @@ fn without_federation_ca_an_unknown_authority_is_no_authority() {
     let shown = world.certificates().server(&["b.example"]);
     let (_, offered) = opened(&a, "b.example", Some(&shown));
     assert!(!offered);
+}
+
+#[test]
+fn authorities_count_from_a_reload_on_and_a_file_without_any_changes_nothing() {
+    let world = World::new();
+    let a = world.server("a.example", "alice", "[federation]\nca = \"\"");
+    let shown = world.certificates().server(&["b.example"]);
+    assert!(!opened(&a, "b.example", Some(&shown)).1);
+    let file = a.folder().join("authorities.pem");
+    std::fs::copy(world.certificates().ca(), &file).expect("the file can be written");
+    a.write_options("[federation]\nca = \"{folder}/authorities.pem\"");
+    let told = a.control().run("reload", json!({})).to_string();
+    assert!(told.contains("reloaded: federation.ca"), "{told}");
+    assert!(opened(&a, "b.example", Some(&shown)).1);
+    let stranger = world.strangers_certificates();
+    std::fs::write(&file, "nothing").expect("the file can be written");
+    let told = a.control().ask("reload", json!({})).to_string();
+    assert!(told.contains("federation.ca") && told.contains("no certificate"), "{told}");
+    assert!(opened(&a, "b.example", Some(&shown)).1);
+    std::fs::copy(stranger.ca(), &file).expect("the file can be written");
+    let told = a.control().run("reload", json!({})).to_string();
+    assert!(told.contains("read again: federation.ca"), "{told}");
+    assert!(!opened(&a, "b.example", Some(&shown)).1);
+    assert!(opened(&a, "b.example", Some(&stranger.server(&["b.example"]))).1);
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn counted(server: &Server, locals: &[&str]) -> Cargo {
     for local in locals {
         cargo.carry(remote(server, local).carry());
     }
-    cargo.ask_to_count(&mut Vec::new());
+    cargo.ask_to_count(&mut Vec::new(), 0);
     assert!(cargo.counts(sm::Answered::Enabled));
     cargo
 }
@@ -156,14 +156,89 @@ fn a_refusal_to_count_falls_back_to_pings() {
     let mut cargo = Cargo::default();
     cargo.carry(a.carry());
     let mut out = Vec::new();
-    cargo.ask_to_count(&mut out);
-    cargo.ask_to_count(&mut out);
+    cargo.ask_to_count(&mut out, 0);
+    cargo.ask_to_count(&mut out, 0);
     assert_eq!(String::from_utf8(out).unwrap(), "<enable xmlns='urn:xmpp:sm:3'/>");
     store(&a, 1);
     assert!(!load(&mut cargo, &server).contains("urn:xmpp:ping"));
     assert!(cargo.counts(sm::Answered::Failed));
     assert!(load(&mut cargo, &server).contains("urn:xmpp:ping"));
     assert!(!cargo.counts(sm::Answered::Enabled), "nobody asked again");
+}
+
+#[test]
+fn who_promises_to_count_and_never_does_is_pinged_after_a_while() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = Cargo::default();
+    cargo.carry(a.carry());
+    cargo.ask_to_count(&mut Vec::new(), 5);
+    store(&a, 1);
+    assert!(!load(&mut cargo, &server).contains("urn:xmpp:ping"));
+    cargo.look_at_the_clock(ENABLE_MS + 5);
+    assert!(!load(&mut cargo, &server).contains("urn:xmpp:ping"), "it has its time");
+    cargo.look_at_the_clock(ENABLE_MS + 6);
+    assert!(load(&mut cargo, &server).contains("urn:xmpp:ping"));
+    assert!(cargo.counts(sm::Answered::Enabled), "too late, and no offence");
+    store(&a, 2);
+    assert!(!load(&mut cargo, &server).contains("<r "));
+}
+
+#[test]
+fn who_has_not_answered_a_ping_is_pinged_again_after_a_while() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = Cargo::default();
+    cargo.carry(a.carry());
+    store(&a, 1);
+    load(&mut cargo, &server);
+    server.asked.expire(u64::MAX);
+    assert_eq!(load(&mut cargo, &server), "");
+    assert!(!cargo.awaits_proof(server.clock.steady_ms()), "nobody waits for an answer of the deaf");
+    server.clock.advance(DEAF_MS);
+    assert!(cargo.awaits_proof(server.clock.steady_ms()));
+    assert!(load(&mut cargo, &server).contains("urn:xmpp:ping"), "for what was sent long ago");
+}
+
+#[test]
+fn a_stream_that_is_about_to_end_takes_nothing_more_and_asks_for_what_it_has_sent() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = counted(&server, &["a.example"]);
+    store(&a, 1);
+    load(&mut cargo, &server);
+    store(&a, 2);
+    cargo.close();
+    assert_eq!(load(&mut cargo, &server), "");
+    assert!(cargo.awaits_proof(0));
+    cargo.acknowledged(1).unwrap();
+    assert!(!cargo.awaits_proof(0));
+    assert_eq!((load(&mut cargo, &server), a.report().rows), (String::new(), 1));
+}
+
+#[test]
+fn what_is_larger_than_the_other_side_takes_is_not_written_and_keeps_nothing_behind_it() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = Cargo::default();
+    cargo.set_stanza_bytes_max(Some(500));
+    cargo.carry(a.carry());
+    cargo.ask_to_count(&mut Vec::new(), 0);
+    assert!(cargo.counts(sm::Answered::Enabled));
+    store(&a, 1);
+    let large = Stanza::new(Kind::Iq(IqType::Get), jid("alice@a.example")).with_to(jid("bob@b.example"));
+    a.push_stored(2, 1, Arc::new(large.with_id(&"x".repeat(500))));
+    store(&a, 3);
+    let out = load(&mut cargo, &server);
+    assert!(!out.contains("xxx") && out.matches("<iq").count() == 2, "{out}");
+    cargo.acknowledged(1).unwrap();
+    assert_eq!((a.report().rows, a.take_done()), (2, Some(1)), "the large one goes back first");
+    assert_eq!(cargo.acknowledged(2), Ok(()), "it was not counted");
+    assert!(!cargo.awaits_proof(0));
+    assert_eq!((a.take_done(), a.begin_returning(), a.begin_returning()), (None, Some(2), None));
+    a.returned(2, &jid("alice@a.example"));
+    a.end_giving_up();
+    assert_eq!((a.take_done(), a.report().rows), (Some(3), 0));
 }
 
 #[test]

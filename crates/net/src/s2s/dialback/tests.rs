@@ -36,6 +36,8 @@ struct Stream {
     is_encrypted: bool,
     proofs: Proofs,
     conversation: Conversation,
+    /// Steady.
+    now_ms: u64,
 }
 
 impl Stream {
@@ -52,11 +54,12 @@ impl Stream {
             is_encrypted: true,
             proofs: Proofs::default(),
             conversation: Conversation::new(ways),
+            now_ms: 0,
         }
     }
 
     fn hear(&mut self, said: Dialback) -> Result<Heard, StreamCondition> {
-        let Stream { hosts, gate, secret, shown, is_encrypted, proofs, conversation } = self;
+        let Stream { hosts, gate, secret, shown, is_encrypted, proofs, conversation, .. } = self;
         let facts = Facts { hosts, gate, secret, shown, is_encrypted: *is_encrypted, id: ID, now_ms: 1 };
         let heard = conversation.hear(said, proofs, &facts)?;
         if let Heard::Proved(pair, proof, _) = &heard {
@@ -70,7 +73,7 @@ impl Stream {
     }
 
     fn ask(&mut self, local: &str, remote: &str) -> Option<Dialback> {
-        self.conversation.ask(pair(local, remote), ID, &self.secret)
+        self.conversation.ask(pair(local, remote), ID, &self.secret, self.now_ms)
     }
 
     fn verified(&mut self, local: &str, remote: &str, verdict: Verdict) -> Result<Verified, StreamCondition> {
@@ -155,9 +158,21 @@ fn a_result_counts_once() {
 fn a_result_that_comes_too_late_counts_for_nothing_and_may_come_once() {
     let mut stream = Stream::new(Ways::Out);
     stream.ask("a.example", "b.example").unwrap();
-    assert_eq!(stream.conversation.give_up(), [pair("a.example", "b.example")]);
+    assert_eq!(stream.conversation.give_up(u64::MAX), [pair("a.example", "b.example")]);
     assert_eq!(stream.hear(result("b.example", "a.example", Says::Valid)), Ok(Heard::Nothing));
     assert_eq!(stream.hear(result("b.example", "a.example", Says::Valid)), Err(StreamCondition::InvalidFrom));
+}
+
+#[test]
+fn each_question_has_a_deadline_of_its_own() {
+    let mut stream = Stream::new(Ways::Out);
+    stream.ask("a.example", "b.example").unwrap();
+    stream.now_ms = 50;
+    stream.ask("chat.a.example", "b.example").unwrap();
+    assert_eq!(stream.conversation.give_up(0), []);
+    assert_eq!(stream.conversation.give_up(50), [pair("a.example", "b.example")]);
+    let valid = stream.hear(result("b.example", "chat.a.example", Says::Valid));
+    assert_eq!(valid, Ok(Heard::Accepted(pair("chat.a.example", "b.example"))));
 }
 
 #[test]

@@ -5,6 +5,10 @@ use rcgen::{
     SanType, date_time_ymd,
 };
 
+use rustls::RootCertStore;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+use super::super::authorities::Trust;
 use super::*;
 
 const NOW_MS: u64 = 1_800_000_000_000;
