@@ -43,6 +43,7 @@ pub static FEATURE: Feature = Feature {
     ],
     disco: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
     disco_account: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
+    disco_services: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
     iq: &[
         handler(At::Host, ns::DISCO_INFO),
         handler(At::Host, ns::DISCO_ITEMS),
@@ -50,6 +51,8 @@ pub static FEATURE: Feature = Feature {
         handler(At::OwnAccount, ns::DISCO_ITEMS),
         handler(At::Account, ns::DISCO_INFO),
         handler(At::Account, ns::DISCO_ITEMS),
+        handler(At::Services, ns::DISCO_INFO),
+        handler(At::Services, ns::DISCO_ITEMS),
     ],
     settings: SETTINGS,
     check,
@@ -66,13 +69,14 @@ const fn handler(at: At, ns: &'static str) -> IqHandler {
         ns,
         name: "query",
         asks: match at {
-            At::Host => Asks::Snapshot,
+            At::Host | At::Services | At::Service(_) => Asks::Snapshot,
             At::OwnAccount | At::Account => Asks::Read,
         },
         handle: match at {
             At::Host => |server, env| Box::pin(answer_for_host(server, env)),
             At::OwnAccount => |server, env| Box::pin(answer_for_own_account(server, env)),
             At::Account => |server, env| Box::pin(answer_for_account(server, env)),
+            At::Services | At::Service(_) => |server, env| Box::pin(std::future::ready(answer_for_service(server, env))),
         },
     }
 }
@@ -112,6 +116,19 @@ async fn answer_for_own_account(server: &Server, env: &mut Envelope) -> Result<(
         Query::Items(Some(node)) if node == ns::COMMANDS => adhoc::items(server, env, At::OwnAccount).await?.tree(),
         Query::Info(Some(node)) => adhoc::info(server, env, At::OwnAccount, &node).await?.tree(),
         query => of_account(server, account, &jid, query).await?,
+    };
+    reply(env, &answer);
+    Ok(())
+}
+
+fn answer_for_service(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+    let host = asked_host(server, env);
+    let announced = caps::announced(server, &host);
+    let answer = match Query::of(env)? {
+        Query::Info(None) => announced.info.tree(),
+        Query::Info(Some(node)) if node == announced.caps.disco_node() => announced.info.tree().attr("node", node),
+        Query::Items(None) => Items { node: None, items: Vec::new() }.tree(),
+        Query::Info(Some(_)) | Query::Items(Some(_)) => return Err(Condition::ItemNotFound.into()),
     };
     reply(env, &answer);
     Ok(())
@@ -164,8 +181,14 @@ fn items_of_account(server: &Server, account: AccountId) -> Items {
     Items { node: None, items }
 }
 
-/// What a host says that it is and can do.
+/// What a host or a service says that it is and can do.
 pub(crate) fn info_of_host(server: &Server, host: &Host) -> Info {
+    if let Some(beside) = &host.beside {
+        let (category, kind) = beside.service.identity;
+        let features = host.registry.disco(host.at(), &host.values).into_iter().map(str::to_owned).collect();
+        let identities = vec![Identity::new(category, kind).named(beside.service.title)];
+        return Info { identities, features, ..Info::default() };
+    }
     let name = host.values.text(&NAME);
     let features = host.registry.features();
     let others = features.iter().flat_map(|feature| feature.identities);
@@ -185,7 +208,12 @@ pub(crate) fn info_of_host(server: &Server, host: &Host) -> Info {
 }
 
 fn items_of_host(server: &Server, host: &Host) -> Items {
-    let mut items = components::items(server, host);
+    let item_of = |service: &Arc<Host>| {
+        let title = service.beside.as_ref().map(|beside| beside.service.title.to_owned());
+        Item { jid: service.name.clone(), node: None, name: title }
+    };
+    let mut items: Vec<Item> = host.services.iter().map(item_of).collect();
+    items.extend(components::items(server, host));
     let listed = host.values.list(&ITEMS).iter().filter_map(|entry| item(entry).ok());
     items.extend(listed);
     Items { node: None, items }
@@ -210,10 +238,10 @@ fn check(values: &Values) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// The host that a request names: not always the sender's own.
+/// The host or service that a request names: not always the sender's own.
 pub(crate) fn asked_host(server: &Server, env: &Envelope) -> Arc<Host> {
     let to = env.stanza.to.as_ref().filter(|to| to.domain() != env.host.name.domain());
-    to.and_then(|to| server.hosts.load().get(to.domain()).cloned()).unwrap_or_else(|| env.host.clone())
+    to.and_then(|to| server.hosts.load().answering(to.domain()).cloned()).unwrap_or_else(|| env.host.clone())
 }
 
 fn reply(env: &mut Envelope, answer: &Tree) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use metronome_host::command::{Answer, Arguments, Cell, Command, Does, Failed, Field, FieldKind, Role};
 use metronome_host::control::Turn;
 use metronome_host::feature::Feature;
-use metronome_host::hosts::{Known, Standing};
+use metronome_host::hosts::{Host, Hosts, Known, Standing};
 use metronome_host::server::Server;
 use metronome_model::{HostOrigin, HostState, Op, Outcome, Record, StoredHost};
 use metronome_proto::jid::Jid;
@@ -99,8 +99,15 @@ fn list(server: &Server) -> Answer {
             if is_for_others { Cell::text("the certificate is not for this domain") } else { Cell::None },
         ]
     };
-    let rows = server.hosts.load().all().map(row).collect();
+    let hosts = server.hosts.load();
+    let rows = hosts.all().flat_map(|known| std::iter::once(known).chain(services_of(&hosts, known))).map(row).collect();
     Answer::Table { columns: &["host", "origin", "state", "sessions", "certificate_left", "problem"], rows }
+}
+
+/// The services of a domain.
+fn services_of<'h>(hosts: &'h Hosts, known: &'h Known) -> impl Iterator<Item = &'h Known> {
+    let own = |service: &&Known| service.host.beside.as_ref().is_some_and(|beside| beside.domain == known.host.name);
+    known.host.services.iter().filter_map(|host| hosts.known(host.name.as_str())).filter(own)
 }
 
 async fn add(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
@@ -114,6 +121,9 @@ async fn add(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
         return Err(Failed::problem(format!("this server has {DOMAINS_MAX} domains already")));
     }
     let host = server.control.process()?.host(server, &name)?;
+    if let Some((service, known)) = host.services.iter().find_map(|host| Some((host, hosts.known(host.name.as_str())?))) {
+        return Err(taken(&name, service, known));
+    }
     if host.tls.as_ref().is_some_and(|tls| !tls.names.is_for(name.as_str())) {
         return Err(Failed::problem(format!("there is a certificate, and it is not for {name}")).with_hint(format!(
             "name the right files in the configuration: [host.\"{name}\".tls] files = {{ cert = \"...\", key = \"...\" }}; \
@@ -127,10 +137,24 @@ async fn add(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     Ok(Answer::text(format!("{name} is served")))
 }
 
+/// The address of a service of a new domain is in use.
+fn taken(domain: &Jid, service: &Host, by: &Known) -> Failed {
+    let key = service.beside.as_ref().map_or("", |beside| beside.service.place.key);
+    let (section, setting) = key.split_once('.').unwrap_or(("", key));
+    there_already(by).with_hint(format!(
+        "{domain} would have a service there; another address, or none: [host.\"{domain}\".{section}] {setting} = \"\"; then \
+         metronomectl reload, and this again"
+    ))
+}
+
 fn there_already(known: &Known) -> Failed {
     let name = &known.host.name;
+    if let Some(beside) = &known.host.beside {
+        let what = format!("{name} is the {} service of {}", beside.service.name, beside.domain);
+        return Failed::problem(what).with_hint(format!("{} says where it is", beside.service.place.key));
+    }
     match known.standing {
-        Standing::Served => Failed::problem(format!("{name} is served already")),
+        Standing::Served | Standing::Service => Failed::problem(format!("{name} is served already")),
         Standing::Disabled => Failed::problem(format!("{name} is a domain of this server, and switched off"))
             .with_hint(format!("metronomectl host enable {name}")),
         Standing::NoCertificate => {
@@ -211,7 +235,7 @@ async fn disable(server: &Arc<Server>, given: Arguments) -> Result<Answer, Faile
 
 fn find(server: &Server, name: &Jid) -> Result<Known, Failed> {
     match server.hosts.load().known(name.as_str()) {
-        Some(known) if known.standing == Standing::Component => Err(there_already(known)),
+        Some(known) if known.standing == Standing::Component || known.host.beside.is_some() => Err(there_already(known)),
         Some(known) => Ok(known.clone()),
         None => {
             let failed = Failed::problem(format!("{name} is not a domain of this server"));

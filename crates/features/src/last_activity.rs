@@ -27,17 +27,23 @@ pub static FEATURE: Feature = Feature {
     xeps: &[Xep::new(12, "2.0", "Last Activity")],
     disco: &[ns::LAST],
     disco_account: &[ns::LAST],
+    disco_services: &[ns::LAST],
     iq: &[
-        IqHandler {
-            asks: Asks::Snapshot,
-            handle: |server, env| Box::pin(std::future::ready(answer_for_host(server, env))),
-            ..at(At::Host)
-        },
+        at_domain(At::Host),
+        at_domain(At::Services),
         at(At::OwnAccount),
         at(At::Account),
     ],
     ..Feature::NONE
 };
+
+const fn at_domain(place: At) -> IqHandler {
+    IqHandler {
+        asks: Asks::Snapshot,
+        handle: |server, env| Box::pin(std::future::ready(answer_for_host(server, env))),
+        ..at(place)
+    }
+}
 
 const fn at(at: At) -> IqHandler {
     IqHandler {

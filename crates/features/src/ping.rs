@@ -17,7 +17,8 @@ pub static FEATURE: Feature = Feature {
     xeps: &[Xep::new(199, "2.0.1", "XMPP Ping")],
     disco: &[ns::PING],
     disco_account: &[ns::PING],
-    iq: &[answer_at(At::Host), answer_at(At::OwnAccount)],
+    disco_services: &[ns::PING],
+    iq: &[answer_at(At::Host), answer_at(At::OwnAccount), answer_at(At::Services)],
     ..Feature::NONE
 };
 
@@ -29,7 +30,7 @@ const fn answer_at(at: At) -> IqHandler {
         name: "ping",
         // To the own account it stays in its order among the stanzas to that address.
         asks: match at {
-            At::Host => Asks::Snapshot,
+            At::Host | At::Services | At::Service(_) => Asks::Snapshot,
             At::OwnAccount | At::Account => Asks::Read,
         },
         handle: |_, env| Box::pin(std::future::ready(answer(env))),

@@ -17,7 +17,8 @@ pub static FEATURE: Feature = Feature {
     xeps: &[Xep::new(82, "1.1.1", "XMPP Date and Time Profiles"), Xep::new(202, "2.0", "Entity Time")],
     disco: &[ns::TIME],
     disco_account: &[ns::TIME],
-    iq: &[answer_at(At::Host), answer_at(At::OwnAccount)],
+    disco_services: &[ns::TIME],
+    iq: &[answer_at(At::Host), answer_at(At::OwnAccount), answer_at(At::Services)],
     ..Feature::NONE
 };
 

@@ -32,17 +32,22 @@ pub static FEATURE: Feature = Feature {
     name: "version",
     xeps: &[Xep::new(92, "1.1", "Software Version")],
     disco: &[ns::VERSION],
-    iq: &[IqHandler {
+    disco_services: &[ns::VERSION],
+    iq: &[answer_at(At::Host), answer_at(At::Services)],
+    settings: SETTINGS,
+    ..Feature::NONE
+};
+
+const fn answer_at(at: At) -> IqHandler {
+    IqHandler {
         kind: IqType::Get,
-        at: At::Host,
+        at,
         ns: ns::VERSION,
         name: "query",
         asks: Asks::Snapshot,
         handle: |server, env| Box::pin(std::future::ready(answer(server, env))),
-    }],
-    settings: SETTINGS,
-    ..Feature::NONE
-};
+    }
+}
 
 fn answer(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
     let version = Version {

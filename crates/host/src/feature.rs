@@ -1,9 +1,11 @@
 //! A feature is a value: what it announces, answers, configures and lets an administrator do.
 //! One `FEATURE` per XEP or duty, collected in `features`; everything that is advertised derives from it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use metronome_proto::jid::Jid;
 use metronome_proto::payload::data_form::DataForm;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::{Child, Tree};
@@ -29,6 +31,10 @@ pub struct Feature {
     pub disco: &'static [&'static str],
     /// Namespaces that service discovery announces for an account.
     pub disco_account: &'static [&'static str],
+    /// Namespaces that service discovery announces for every service beside the accounts.
+    pub disco_services: &'static [&'static str],
+    /// A service that each domain has because of it.
+    pub service: Option<&'static Service>,
     /// Whether a host has it: where not, service discovery announces nothing of it.
     pub is_on: fn(&Values) -> bool,
     /// Forms that service discovery shows for the host (XEP-0128).
@@ -56,6 +62,8 @@ impl Feature {
         identities: &[],
         disco: &[],
         disco_account: &[],
+        disco_services: &[],
+        service: None,
         is_on: |_| true,
         disco_forms: &[],
         stream: &[],
@@ -82,6 +90,43 @@ impl Xep {
     /// XEP `number` in the version that was read.
     pub const fn new(number: u16, version: &'static str, title: &'static str) -> Xep {
         Xep { number, version, title }
+    }
+}
+
+/// A service that a domain has beside its accounts, at a domain of its own. Nobody has an account or logs in there, and nothing of what
+/// the domain does for accounts is announced or answered.
+#[derive(Debug)]
+pub struct Service {
+    /// Its short name, under which requests to it are registered ([`At::Service`]).
+    pub name: &'static str,
+    /// What service discovery says that it is: category and type.
+    pub identity: (&'static str, &'static str),
+    /// What clients show.
+    pub title: &'static str,
+    /// Namespaces that service discovery announces for it.
+    pub disco: &'static [&'static str],
+    /// Says where it is: a [`Kind::Text`](crate::options::Kind::Text) for each host, read by [`Service::address`].
+    pub place: &'static Setting,
+}
+
+impl Service {
+    /// The domain at which `domain` has the service: its setting is a label that is put before the domain, a whole name if there is a dot
+    /// in it, or nothing where there is to be no such service. Below an IP address there is none unless it has a name.
+    pub fn address(&self, domain: &Jid, values: &Values) -> Result<Option<Jid>, Unfit> {
+        let place = values.text(self.place);
+        let is_label = !place.contains('.');
+        if place.is_empty() || (is_label && domain.domain().trim_matches(['[', ']']).parse::<IpAddr>().is_ok()) {
+            return Ok(None);
+        }
+        let name = if is_label { format!("{place}.{domain}") } else { place.to_owned() };
+        match Jid::parse(&name) {
+            Ok(jid) if jid.is_domain() && jid != *domain => Ok(Some(jid)),
+            _ => Err(Unfit {
+                setting: self.place,
+                message: format!("the {} service of {domain} cannot be at `{name}`", self.name),
+                hint: "write a label such as \"pubsub\", a whole domain name, or \"\" for no such service",
+            }),
+        }
     }
 }
 
@@ -127,6 +172,10 @@ pub enum At {
     /// The bare JID of another account of ours, which exists and is active: `Envelope::destination` has its id. Whether the sender
     /// may know what it asks for is the handler's business.
     Account,
+    /// The domain of any service, unless a handler for that service answers.
+    Services,
+    /// The domain of a service of this name ([`Service::name`]).
+    Service(&'static str),
 }
 
 /// How a request stands to others of its stream (RFC 6120 section 10.1).
@@ -158,4 +207,31 @@ pub struct IqHandler {
     pub asks: Asks,
     /// The handler.
     pub handle: Handle,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Kind;
+
+    const PLACE: Setting = Setting::new("pubsub.service", Kind::Text, "\"pubsub\"", "Where it is.");
+
+    #[test]
+    fn a_service_is_below_its_domain_or_at_a_name_of_its_own_or_nowhere() {
+        let service = Service { name: "pubsub", identity: ("pubsub", "service"), title: "", disco: &[], place: &PLACE };
+        let at = |place: &str, domain: &str| {
+            let values = Values::defaults(&[&[PLACE]]).with("pubsub.service", &format!("{place:?}"));
+            let address = service.address(&Jid::parse(domain).unwrap(), &values);
+            address.map(|jid| jid.map(|jid| jid.to_string())).map_err(|unfit| unfit.message)
+        };
+        assert_eq!(at("pubsub", "a.example").unwrap().as_deref(), Some("pubsub.a.example"));
+        assert_eq!(at("News", "a.example").unwrap().as_deref(), Some("news.a.example"));
+        assert_eq!(at("news.b.example", "a.example").unwrap().as_deref(), Some("news.b.example"));
+        assert_eq!(at("", "a.example"), Ok(None));
+        assert_eq!(at("pubsub", "127.0.0.1"), Ok(None));
+        assert_eq!(at("pubsub", "[::1]"), Ok(None));
+        for wrong in ["a b", "a@b.example", "b.example/x", "a.example"] {
+            assert!(at(wrong, "a.example").unwrap_err().starts_with("the pubsub service of a.example"), "{wrong}");
+        }
+    }
 }

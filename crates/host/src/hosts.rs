@@ -15,7 +15,7 @@ use metronome_sasl::{Hash, PlainRule, Rules, StreamFacts};
 
 use crate::announced::Announced;
 use crate::components;
-use crate::feature::StreamState;
+use crate::feature::{At, Service, StreamState};
 use crate::groups::Groups;
 use crate::options::{Kind, Setting, Values};
 use crate::registry::Registry;
@@ -144,6 +144,19 @@ pub struct Host {
     pub announced: OnceLock<Announced>,
     /// The stream features that are the same for all clients, once a stream has come so far.
     pub features: StreamFeatures,
+    /// Whose service it is; none for a domain with accounts of its own, or of a component.
+    pub beside: Option<Beside>,
+    /// The services that it has.
+    pub services: Vec<Arc<Host>>,
+}
+
+/// What a service is, and of which domain.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// What it is.
+    pub service: &'static Service,
+    /// The domain that has it.
+    pub domain: Jid,
 }
 
 /// What is offered to all clients, for each state of a stream.
@@ -264,7 +277,26 @@ impl Host {
             groups: Arc::default(),
             announced: OnceLock::new(),
             features: StreamFeatures::default(),
+            beside: None,
+            services: Vec::new(),
         }
+    }
+
+    /// The snapshot of a service of `domain` from its options, which are mostly those of the domain.
+    pub fn of_service(
+        name: Jid,
+        service: &'static Service,
+        domain: &Host,
+        values: Values,
+        tls: Option<Arc<Tls>>,
+    ) -> Host {
+        let beside = Some(Beside { service, domain: domain.name.clone() });
+        Host { beside, ..Host::new(name, values, domain.registry.clone(), tls) }
+    }
+
+    /// The place of requests to the domain itself.
+    pub fn at(&self) -> At {
+        self.beside.as_ref().map_or(At::Host, |beside| At::Service(beside.service.name))
     }
 }
 
@@ -291,6 +323,8 @@ pub struct Hosts {
     /// The server-wide options.
     pub values: Values,
     known: BTreeMap<Box<str>, Known>,
+    /// The services of those domains. A domain that is known for itself is none of them.
+    services: BTreeMap<Box<str>, Known>,
     /// Domains of nobody here whose stanzas a component takes, each with the component.
     routes: BTreeMap<Box<str>, Box<str>>,
     first: Box<str>,
@@ -320,6 +354,8 @@ pub enum Standing {
     Unfit,
     /// It is not served by this program: a component answers for it (XEP-0114).
     Component,
+    /// It is a service of a domain that is served: it is there for everybody, and nobody has an account there.
+    Service,
 }
 
 impl Standing {
@@ -331,6 +367,7 @@ impl Standing {
             Standing::NoCertificate => "no certificate",
             Standing::Unfit => "unfit",
             Standing::Component => "component",
+            Standing::Service => "service",
         }
     }
 }
@@ -349,9 +386,30 @@ impl Hosts {
     pub fn of(values: Values, known: Vec<Known>) -> Hosts {
         let first = known.first().expect("a configuration has a domain").host.name.domain().into();
         let known = known.into_iter().map(|known| (known.host.name.domain().into(), known)).collect();
-        let mut hosts = Hosts { values, known, routes: BTreeMap::new(), first };
-        hosts.routes = hosts.routed();
-        hosts
+        Hosts { values, known, services: BTreeMap::new(), routes: BTreeMap::new(), first }.complete()
+    }
+
+    /// The same with what follows from the known domains.
+    fn complete(mut self) -> Hosts {
+        self.services = self.beside();
+        self.routes = self.routed();
+        self
+    }
+
+    /// The services of the known domains, each as its domain is. Of two at one address the first has it.
+    fn beside(&self) -> BTreeMap<Box<str>, Known> {
+        let mut services = BTreeMap::new();
+        for known in self.known.values() {
+            for host in known.host.services.iter().filter(|host| !self.known.contains_key(host.name.as_str())) {
+                let standing = match known.standing {
+                    Standing::Served => Standing::Service,
+                    standing => standing,
+                };
+                let service = || Known { host: host.clone(), origin: known.origin, standing };
+                services.entry(host.name.as_str().into()).or_insert_with(service);
+            }
+        }
+        services
     }
 
     /// What the components take beside their own domains. Domains of this server are not among it, and of two components the first has it.
@@ -359,7 +417,7 @@ impl Hosts {
         let mut routes = BTreeMap::new();
         for known in self.known.values().filter(|known| known.standing == Standing::Component) {
             for domain in known.host.values.list(&components::ROUTES) {
-                if !self.known.contains_key(&**domain) {
+                if self.known(domain).is_none() {
                     routes.entry(domain.as_str().into()).or_insert_with(|| known.host.name.as_str().into());
                 }
             }
@@ -371,8 +429,7 @@ impl Hosts {
     pub fn with(&self, known: Known) -> Hosts {
         let mut hosts = self.clone();
         hosts.known.insert(known.host.name.domain().into(), known);
-        hosts.routes = hosts.routed();
-        hosts
+        hosts.complete()
     }
 
     /// A snapshot without this domain. The main one stays: a server without any does not exist.
@@ -381,12 +438,22 @@ impl Hosts {
         if *hosts.first != *name {
             hosts.known.remove(name);
         }
-        hosts
+        hosts.complete()
     }
 
-    /// The served domain of this name.
+    /// The served domain of this name, where there are accounts.
     pub fn get(&self, name: &str) -> Option<&Arc<Host>> {
         self.known.get(name).filter(|known| known.standing == Standing::Served).map(|known| &known.host)
+    }
+
+    /// The service at this domain.
+    pub fn service(&self, name: &str) -> Option<&Arc<Host>> {
+        self.services.get(name).filter(|known| known.standing == Standing::Service).map(|known| &known.host)
+    }
+
+    /// The domain of this name, if this server answers there itself: a served one, or a service.
+    pub fn answering(&self, name: &str) -> Option<&Arc<Host>> {
+        self.get(name).or_else(|| self.service(name))
     }
 
     /// The component that takes what is for this domain: its own, or one that is routed to it.
@@ -397,7 +464,7 @@ impl Hosts {
 
     /// Whether what is for this domain leaves this server, for another one or for a component.
     pub fn is_elsewhere(&self, domain: &str) -> bool {
-        self.known.get(domain).is_none_or(|known| known.standing == Standing::Component)
+        self.known(domain).is_none_or(|known| known.standing == Standing::Component)
     }
 
     /// All components in the order of their names.
@@ -405,15 +472,17 @@ impl Hosts {
         self.all().filter(|known| known.standing == Standing::Component).map(|known| &known.host)
     }
 
-    /// The domain of this name, if this server speaks for it towards others: one that it serves, or that of a component.
+    /// The domain of this name, if this server speaks for it towards others: one that it serves, a service, or that of a component.
     pub fn spoken_for(&self, name: &str) -> Option<&Arc<Host>> {
-        let speaks = |known: &&Known| matches!(known.standing, Standing::Served | Standing::Component);
-        self.known.get(name).filter(speaks).map(|known| &known.host)
+        let speaks =
+            |known: &&Known| matches!(known.standing, Standing::Served | Standing::Service | Standing::Component);
+        self.known(name).filter(speaks).map(|known| &known.host)
     }
 
-    /// The domain of this name, served or not. What is known here belongs to this server: nothing for it may ever go out to others.
+    /// The domain or service of this name, served or not. What is known here belongs to this server: nothing for it may ever go out to
+    /// others.
     pub fn known(&self, name: &str) -> Option<&Known> {
-        self.known.get(name)
+        self.known.get(name).or_else(|| self.services.get(name))
     }
 
     /// The main domain of the configuration, whether or not it is served. It is what its certificate is needed for where a client
@@ -427,17 +496,14 @@ impl Hosts {
     /// Also that of a domain that is not served: the client can only be told so behind the handshake.
     pub fn shown_to(&self, server_name: Option<&str>) -> &Arc<Host> {
         let name = server_name.and_then(|name| prepare_domain(name).ok()).unwrap_or(Cow::Borrowed(""));
-        self.known
-            .get(&*name)
-            .filter(|known| known.host.tls.is_some())
-            .map_or_else(|| self.first(), |known| &known.host)
+        self.known(&name).filter(|known| known.host.tls.is_some()).map_or_else(|| self.first(), |known| &known.host)
     }
 
     /// What a client hears that asks for a domain that is not served (RFC 6120 section 4.9.3).
     pub fn absence(&self, name: &str) -> Condition {
-        match self.known.get(name) {
-            // There is nothing for a client at the domain of a component, and there was nothing before.
-            Some(known) if known.standing != Standing::Component => Condition::HostGone,
+        match self.known(name) {
+            // There is nothing for a client at the domain of a component or at a service, and there was nothing before.
+            Some(known) if known.standing != Standing::Component && known.host.beside.is_none() => Condition::HostGone,
             _ => Condition::HostUnknown,
         }
     }
@@ -455,7 +521,7 @@ impl Hosts {
         self.all().filter(|known| known.standing == Standing::Served).map(|known| &known.host)
     }
 
-    /// All domains in the order of their names, served or not.
+    /// All domains in the order of their names, served or not; services are not among them, each domain has its own.
     pub fn all(&self) -> impl Iterator<Item = &Known> {
         self.known.values()
     }
@@ -509,6 +575,46 @@ mod tests {
         assert_eq!(hosts.absence("c.example"), Condition::HostGone);
         assert_eq!(hosts.absence("d.example"), Condition::HostUnknown);
         assert_eq!(hosts.without("c.example").absence("c.example"), Condition::HostUnknown);
+    }
+
+    static SERVICE: Service =
+        Service { name: "news", identity: ("pubsub", "service"), title: "News", disco: &[], place: &SESSIONS };
+
+    /// A domain with a service.
+    fn with_service(name: &str, service: &str) -> Host {
+        let domain = host(name);
+        let service = Host::of_service(Jid::parse(service).unwrap(), &SERVICE, &domain, domain.values.clone(), None);
+        Host { services: vec![Arc::new(service)], ..domain }
+    }
+
+    #[test]
+    fn a_service_is_there_as_long_as_its_domain_and_is_no_domain_for_accounts() {
+        let served = |host| Known { host: Arc::new(host), origin: HostOrigin::Command, standing: Standing::Served };
+        let hosts = hosts().with(served(with_service("c.example", "news.c.example")));
+        let service = hosts.service("news.c.example").unwrap();
+        assert_eq!(service.at(), At::Service("news"));
+        assert_eq!(service.beside.as_ref().unwrap().domain.as_str(), "c.example");
+        assert!(hosts.get("news.c.example").is_none() && hosts.answering("news.c.example").is_some());
+        assert!(hosts.spoken_for("news.c.example").is_some() && !hosts.is_elsewhere("news.c.example"));
+        assert_eq!(hosts.absence("news.c.example"), Condition::HostUnknown);
+        assert!(hosts.iter().chain(hosts.all().map(|known| &known.host)).all(|host| host.beside.is_none()));
+        let off = Known { standing: Standing::Disabled, ..hosts.known("c.example").unwrap().clone() };
+        let off = hosts.with(off);
+        assert!(off.service("news.c.example").is_none() && off.spoken_for("news.c.example").is_none());
+        assert!(!off.is_elsewhere("news.c.example"), "it is still ours");
+        assert_eq!(off.absence("news.c.example"), Condition::HostUnknown);
+        assert!(hosts.without("c.example").is_elsewhere("news.c.example"));
+    }
+
+    #[test]
+    fn a_domain_that_is_known_for_itself_is_nobodys_service() {
+        let served = |host| Known { host: Arc::new(host), origin: HostOrigin::Command, standing: Standing::Served };
+        let hosts = hosts().with(served(with_service("c.example", "a.example")));
+        assert!(hosts.service("a.example").is_none() && hosts.get("a.example").is_some());
+        let twice = hosts
+            .with(served(with_service("d.example", "x.example")))
+            .with(served(with_service("e.example", "x.example")));
+        assert_eq!(twice.service("x.example").unwrap().beside.as_ref().unwrap().domain.as_str(), "d.example");
     }
 
     #[test]

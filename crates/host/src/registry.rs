@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use metronome_proto::stanza::iq::IqType;
 
 use crate::command::Command;
-use crate::feature::{At, Feature, Inline, IqHandler, StreamFeature, StreamState};
+use crate::feature::{At, Feature, Inline, IqHandler, Service, StreamFeature, StreamState};
 use crate::options::Values;
 
 /// What all features together answer and announce.
@@ -15,6 +15,7 @@ pub struct Registry {
     iq: HashMap<(At, bool, &'static str, &'static str), &'static IqHandler>,
     disco_host: Vec<Announced>,
     disco_account: Vec<Announced>,
+    disco_services: Vec<Announced>,
 }
 
 /// A namespace that service discovery announces, where the feature is on.
@@ -44,6 +45,7 @@ impl Registry {
             iq,
             disco_host: sorted(|feature| feature.disco),
             disco_account: sorted(|feature| feature.disco_account),
+            disco_services: sorted(|feature| feature.disco_services),
         }
     }
 
@@ -57,9 +59,18 @@ impl Registry {
         self.features.iter().flat_map(|feature| feature.commands)
     }
 
-    /// The handler of a request.
+    /// The services that domains have, in the order of the features.
+    pub fn services(&self) -> impl Iterator<Item = &'static Service> + use<> {
+        self.features.iter().filter_map(|feature| feature.service)
+    }
+
+    /// The handler of a request. What a service does not answer in a way of its own it answers as all of them do.
     pub fn iq(&self, at: At, kind: IqType, ns: &str, name: &str) -> Option<&'static IqHandler> {
-        self.iq.get(&(at, kind == IqType::Set, ns, name)).copied()
+        let find = |at| self.iq.get(&(at, kind == IqType::Set, ns, name)).copied();
+        match at {
+            At::Service(_) => find(at).or_else(|| find(At::Services)),
+            _ => find(at),
+        }
     }
 
     /// What is announced on streams in this state, in the order of the features.
@@ -77,8 +88,13 @@ impl Registry {
         let announced = match at {
             At::Host => &self.disco_host,
             At::OwnAccount | At::Account => &self.disco_account,
+            At::Services | At::Service(_) => &self.disco_services,
         };
         let mut on: Vec<_> = announced.iter().filter(|(_, is_on)| is_on(values)).map(|(ns, _)| *ns).collect();
+        if let Some(service) = self.services().find(|service| at == At::Service(service.name)) {
+            on.extend(service.disco);
+            on.sort_unstable();
+        }
         on.dedup();
         on
     }

@@ -200,7 +200,8 @@ type Stamp = Option<(SystemTime, u64)>;
 
 fn stamps(hosts: &Hosts) -> BTreeMap<Box<Path>, Stamp> {
     let settings = [&CERT, &KEY, &CLIENT_CA];
-    let files = hosts.all().flat_map(|known| settings.map(|setting| known.host.values.path(setting))).flatten();
+    let all = hosts.all().flat_map(|known| std::iter::once(&known.host).chain(&known.host.services));
+    let files = all.flat_map(|host| settings.map(|setting| host.values.path(setting))).flatten();
     let stamp = |file: &Path| std::fs::metadata(file).and_then(|data| Ok((data.modified()?, data.len()))).ok();
     files.map(|file| (file.into(), stamp(file))).collect()
 }
@@ -222,7 +223,11 @@ pub async fn swap(server: &Server) {
             let host = known.host.name.as_str();
             match known.standing {
                 Standing::Served => tracing::error!(host, %error, "the new certificate is not used; the old one stays"),
-                Standing::Disabled | Standing::NoCertificate | Standing::Unfit | Standing::Component => {
+                Standing::Disabled
+                | Standing::NoCertificate
+                | Standing::Unfit
+                | Standing::Component
+                | Standing::Service => {
                     tracing::warn!(host, %error, "a certificate cannot be used")
                 }
             }
@@ -239,7 +244,24 @@ fn with_certificate(known: &Known, tls: Option<Arc<Tls>>) -> Known {
         Standing::NoCertificate if tls.is_some() => Standing::Served,
         standing => standing,
     };
-    Known { host: Arc::new(Host { tls, ..(*known.host).clone() }), standing, ..known.clone() }
+    let host = Host { tls, ..(*known.host).clone() };
+    let services = host.services.iter().map(|service| Arc::new(service_again(service, &host))).collect();
+    Known { host: Arc::new(Host { services, ..host }), standing, ..known.clone() }
+}
+
+/// A service whose domain has a certificate that was read again; one of its own that cannot be used is not used.
+fn service_again(service: &Host, domain: &Host) -> Host {
+    let tls = load_for_service(&service.values, domain).unwrap_or_else(|error| {
+        tracing::error!(host = service.name.as_str(), %error, "the new certificate is not used; the old one stays");
+        service.tls.clone()
+    });
+    Host { tls, ..service.clone() }
+}
+
+/// Loads the certificate of a service; where its files are those of its domain it shares what was made of them.
+pub fn load_for_service(values: &Values, domain: &Host) -> Result<Option<Arc<Tls>>, TlsError> {
+    let is_same = [&CERT, &KEY, &CLIENT_CA].iter().all(|setting| values.path(setting) == domain.values.path(setting));
+    if is_same { Ok(domain.tls.clone()) } else { load(values) }
 }
 
 #[cfg(test)]

@@ -97,7 +97,11 @@ fn owner_of(env: &Envelope) -> Option<AccountId> {
     match env.destination {
         Destination::OwnAccount => env.sender.as_session().map(|session| session.account),
         Destination::Account(owner) => owner,
-        Destination::Nobody | Destination::Host | Destination::Remote | Destination::Unserved => None,
+        Destination::Nobody
+        | Destination::Host
+        | Destination::Service
+        | Destination::Remote
+        | Destination::Unserved => None,
     }
 }
 

@@ -67,6 +67,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
             return last_activity::refuse_stranger(server, env).await;
         }
         Destination::Host => At::Host,
+        Destination::Service => at_service(server, env)?,
         Destination::OwnAccount => At::OwnAccount,
         Destination::Account(_) => At::Account,
         Destination::Remote => return remotes::refuse(server, env),
@@ -83,6 +84,13 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     }
     let handler = server.registry.iq(at, kind, payload.ns(), payload.name()).ok_or(Condition::ServiceUnavailable)?;
     (handler.handle)(server, env).await
+}
+
+/// Services answer at their domains.
+fn at_service(server: &Server, env: &Envelope) -> Result<At, Refuse> {
+    let to = env.stanza.to.as_ref().filter(|to| to.local().is_none()).ok_or(Condition::ServiceUnavailable)?;
+    let hosts = server.hosts.load();
+    hosts.service(to.domain()).map(|host| host.at()).ok_or_else(|| Condition::ServiceUnavailable.into())
 }
 
 /// RFC 6121 section 2.1.5: a roster is its owner's, whether the account exists or not.

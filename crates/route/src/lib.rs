@@ -72,7 +72,7 @@ pub fn from_remote(server: &Arc<Server>, link: &Arc<Link>, read: Received, list:
     let stanza = read.stamp(from);
     let hosts = server.hosts.load();
     let Some(host) = hosts.spoken_for(to.domain()) else { return list.push_settled() };
-    if hosts.get(to.domain()).is_some() && iq::is_remote_answer_for_us(server, &stanza) {
+    if hosts.answering(to.domain()).is_some() && iq::is_remote_answer_for_us(server, &stanza) {
         return list.push_settled();
     }
     take(server, link, host, stanza, list);
@@ -90,7 +90,7 @@ pub fn from_component(
     server.counters.stanzas_in.add();
     let Some(to) = &stanza.to else { return list.push_settled() };
     let hosts = server.hosts.load();
-    let served = hosts.get(to.domain());
+    let served = hosts.answering(to.domain());
     if served.is_some() && iq::is_remote_answer_for_us(server, &stanza) {
         return list.push_settled();
     }

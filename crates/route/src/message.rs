@@ -54,7 +54,7 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ke
             return Err(StanzaError::new(Condition::RemoteServerNotFound).into());
         }
         Destination::Account(_) => env.stanza.to.as_ref(),
-        Destination::Host | Destination::Nobody => None,
+        Destination::Host | Destination::Service | Destination::Nobody => None,
     };
     let unavailable = || Refuse::from(StanzaError::new(Condition::ServiceUnavailable));
     let to = to.ok_or_else(unavailable)?;

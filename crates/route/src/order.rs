@@ -23,9 +23,12 @@ pub(crate) fn of(server: &Server, stanza: &Stanza) -> Order {
     match stanza.kind {
         Kind::Presence(_) if stanza.to.is_none() => Order::All,
         Kind::Iq(kind) => {
-            let at = if stanza.to.as_ref().is_some_and(|to| to.is_domain()) { At::Host } else { At::OwnAccount };
+            let at = match stanza.to.as_ref().filter(|to| to.is_domain()) {
+                Some(to) => server.hosts.load().service(to.as_str()).map_or(At::Host, |host| host.at()),
+                None => At::OwnAccount,
+            };
             let to_client = stanza.to.as_ref().is_some_and(|to| to.is_full());
-            let own = (address == stanza.from.bare_str() && !to_client) || at == At::Host;
+            let own = (address == stanza.from.bare_str() && !to_client) || at != At::OwnAccount;
             let payload = stanza.content.iter().next();
             let handler =
                 payload.filter(|_| own).and_then(|payload| server.registry.iq(at, kind, payload.ns(), payload.name()));

@@ -146,6 +146,13 @@ impl Configuration {
         self.hosts.get(domain).unwrap_or(&self.values)
     }
 
+    /// The values for a service of `domain` at `name`: what is given for it itself, over those for the domain.
+    pub fn for_service(&self, name: &str, domain: &str) -> Values {
+        let Some(own) = self.hosts.get(name) else { return self.for_host(domain).clone() };
+        let given = own.iter().filter(|(setting, _)| self.overrides(name, setting));
+        self.for_host(domain).overlaid(given.filter_map(|(setting, value)| Some((setting, value?.clone()))))
+    }
+
     /// All domains, the main one first.
     pub fn domains(&self) -> Vec<String> {
         let main = self.values.text(&DOMAIN).to_owned();

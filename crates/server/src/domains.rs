@@ -10,7 +10,7 @@ use metronome_host::hosts::{Host, Hosts, Known, Standing, Tls};
 use metronome_host::options::{Setting, Unfit, Value, Values};
 use metronome_host::registry::Registry;
 use metronome_model::{HostOrigin, HostState, Op, StoredHost};
-use metronome_net::tls;
+use metronome_net::tls::{self, TlsError};
 use metronome_proto::jid::Jid;
 
 use crate::config::{Configuration, Problem};
@@ -33,6 +33,15 @@ pub enum When {
     Start,
     /// Any of them keeps the reload from happening.
     Reload,
+}
+
+/// What becomes of certificates that services have for themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ServiceFiles {
+    /// They are read.
+    Read,
+    /// Nobody is shown them: the domain is not served.
+    Passed,
 }
 
 /// Makes snapshots of domains by one configuration.
@@ -61,7 +70,44 @@ impl Domains<'_> {
             self.known(&name, origin, state, when)
         });
         let known = known.chain(components.iter().map(|name| self.component(name)));
-        Ok(Hosts::of(self.configuration.values().clone(), known.collect::<Result<_, _>>()?))
+        let known: Vec<Known> = known.collect::<Result<_, _>>()?;
+        let names: Vec<_> = known.iter().map(|known| (known.host.name.as_str(), known.origin)).collect();
+        if let Some(problem) = self.conflict(&names, known.iter().map(|known| (&*known.host, known.origin)), when) {
+            return Err(problem);
+        }
+        Ok(Hosts::of(self.configuration.values().clone(), known))
+    }
+
+    /// A service at an address that something else has. What a command has added does not keep the server from starting: it has the
+    /// address, and there is no such service.
+    pub fn conflict<'h>(
+        &self,
+        names: &[(&str, HostOrigin)],
+        domains: impl Iterator<Item = (&'h Host, HostOrigin)>,
+        when: When,
+    ) -> Option<Problem> {
+        let own = |(name, origin): &(&str, HostOrigin)| {
+            ((*name).to_owned(), (format!("{name} is a domain of its own"), *origin))
+        };
+        let mut taken: BTreeMap<String, (String, HostOrigin)> = names.iter().map(own).collect();
+        let services =
+            domains.flat_map(|(domain, origin)| domain.services.iter().map(move |service| (service, origin)));
+        for (service, origin) in services {
+            let Some(beside) = &service.beside else { continue };
+            let (name, domain, place) = (service.name.as_str(), beside.domain.as_str(), beside.service.place);
+            let Some((by, by_origin)) = taken.get(name) else {
+                taken.insert(name.to_owned(), (format!("{domain} has a service there"), origin));
+                continue;
+            };
+            let what = format!("the {} service of {domain} cannot be at {name}: {by}", beside.service.name);
+            if when == When::Start && [origin, *by_origin].contains(&HostOrigin::Command) {
+                tracing::error!("{what}");
+                continue;
+            }
+            let hint = format!("give it another label in `{}`, or \"\" for no such service", place.key);
+            return Some(self.problem(domain, place, what, &hint));
+        }
+        None
     }
 
     /// A domain that a component answers for. Its certificate is for other servers, so it may have none.
@@ -74,7 +120,11 @@ impl Domains<'_> {
     }
 
     fn tls(&self, name: &Jid, values: &Values) -> Result<Option<Arc<Tls>>, Problem> {
-        tls::load(values).map_err(|error| self.problem(name.as_str(), error.setting(), error.to_string(), error.hint()))
+        tls::load(values).map_err(|error| self.unusable(name, &error))
+    }
+
+    fn unusable(&self, name: &Jid, error: &TlsError) -> Problem {
+        self.problem(name.as_str(), error.setting(), error.to_string(), error.hint())
     }
 
     fn known(&self, name: &str, origin: HostOrigin, state: HostState, when: When) -> Result<Known, Problem> {
@@ -87,7 +137,7 @@ impl Domains<'_> {
             (Err(why), HostState::Enabled, HostOrigin::Command, When::Start) => {
                 tracing::error!(host = name.as_str(), why = why.message, "a domain is not served");
                 let values = self.configuration.for_host(name.as_str()).clone();
-                match self.fit(&name, values, None) {
+                match self.fit(&name, values, None, ServiceFiles::Passed) {
                     Ok(host) => (host, Standing::NoCertificate),
                     Err(_) => (self.without_files(&name), Standing::Unfit),
                 }
@@ -115,18 +165,40 @@ impl Domains<'_> {
             let what = format!("{name} has {lacks}, and clients must encrypt");
             return Err(self.problem(name.as_str(), setting, what, &self.files_hint(name)));
         }
-        self.fit(name, values, tls)
+        self.fit(name, values, tls, ServiceFiles::Read)
     }
 
     /// The same with this certificate, and whatever else it needs.
-    fn fit(&self, name: &Jid, values: Values, tls: Option<Arc<Tls>>) -> Result<Host, Problem> {
+    fn fit(&self, name: &Jid, values: Values, tls: Option<Arc<Tls>>, files: ServiceFiles) -> Result<Host, Problem> {
         let unfit = |unfit: Unfit| self.problem(name.as_str(), unfit.setting, unfit.message, unfit.hint);
         for feature in self.registry.features() {
             (feature.check)(&values).map_err(unfit)?;
         }
         let groups = groups::load(&values).map_err(unfit)?;
         let host = Host::new(name.clone(), values, self.registry.clone(), tls);
-        Ok(Host { groups: Arc::new(groups), ..host })
+        let services = self.services(&host, files)?;
+        Ok(Host { groups: Arc::new(groups), services, ..host })
+    }
+
+    /// The services of a domain, with certificates of their own or that of the domain.
+    fn services(&self, host: &Host, files: ServiceFiles) -> Result<Vec<Arc<Host>>, Problem> {
+        let mut services = Vec::new();
+        for service in self.registry.services() {
+            let address = service.address(&host.name, &host.values);
+            let unfit = |unfit: Unfit| self.problem(host.name.as_str(), unfit.setting, unfit.message, unfit.hint);
+            let Some(name) = address.map_err(unfit)? else { continue };
+            let values = self.configuration.for_service(name.as_str(), host.name.as_str());
+            let (values, tls) = match files {
+                ServiceFiles::Read => {
+                    let values = self.with_certificate(values, &name, host.name.as_str())?;
+                    let tls = tls::load_for_service(&values, host).map_err(|error| self.unusable(&name, &error))?;
+                    (values, tls)
+                }
+                ServiceFiles::Passed => (values, None),
+            };
+            services.push(Arc::new(Host::of_service(name, service, host, values, tls)));
+        }
+        Ok(services)
     }
 
     fn files_hint(&self, name: &Jid) -> String {
@@ -140,21 +212,27 @@ impl Domains<'_> {
 
     fn without_files(&self, name: &Jid) -> Host {
         let values = self.configuration.for_host(name.as_str()).clone();
-        Host::new(name.clone(), values, self.registry.clone(), None)
+        let host = Host::new(name.clone(), values, self.registry.clone(), None);
+        let services = self.services(&host, ServiceFiles::Passed).unwrap_or_default();
+        Host { services, ..host }
     }
 
     /// A domain's options; in the development mode with a certificate of its own if nobody has named one.
     fn values(&self, name: &Jid) -> Result<Values, Problem> {
-        let values = self.configuration.for_host(name.as_str());
+        self.with_certificate(self.configuration.for_host(name.as_str()).clone(), name, "")
+    }
+
+    /// These options of a domain, or of a service of `domain`, with files for a certificate where the development mode makes them.
+    fn with_certificate(&self, values: Values, name: &Jid, domain: &str) -> Result<Values, Problem> {
         let named = |domain| self.configuration.overrides(domain, &tls::CERT);
         match self.certificates {
-            Certificates::Development(folder) if !named("") && !named(name.as_str()) => {
+            Certificates::Development(folder) if !["", name.as_str(), domain].into_iter().any(named) => {
                 let files = dev::ensure_for(folder, name.as_str())
                     .map_err(|error| self.problem(name.as_str(), &tls::CERT, error.to_string(), ""))?;
                 let path = |path: PathBuf| Value::Path(path.into());
                 Ok(values.overlaid([(&tls::CERT, path(files.certificate)), (&tls::KEY, path(files.key))]))
             }
-            _ => Ok(values.clone()),
+            _ => Ok(values),
         }
     }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use metronome_host::hosts::Host;
 use metronome_host::registry::Registry;
+use metronome_model::HostOrigin;
 use metronome_net::control;
 use metronome_proto::jid::Jid;
 
 use crate::config::{Configuration, Problem};
-use crate::domains::{Certificates, Domains};
+use crate::domains::{Certificates, Domains, When};
 use crate::tables::DATA;
 use crate::{logging, notes, unfit};
 
@@ -44,6 +45,11 @@ fn domains(configuration: &Configuration) -> (Vec<Host>, Vec<Problem>) {
             Err(problem) => problems.push(problem),
         }
     }
+    let names =
+        configuration.domains().into_iter().chain(configuration.components().iter().cloned()).collect::<Vec<_>>();
+    let names: Vec<_> = names.iter().map(|name| (name.as_str(), HostOrigin::Configuration)).collect();
+    let own = hosts.iter().map(|host| (host, HostOrigin::Configuration));
+    problems.extend(domains.conflict(&names, own, When::Reload));
     (hosts, problems)
 }
 
