@@ -2,8 +2,8 @@
 `done N`.
 
 cut.py FOLDER, as root and in a network namespace of its own. North and south are joined by the cable that is cut; hasty is where south is,
-and keeps what cannot be sent for a few seconds only; near is reached by other ways. It takes a bit more than a minute: so long does a
-server wait for an answer before it gives a connection up.
+and keeps what cannot be sent for a few seconds only; near is reached by other ways; other is a Prosody beside north. It takes a bit more than
+a minute: so long does a server wait for an answer before it gives a connection up.
 """
 
 import asyncio
@@ -15,12 +15,15 @@ import time
 import traceback
 from pathlib import Path
 
-from network import Network, Way
-from ours import Metronome
-from person import PATIENCE_SECONDS, Person, body_of, condition_of
-from server import Purpose
-from wires import HOME, NET, Cable, Place, settle_at_home
-from zone import Zone
+sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
+
+from network import Network, Way  # noqa: E402
+from ours import Metronome  # noqa: E402
+from person import PATIENCE_SECONDS, Person, body_of, condition_of  # noqa: E402
+from prosody import Prosody  # noqa: E402
+from server import Purpose, Server  # noqa: E402
+from wires import HOME, NET, Cable, Place, settle_at_home  # noqa: E402
+from zone import Zone  # noqa: E402
 
 PEOPLE = 5
 LETTERS = 10
@@ -30,7 +33,7 @@ CUT_SECONDS_MAX = 150
 AFTER_SECONDS_MAX = 90
 PAUSE_SECONDS = 0.2
 RETRY_SECONDS = 8
-NORTH, SOUTH, HASTY, NEAR = (f"{NET}.{last}" for last in range(1, 5))
+NORTH, SOUTH, HASTY, NEAR, OTHER = (f"{NET}.{last}" for last in range(1, 6))
 
 
 class Wired(Network):
@@ -54,8 +57,8 @@ class Wired(Network):
         return Zone(HOME, 5353)
 
 
-class Placed(Metronome):
-    """One of our servers in a place, or at home."""
+class Placed(Server):
+    """A server in a place, or at home."""
 
     def __init__(self, network: Wired, name: str, place: Place | None = None, keep: str = "10 min"):
         self.place, self.keep, self.name = place, keep, name
@@ -66,6 +69,14 @@ class Placed(Metronome):
         prefix = self.place.prefix if self.place else []
         options = {"METRONOME_FEDERATION__KEEP": self.keep, "METRONOME_FEDERATION__CONNECT_TIMEOUT": "1 s"}
         return [*prefix, *command], environment | options
+
+
+class Ours(Placed, Metronome):
+    """One of ours."""
+
+
+class Other(Placed, Prosody):
+    """One that does not count what it gets: nothing but the system tells that nothing arrives there."""
 
 
 class Talk:
@@ -128,31 +139,35 @@ class Exchange:
 class Story:
     """Who lives where, and what they write."""
 
-    def __init__(self, north: Placed, south: Placed, hasty: Placed, near: Placed, cable: Cable):
+    def __init__(self, north: Placed, south: Placed, hasty: Placed, near: Placed, other: Placed, cable: Cable):
         self.cable = cable
         norths, souths, nears = ([Person(server) for _ in range(PEOPLE)] for server in (north, south, near))
-        self.dave, self.alice = Person(hasty), Person(north)
-        self.people = [*norths, *souths, *nears, self.dave, self.alice]
+        self.dave, self.readers = Person(hasty), [Person(north), Person(other)]
+        self.people = [*norths, *souths, *nears, self.dave, *self.readers]
         across = [Talk(one, other) for pair in zip(norths, souths) for one, other in (pair, pair[::-1])]
         # The same senders write to somebody whom the cut has nothing to do with.
         aside = [Talk(one, other) for one, other in zip([*norths, *souths], [*nears, *nears])]
         self.across, self.aside = across, aside
         self.letters: dict[str, str] = {}
         self.returned: dict[str, list[str]] = {}
-        self.misled: list[str] = []
+        self.misled: list[tuple[str, str]] = []
         self._all_returned = asyncio.Event()
 
     async def begin(self) -> None:
         for person in self.people:
             await person.come_online()
         Exchange([*self.across, *self.aside])
-        self.dave.on_message, self.alice.on_message = self._take_back, self._mislead
-        self.dave.say(self.alice.bare, "before")
+        self.dave.on_message = self._take_back
+        for reader in self.readers:
+            reader.on_message = lambda message, reader=reader: self.misled.append((reader.bare, body_of(message)))
+            self.dave.say(reader.bare, "before")
         for talk in [*self.across, *self.aside]:
             talk.say()
         for talk in [*self.across, *self.aside]:
             await talk.all_heard(AFTER_SECONDS_MAX)
-        while "before" not in self.misled:
+        end = time.monotonic() + AFTER_SECONDS_MAX
+        while len(self.misled) < len(self.readers):
+            assert time.monotonic() < end, f"only {self.misled} has arrived before the cut"
             await asyncio.sleep(PAUSE_SECONDS)
         self.misled.clear()
 
@@ -200,15 +215,22 @@ class Story:
     async def what_has_waited_for_too_long_comes_back_once_and_does_not_arrive(self):
         """A letter that is told not to have arrived never does, also when the network is there again."""
         assert set(self.returned) == set(self.letters), f"of {len(self.letters)} letters came back: {self.returned}"
-        wrong = {body: told for body, told in self.returned.items() if told != ["remote-server-timeout"]}
+        wrong = {id: told for id, told in self.returned.items() if told != ["remote-server-timeout"]}
         assert not wrong, f"letters of {self.dave.bare} came back as {wrong}"
+        for reader in self.readers:
+            await self._reach(reader)
+        expected = [(reader.bare, "after") for reader in self.readers]
+        assert self.misled == expected, f"{self.misled} was heard"
+
+    async def _reach(self, reader: Person) -> None:
+        """Returns once a letter arrives; one that comes back is written again."""
         end = time.monotonic() + AFTER_SECONDS_MAX
-        while "after" not in self.misled and time.monotonic() < end:
-            # What comes back meanwhile was not said in vain: it is said again.
+        while (reader.bare, "after") not in self.misled:
+            assert time.monotonic() < end, f"{self.dave.bare} does not reach {reader.bare} any more"
             if "after" not in self.letters.values():
-                self.letters[self.dave.say(self.alice.bare, "after")] = "after"
-            await asyncio.sleep(1)
-        assert self.misled == ["after"], f"{self.alice.bare} has heard {self.misled}"
+                self.letters[self.dave.say(reader.bare, "after")] = "after"
+            await asyncio.sleep(PAUSE_SECONDS)
+        self.letters = {id: body for id, body in self.letters.items() if body != "after"}
 
     async def connections_that_were_given_up_leave_nothing_that_could_arrive_later(self):
         assert not self.left, f"this would have been sent when the network came back: {self.left}"
@@ -225,9 +247,10 @@ class Story:
             await asyncio.sleep(PAUSE_SECONDS)
 
     def _write_letters(self) -> None:
-        for number in range(LETTERS):
-            body = f"letter {number}"
-            self.letters[self.dave.say(self.alice.bare, body)] = body
+        for reader in self.readers:
+            for number in range(LETTERS):
+                body = f"letter {number}"
+                self.letters[self.dave.say(reader.bare, body)] = body
 
     def _take_back(self, message) -> None:
         body = self.letters.get(message.get("id", ""))
@@ -237,11 +260,8 @@ class Story:
             del self.letters[message.get("id")]
             return
         self.returned.setdefault(message.get("id"), []).append(condition_of(message))
-        if len(self.returned) == LETTERS:
+        if len(self.returned) == len(self.letters):
             self._all_returned.set()
-
-    def _mislead(self, message) -> None:
-        self.misled.append(body_of(message))
 
 
 async def judged(tests: list) -> int:
@@ -263,17 +283,18 @@ async def main(below: str) -> int:
     Path(below).mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="cut.", dir=below))
     settle_at_home([HOME, NEAR])
-    up, down = Place("up", [NORTH], 1), Place("down", [SOUTH, HASTY], 2)
+    up, down = Place("up", [NORTH, OTHER], 1), Place("down", [SOUTH, HASTY], 2)
     try:
         cable = Cable(up, down)
-        network = Wired(folder, [NORTH, SOUTH, HASTY, NEAR])
+        network = Wired(folder, [NORTH, SOUTH, HASTY, NEAR, OTHER])
         with (
-            Placed(network, "north", up) as north,
-            Placed(network, "south", down) as south,
-            Placed(network, "hasty", down, keep="5 s") as hasty,
-            Placed(network, "near") as near,
+            Ours(network, "north", up) as north,
+            Ours(network, "south", down) as south,
+            Ours(network, "hasty", down, keep="5 s") as hasty,
+            Ours(network, "near") as near,
+            Other(network, "other", up) as other,
         ):
-            story = Story(north, south, hasty, near, cable)
+            story = Story(north, south, hasty, near, other, cable)
             await story.begin()
             await story.run()
             tests = [

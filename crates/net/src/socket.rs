@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -24,12 +25,30 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Socket::Plain(socket) => Some(socket),
+            Socket::Tls(socket) => Some(socket.get_ref().0),
+            Socket::Closed => None,
+        }
+    }
+
+    /// The system ends the connection once the other side has not confirmed for so long, in milliseconds, what was sent to it. Without
+    /// this it tries for a quarter of an hour, and nobody hears of it.
+    pub(crate) fn give_up_after(&self, silence_ms: u32) {
+        if let Some(socket) = self.tcp()
+            && let Err(error) = sockopt::set_tcp_user_timeout(socket, silence_ms)
+        {
+            tracing::debug!(%error, "a connection waits for as long as the system says");
+        }
+    }
+
     /// Ends the connection at once. What was written and has not gone out never does, not even when the network comes back.
     pub(crate) fn abort(&mut self) {
-        match self {
-            Socket::Plain(socket) => drop(socket.set_zero_linger()),
-            Socket::Tls(socket) => drop(socket.get_ref().0.set_zero_linger()),
-            Socket::Closed => {}
+        if let Some(socket) = self.tcp()
+            && let Err(error) = socket.set_zero_linger()
+        {
+            tracing::debug!(%error, "a connection is closed and not cut");
         }
         *self = Socket::Closed;
     }
@@ -96,4 +115,34 @@ pub(crate) fn with_write_buffer<R>(run: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     buffer.shrink_to(4 * CHUNK);
     WRITE.with(|cell| *cell.borrow_mut() = buffer);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn connected() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Socket::Plain(ours), listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn what_is_aborted_is_reset() {
+        let (mut ours, mut theirs) = connected().await;
+        ours.abort();
+        assert!(matches!(ours, Socket::Closed));
+        let end = theirs.read(&mut [0; 8]).await.unwrap_err();
+        assert_eq!(end.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn the_system_is_told_how_long_silence_may_last() {
+        let (ours, _theirs) = connected().await;
+        ours.give_up_after(60_000);
+        assert_eq!(sockopt::tcp_user_timeout(ours.tcp().unwrap()).unwrap(), 60_000);
+    }
 }

@@ -165,6 +165,7 @@ impl Run {
             ..
         } = proved;
         let (socket, scanner, unread) = stream.into_parts();
+        socket.give_up_after(clock::STALLED_MS as u32);
         let server = federation.server.clone();
         let now_ms = server.clock.steady_ms();
         let values = server.hosts.load().values.clone();

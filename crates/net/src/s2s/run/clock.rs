@@ -15,7 +15,7 @@ pub(super) const TICK: Duration = Duration::from_secs(1);
 /// For how long a stream may stay without any proof, in milliseconds.
 const UNPROVED_MS: u64 = 60_000;
 /// For how long the other side may leave unread what we write, or unanswered what we ask, in milliseconds.
-const STALLED_MS: u64 = 60_000;
+pub(super) const STALLED_MS: u64 = 60_000;
 
 /// After which silence of ours the other side hears something, so that it does not take the stream to be of no use (XEP-0478): well before
 /// the time that it has announced.
