@@ -50,6 +50,7 @@ impl Stage {
 const TOOLS: &str = "tools";
 
 const ARCHIVE_BENCH: &[&str] = &["run", "-p", "metronome-store", "--example", "archive_bench", "10000"];
+const NODES_BENCH: &[&str] = &["run", "-p", "metronome-store", "--example", "nodes_bench", "10000"];
 
 /// How many scenarios run at once: many of them wait for a clock, so there are more than cores.
 const AT_ONCE: &str = "--test-threads=4";
@@ -136,6 +137,12 @@ const LONG: &[Stage] = &[
         about: "the benchmark of an archive works, with few messages",
         budget: Duration::from_secs(120),
         run: Run::Script { program: "cargo", arguments: ARCHIVE_BENCH, judge: counts::of_exit },
+    },
+    Stage {
+        name: "nodes-bench",
+        about: "the benchmark of a node's items works, with few items",
+        budget: Duration::from_secs(120),
+        run: Run::Script { program: "cargo", arguments: NODES_BENCH, judge: counts::of_exit },
     },
     Stage {
         name: "crash-200",

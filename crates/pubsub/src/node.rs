@@ -1,0 +1,219 @@
+//! A node as the verbs see it: its row, its configuration, who may do what, and who is subscribed. Made of what is stored, shared
+//! while it is in a cache, and replaced as a whole when a change of it is committed.
+
+use metronome_model::{Affiliation, NodeChange, NodeKind, NodeRow, Subscription, SubscriptionState};
+use metronome_proto::jid::Jid;
+
+use crate::access::{Claim, Policy, Trust};
+use crate::config::{AccessModel, Config, PublishModel};
+use crate::options::Options;
+
+/// A node, without its items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Its name; empty for the root of all (XEP-0248 section 7.1).
+    pub name: Box<str>,
+    /// What it holds.
+    pub kind: NodeKind,
+    /// How it is configured.
+    pub config: Config,
+    /// The collections that it stands in, in byte order; none is the root.
+    pub collections: Vec<Box<str>>,
+    /// The bare address of whoever created it.
+    pub creator: Jid,
+    /// When, Unix time in milliseconds.
+    pub created_ms: u64,
+    /// Who may do what, by bare address and in its order.
+    affiliations: Vec<(Jid, Affiliation)>,
+    /// In the order of address and id.
+    subscribers: Vec<Subscriber>,
+}
+
+/// A subscription, its options understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subscriber {
+    /// Who is told, bare or full.
+    pub jid: Jid,
+    /// What tells it from others of the same address.
+    pub subid: Box<str>,
+    /// Where it stands.
+    pub state: SubscriptionState,
+    /// What was chosen for it.
+    pub options: Options,
+    /// When it ends by itself, Unix time in milliseconds.
+    pub expires_ms: Option<u64>,
+}
+
+impl Subscriber {
+    /// Of a row of a node of this kind.
+    pub fn read(row: Subscription, kind: NodeKind) -> Subscriber {
+        let options = Options::decode(&row.options, kind);
+        Subscriber { jid: row.jid, subid: row.subid, state: row.state, options, expires_ms: row.expires_ms }
+    }
+
+    /// The row, for a node of this kind.
+    pub fn row(&self, kind: NodeKind) -> Subscription {
+        Subscription {
+            jid: self.jid.clone(),
+            subid: self.subid.clone(),
+            state: self.state,
+            options: self.options.encode(kind),
+            expires_ms: self.expires_ms,
+        }
+    }
+
+    /// Whether it has not ended by itself.
+    pub fn lasts(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_none_or(|end_ms| end_ms > now_ms)
+    }
+}
+
+impl Node {
+    /// Of what is stored.
+    pub fn read(row: NodeRow, mut affiliations: Vec<(Jid, Affiliation)>, subscriptions: Vec<Subscription>) -> Node {
+        affiliations.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut subscribers: Vec<_> =
+            subscriptions.into_iter().map(|stored| Subscriber::read(stored, row.kind)).collect();
+        subscribers.sort_by(|one, other| (&one.jid, &one.subid).cmp(&(&other.jid, &other.subid)));
+        Node {
+            config: Config::decode(&row.config),
+            name: row.name,
+            kind: row.kind,
+            collections: row.collections,
+            creator: row.creator,
+            created_ms: row.created_ms,
+            affiliations,
+            subscribers,
+        }
+    }
+
+    /// What it is after a change of it; `None` once it is deleted. What a change does to items is not seen here.
+    pub fn after(&self, change: &NodeChange) -> Option<Node> {
+        let mut node = self.clone();
+        match change {
+            NodeChange::Delete => return None,
+            NodeChange::Configure { config, collections } => {
+                node.config = Config::decode(config);
+                node.collections.clone_from(collections);
+                node.collections.sort();
+                node.collections.dedup();
+            }
+            NodeChange::Affiliate { jid, affiliation } => node.affiliate(jid, *affiliation),
+            NodeChange::Subscribe(row) => node.subscribe(Subscriber::read(row.clone(), self.kind)),
+            NodeChange::Unsubscribe { jid, subid } => node
+                .subscribers
+                .retain(|known| known.jid != *jid || subid.as_ref().is_some_and(|subid| *subid != known.subid)),
+            NodeChange::Turn(kind) => node.turn(*kind),
+            NodeChange::EndSubscriptions { at_ms } => node.subscribers.retain(|known| known.lasts(*at_ms)),
+            _ => {}
+        }
+        Some(node)
+    }
+
+    /// Options are stored as what differs from those of a kind, so they are read anew.
+    fn turn(&mut self, kind: NodeKind) {
+        let rows: Vec<_> = self.subscribers.drain(..).map(|known| known.row(self.kind)).collect();
+        self.kind = kind;
+        self.subscribers.extend(rows.into_iter().map(|row| Subscriber::read(row, kind)));
+    }
+
+    fn affiliate(&mut self, jid: &Jid, affiliation: Option<Affiliation>) {
+        let place = self.affiliations.binary_search_by(|(known, _)| known.cmp(jid));
+        match (place, affiliation) {
+            (Ok(at), Some(affiliation)) => self.affiliations[at].1 = affiliation,
+            (Ok(at), None) => drop(self.affiliations.remove(at)),
+            (Err(at), Some(affiliation)) => self.affiliations.insert(at, (jid.clone(), affiliation)),
+            (Err(_), None) => {}
+        }
+    }
+
+    fn subscribe(&mut self, new: Subscriber) {
+        let key = (&new.jid, &new.subid);
+        match self.subscribers.binary_search_by(|known| (&known.jid, &known.subid).cmp(&key)) {
+            Ok(at) => self.subscribers[at] = new,
+            Err(at) => self.subscribers.insert(at, new),
+        }
+    }
+
+    /// Who may do what, in the order of the addresses.
+    pub fn affiliations(&self) -> &[(Jid, Affiliation)] {
+        &self.affiliations
+    }
+
+    /// What an address is to the node; its resource does not count.
+    pub fn affiliation(&self, jid: &Jid) -> Option<Affiliation> {
+        let bare = jid.bare_str();
+        let at = self.affiliations.binary_search_by(|(known, _)| known.as_str().cmp(bare)).ok()?;
+        Some(self.affiliations[at].1)
+    }
+
+    /// The addresses with this affiliation.
+    pub fn affiliated(&self, wanted: Affiliation) -> impl Iterator<Item = &Jid> {
+        self.affiliations.iter().filter(move |(_, affiliation)| *affiliation == wanted).map(|(jid, _)| jid)
+    }
+
+    /// All subscriptions, in the order of the addresses and of the ids; those that have ended as well, until they are removed.
+    pub fn subscribers(&self) -> &[Subscriber] {
+        &self.subscribers
+    }
+
+    /// The subscriptions of exactly this address.
+    pub fn subscriptions_at(&self, jid: &Jid) -> &[Subscriber] {
+        let from = self.subscribers.partition_point(|known| known.jid < *jid);
+        let len = self.subscribers[from..].partition_point(|known| known.jid == *jid);
+        &self.subscribers[from..from + len]
+    }
+
+    /// The subscriptions of a bare address and of all its full ones.
+    pub fn subscriptions_of(&self, jid: &Jid) -> impl Iterator<Item = &Subscriber> {
+        let bare = jid.bare();
+        let resources = format!("{}/", bare.as_str());
+        let from = self.subscribers.partition_point(|known| *known.jid.as_str() < *resources);
+        let full = self.subscribers[from..].iter().take_while(move |known| known.jid.as_str().starts_with(&resources));
+        self.subscriptions_at(&bare).iter().chain(full)
+    }
+
+    /// Everything about an address that decides over its access here; its subscription only where that counts.
+    pub fn claim<'a>(&self, jid: &Jid, trust: &'a Trust, now_ms: u64) -> Claim<'a> {
+        let config = &self.config;
+        let counts = config.access_model == AccessModel::Authorize || config.publish_model == PublishModel::Subscribers;
+        let subscription = if counts { self.best_subscription(jid, now_ms) } else { None };
+        Claim { affiliation: self.affiliation(jid), subscription, trust }
+    }
+
+    fn best_subscription(&self, jid: &Jid, now_ms: u64) -> Option<SubscriptionState> {
+        let lasting = self.subscriptions_of(jid).filter(|known| known.lasts(now_ms)).map(|known| known.state);
+        lasting.min_by_key(|state| rank(*state))
+    }
+
+    /// What it asks of those who want something from it.
+    pub fn policy(&self) -> Policy<'_> {
+        Policy {
+            access: self.config.access_model,
+            groups: &self.config.roster_groups_allowed,
+            publish: self.config.publish_model,
+        }
+    }
+
+    /// About how many bytes it takes in memory.
+    pub fn memory_usage(&self) -> usize {
+        let jid = |jid: &Jid| jid.as_str().len() + 32;
+        let affiliations = self.affiliations.iter().map(|(who, _)| jid(who) + size_of::<(Jid, Affiliation)>());
+        let subscribers = self
+            .subscribers
+            .iter()
+            .map(|known| jid(&known.jid) + known.subid.len() + known.options.memory_usage() + size_of::<Subscriber>());
+        let names = self.collections.iter().map(|name| name.len() + size_of::<Box<str>>()).sum::<usize>();
+        let own = size_of::<Node>() + self.name.len() + jid(&self.creator) + self.config.memory_usage();
+        own + names + affiliations.sum::<usize>() + subscribers.sum::<usize>()
+    }
+}
+
+/// The better of two subscriptions comes first.
+fn rank(state: SubscriptionState) -> u8 {
+    match state {
+        SubscriptionState::Subscribed => 0,
+        SubscriptionState::Unconfigured => 1,
+        SubscriptionState::Pending => 2,
+    }
+}

@@ -1,0 +1,220 @@
+//! Subscribing, options, leases, and the end of it (XEP-0060 sections 6.1 to 6.4, 12.4 and 12.18).
+
+use crate::world::{World, jid};
+use crate::{account, form, service, wire};
+
+const HAMLET: &str = "hamlet@denmark.example/elsinore";
+const BARD: &str = "bard@shakespeare.example/globe";
+const SUBSCRIBE: &str = "<subscribe node='n' jid='bard@shakespeare.example'/>";
+
+fn with_node(config: &[(&str, &str)]) -> World {
+    let mut world = service();
+    let config = form("node_config", config);
+    world.set(HAMLET, &format!("<create node='n'/><configure>{config}</configure>")).unwrap();
+    world
+}
+
+fn publish(world: &mut World) -> crate::world::Answer {
+    world.set(HAMLET, "<publish node='n'><item id='1'><p xmlns='urn:p'/></item></publish>").unwrap()
+}
+
+fn subscribe_with(fields: &[(&str, &str)]) -> String {
+    format!("{SUBSCRIBE}<options>{}</options>", form("subscribe_options", fields))
+}
+
+#[test]
+fn a_subscriber_gets_the_last_item_and_a_subscription_id() {
+    let mut world = with_node(&[]);
+    publish(&mut world);
+    let answer = world.set(BARD, SUBSCRIBE).unwrap();
+    let subid = world.nodes["n"].subscriptions[0].subid.clone();
+    assert!(answer.reply.contains(&format!("subid='{subid}' subscription='subscribed'")), "{}", answer.reply);
+    let last = answer.to("bard@shakespeare.example");
+    assert!(last.contains("<item id='1'>") && last.contains("<delay xmlns='urn:xmpp:delay'"), "{last}");
+    let mut silent = with_node(&[("pubsub#send_last_published_item", "never")]);
+    publish(&mut silent);
+    assert!(silent.set(BARD, SUBSCRIBE).unwrap().told.is_empty());
+}
+
+#[test]
+fn nobody_subscribes_others() {
+    let mut world = with_node(&[]);
+    let other = "<subscribe node='n' jid='king@denmark.example'/>";
+    assert_eq!(wire(world.set(BARD, other)), "modify:bad-request invalid-jid");
+    assert!(world.set(BARD, "<subscribe node='n' jid='bard@shakespeare.example/other'/>").is_ok());
+    assert_eq!(
+        wire(world.set(HAMLET, "<unsubscribe node='n' jid='bard@shakespeare.example/other'/>")),
+        "auth:forbidden"
+    );
+    assert_eq!(wire(world.set(BARD, "<subscribe node='m' jid='bard@shakespeare.example'/>")), "cancel:item-not-found");
+    let mut closed = with_node(&[("pubsub#subscribe", "0")]);
+    assert_eq!(wire(closed.set(BARD, SUBSCRIBE)), "cancel:feature-not-implemented unsupported");
+}
+
+#[test]
+fn subscribing_again_is_the_same_subscription_and_with_other_options_another() {
+    let mut world = with_node(&[]);
+    world.set(BARD, SUBSCRIBE).unwrap();
+    world.set(BARD, SUBSCRIBE).unwrap();
+    assert_eq!(world.nodes["n"].subscriptions.len(), 1);
+    world.set(BARD, &subscribe_with(&[("pubsub#include_body", "1")])).unwrap();
+    assert_eq!(world.nodes["n"].subscriptions.len(), 2);
+    let answer = publish(&mut world);
+    assert_eq!(answer.recipients(), ["bard@shakespeare.example"], "one message for both");
+    let told = answer.to("bard@shakespeare.example");
+    for row in &world.nodes["n"].subscriptions {
+        assert!(told.contains(&format!("<header name='SubID'>{}</header>", row.subid)), "{told}");
+    }
+    assert!(told.ends_with("</headers>"));
+    let unsubscribe = "<unsubscribe node='n' jid='bard@shakespeare.example'/>";
+    assert_eq!(wire(world.set(BARD, unsubscribe)), "modify:bad-request subid-required");
+    let wrong = "<unsubscribe node='n' jid='bard@shakespeare.example' subid='x'/>";
+    assert_eq!(wire(world.set(BARD, wrong)), "modify:not-acceptable invalid-subid");
+    let subid = world.nodes["n"].subscriptions[0].subid.clone();
+    let one = format!("<unsubscribe node='n' jid='bard@shakespeare.example' subid='{subid}'/>");
+    assert!(world.set(BARD, &one).unwrap().reply.contains("subscription='none'"));
+    assert!(!publish(&mut world).to("bard@shakespeare.example").contains("SubID"), "there is one left");
+    world.set(BARD, unsubscribe).unwrap();
+    assert_eq!(wire(world.set(BARD, unsubscribe)), "cancel:unexpected-request not-subscribed");
+    assert!(publish(&mut world).told.is_empty());
+}
+
+#[test]
+fn resources_are_told_apart() {
+    let mut world = with_node(&[]);
+    for to in ["bard@shakespeare.example/a", "bard@shakespeare.example/b", "bard@shakespeare.example"] {
+        world.set(BARD, &format!("<subscribe node='n' jid='{to}'/>")).unwrap();
+    }
+    let answer = publish(&mut world);
+    assert_eq!(answer.recipients().len(), 3);
+    assert!(!answer.to("bard@shakespeare.example/a").contains("SubID"));
+    let mine = world.get(BARD, "<subscriptions/>").unwrap().reply;
+    assert_eq!(mine.matches("<subscription node='n'").count(), 3, "{mine}");
+    assert_eq!(world.get(HAMLET, "<subscriptions node='n'/>").unwrap().reply.matches("<subscription ").count(), 0);
+}
+
+#[test]
+fn too_many_subscriptions_are_refused() {
+    let mut rules = crate::service_rules();
+    rules.limits.subscriptions_each_max = 2;
+    let mut world = World::service(rules);
+    world.set(HAMLET, "<create node='n'/>").unwrap();
+    for to in ["a", "b"] {
+        world.set(BARD, &format!("<subscribe node='n' jid='bard@shakespeare.example/{to}'/>")).unwrap();
+    }
+    assert_eq!(wire(world.set(BARD, SUBSCRIBE)), "wait:policy-violation too-many-subscriptions");
+}
+
+#[test]
+fn options_are_shown_and_set_by_the_subscriber() {
+    let mut world = with_node(&[]);
+    world.set(BARD, SUBSCRIBE).unwrap();
+    let get = "<options node='n' jid='bard@shakespeare.example'/>";
+    assert!(world.get(BARD, get).unwrap().reply.contains("pubsub#deliver"));
+    assert_eq!(wire(world.get(HAMLET, get)), "auth:forbidden");
+    let set = |fields: &[(&str, &str)]| {
+        format!("<options node='n' jid='bard@shakespeare.example'>{}</options>", form("subscribe_options", fields))
+    };
+    world.set(BARD, &set(&[("pubsub#deliver", "0")])).unwrap();
+    assert!(publish(&mut world).told.is_empty(), "nothing is delivered");
+    assert_eq!(wire(world.set(BARD, &set(&[("pubsub#deliver", "perhaps")]))), "modify:bad-request invalid-options");
+    assert_eq!(
+        wire(world.set(
+            HAMLET,
+            "<options node='n' jid='hamlet@denmark.example'><x xmlns='jabber:x:data' type='cancel'/></options>"
+        )),
+        "cancel:unexpected-request not-subscribed"
+    );
+}
+
+#[test]
+fn a_lease_ends_and_is_not_longer_than_it_may_be() {
+    let mut rules = crate::service_rules();
+    rules.limits.lease_ms_max = 3_600_000;
+    let mut world = World::service(rules);
+    world.set(HAMLET, "<create node='n'/>").unwrap();
+    assert_eq!(
+        wire(world.set(BARD, &subscribe_with(&[("pubsub#expire", "2006-02-28T11:59:59Z")]))),
+        "modify:bad-request invalid-options",
+        "it would be over already"
+    );
+    world.set(BARD, &subscribe_with(&[("pubsub#expire", "2099-02-28T11:59:59Z")])).unwrap();
+    assert_eq!(world.nodes["n"].subscriptions[0].expires_ms, Some(world.now_ms + 3_600_000));
+    assert_eq!(publish(&mut world).told.len(), 1);
+    world.now_ms += 3_600_001;
+    assert!(publish(&mut world).told.is_empty(), "it is over before it is removed");
+    let answer = world.run(HAMLET, |nodes| nodes.time("n")).unwrap();
+    assert!(answer.to("bard@shakespeare.example").contains("subscription='none'"), "{answer:?}");
+    assert!(world.nodes["n"].subscriptions.is_empty());
+}
+
+#[test]
+fn a_temporary_subscription_ends_with_presence() {
+    for (config, options) in [("0", "presence"), ("1", "")] {
+        let mut world = with_node(&[("pubsub#tempsub", config)]);
+        let fields = [("pubsub#expire", options)];
+        let fields = if options.is_empty() { &fields[..0] } else { &fields };
+        world.set(BARD, &subscribe_with(fields)).unwrap();
+        let bard = jid(BARD);
+        world.run(BARD, |nodes| nodes.gone("n", &bard)).unwrap();
+        assert_eq!(world.nodes["n"].subscriptions.len(), 1, "another resource may be left");
+        world.run(BARD, |nodes| nodes.gone("n", &bard.bare())).unwrap();
+        assert!(world.nodes["n"].subscriptions.is_empty());
+    }
+}
+
+#[test]
+fn owners_approve_subscriptions_or_do_not() {
+    let mut world = with_node(&[("pubsub#access_model", "authorize")]);
+    let answer = world.set(BARD, SUBSCRIBE).unwrap();
+    assert!(answer.reply.contains("subscription='pending'"));
+    let asked = answer.to("hamlet@denmark.example");
+    assert!(asked.contains("pubsub#subscribe_authorization") && asked.contains("bard@shakespeare.example"), "{asked}");
+    assert_eq!(wire(world.set(BARD, SUBSCRIBE)), "auth:not-authorized pending-subscription");
+    assert_eq!(wire(world.get(BARD, "<items node='n'/>")), "auth:not-authorized not-subscribed");
+    assert!(publish(&mut world).told.is_empty());
+    assert_eq!(world.run(HAMLET, |nodes| nodes.pending("n")).unwrap().told.len(), 1);
+    assert_eq!(wire(world.run(BARD, |nodes| nodes.pending("n"))), "auth:forbidden");
+    let mut said = metronome_pubsub::authorization::Authorization {
+        node: "n".into(),
+        subid: None,
+        subscriber: jid("bard@shakespeare.example"),
+        verdict: metronome_pubsub::authorization::Verdict::Allow,
+    };
+    assert_eq!(wire(world.run(BARD, |nodes| nodes.approve(&said))), "auth:forbidden", "nobody approves themselves");
+    let answer = world.run(HAMLET, |nodes| nodes.approve(&said)).unwrap();
+    assert!(answer.to("bard@shakespeare.example").contains("subscription='subscribed'"));
+    assert!(world.get(BARD, "<items node='n'/>").is_ok());
+    assert_eq!(publish(&mut world).told.len(), 1);
+    assert_eq!(wire(world.run(HAMLET, |nodes| nodes.approve(&said))), "cancel:item-not-found", "it is settled");
+    world.set("king@denmark.example/x", "<subscribe node='n' jid='king@denmark.example'/>").unwrap();
+    said.subscriber = jid("king@denmark.example");
+    said.verdict = metronome_pubsub::authorization::Verdict::Deny;
+    let answer = world.run(HAMLET, |nodes| nodes.approve(&said)).unwrap();
+    assert!(answer.to("king@denmark.example").contains("subscription='none'"));
+}
+
+#[test]
+fn owners_hear_of_subscribers_if_they_want_to() {
+    let mut world = with_node(&[("pubsub#notify_sub", "1")]);
+    let answer = world.set(BARD, SUBSCRIBE).unwrap();
+    assert!(answer.to("hamlet@denmark.example").contains("subscription='subscribed'"), "{answer:?}");
+    let answer = world.set(BARD, "<unsubscribe node='n' jid='bard@shakespeare.example'/>").unwrap();
+    assert!(answer.to("hamlet@denmark.example").contains("subscription='none'"));
+}
+
+#[test]
+fn who_loses_access_is_not_told_any_more() {
+    let mut world = account();
+    let presence = form("publish-options", &[("pubsub#access_model", "presence")]);
+    let publish = format!(
+        "<publish node='n'><item id='1'><p xmlns='urn:p'/></item></publish><publish-options>{presence}</publish-options>"
+    );
+    world.set("juliet@example/b", &publish).unwrap();
+    world.befriend("romeo@montague.example", &[]);
+    world.set("romeo@montague.example/x", "<subscribe node='n' jid='romeo@montague.example'/>").unwrap();
+    assert_eq!(world.set("juliet@example/b", &publish).unwrap().told.len(), 1);
+    let answer = world.set("juliet@example/b", &publish).unwrap();
+    world.friends.clear();
+    assert!(world.deliver(&answer.notifications[0]).is_empty(), "not even what was on its way");
+}
