@@ -1,5 +1,6 @@
 //! Which request is decided where. Nothing here reads or writes: what has to be known comes in, and what is to happen goes out.
 
+use metronome_model::Item;
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::pubsub::{OwnerRequest, Request};
 
@@ -9,10 +10,11 @@ use crate::decision::Decision;
 use crate::facts::Facts;
 use crate::graph::ROOT;
 use crate::known::{Known, Stop};
+use crate::node::Node;
 use crate::rules::Rules;
 use crate::verbs::{
-    affiliations, approve, configure, create, delete, end, items, options, publish, purge, relate, retract, subscribe,
-    subscriptions, unsubscribe,
+    affiliations, approve, configure, create, delete, end, items, last, options, publish, purge, relate, retract,
+    subscribe, subscriptions, unsubscribe,
 };
 
 /// The nodes of one owner, as far as they are known, for one who asks.
@@ -77,6 +79,17 @@ impl<'a> Nodes<'a> {
     /// Everything that waits for approval at a node, sent to the owner who asks for it (XEP-0060 section 8.7.3).
     pub fn pending(self, node: &str) -> Result<Decision, Stop> {
         approve::pending(self.act(), node)
+    }
+
+    /// What is sent of the newest item to somebody who comes online (XEP-0163 section 4.3): the content of a message, stamped with the
+    /// time of the publication.
+    pub fn last_item(self, node: &Node, item: &Item) -> Vec<u8> {
+        last::content(self.act(), node, item)
+    }
+
+    /// What is sent of items that were published while somebody was away (XEP-0312), oldest first: the content of one message.
+    pub fn items_since(self, node: &Node, items: &[Item]) -> Vec<u8> {
+        last::missed(self.act(), node, items)
     }
 
     /// It is time: what is over by now goes from a node. Nobody asks; the facts may say anybody.

@@ -39,7 +39,14 @@ pub enum Need {
         /// The address.
         who: Jid,
     },
-    /// Those of these items that exist, [`Known::add_items`].
+    /// Who published these items, [`Known::add_publishers`]: of all of them that exist, however many bytes they have.
+    Publishers {
+        /// The node.
+        node: Box<str>,
+        /// The ids.
+        ids: Vec<Box<str>>,
+    },
+    /// Those of these items that exist, as many as one page holds, [`Known::add_items`].
     Items {
         /// The node.
         node: Box<str>,
@@ -120,6 +127,7 @@ type ItemNames = (Box<str>, Vec<Box<str>>);
 pub struct Known {
     nodes: HashMap<Box<str>, Option<Arc<Node>>>,
     trust: HashMap<(Box<str>, Jid), Trust>,
+    publishers: HashMap<ItemNames, Vec<(Box<str>, Jid)>>,
     items: HashMap<ItemNames, Vec<Item>>,
     pages: HashMap<(Box<str>, Page), Found>,
     usage: Option<NodesUsage>,
@@ -137,6 +145,11 @@ impl Known {
     /// Adds what the rosters say.
     pub fn add_trust(&mut self, node: &str, who: Jid, trust: Trust) {
         self.trust.insert((node.into(), who), trust);
+    }
+
+    /// Adds the publishers of those items that exist, by id, in any order.
+    pub fn add_publishers(&mut self, node: &str, ids: Vec<Box<str>>, found: Vec<(Box<str>, Jid)>) {
+        self.publishers.insert((node.into(), ids), found);
     }
 
     /// Adds items that were asked for by their ids, in any order.
@@ -186,6 +199,12 @@ impl Known {
     pub(crate) fn trust(&self, node: &str, who: &Jid) -> Result<&Trust, Stop> {
         let key = (Box::from(node), who.bare());
         self.trust.get(&key).ok_or_else(|| Stop::Need(vec![Need::Trust { node: key.0.clone(), who: key.1.clone() }]))
+    }
+
+    pub(crate) fn publishers(&self, node: &str, ids: &[Box<str>]) -> Result<&[(Box<str>, Jid)], Stop> {
+        let key = (Box::from(node), ids.to_vec());
+        let found = self.publishers.get(&key).map(Vec::as_slice);
+        found.ok_or(Stop::Need(vec![Need::Publishers { node: key.0, ids: key.1 }]))
     }
 
     pub(crate) fn items(&self, node: &str, ids: &[Box<str>]) -> Result<&[Item], Stop> {

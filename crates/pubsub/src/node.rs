@@ -5,7 +5,7 @@ use metronome_model::{Affiliation, NodeChange, NodeKind, NodeRow, Subscription, 
 use metronome_proto::jid::Jid;
 
 use crate::access::{Claim, Policy, Trust};
-use crate::config::{AccessModel, Config, PublishModel};
+use crate::config::{AccessModel, Config, PublishModel, SendLast};
 use crate::options::Options;
 
 /// A node, without its items.
@@ -193,6 +193,21 @@ impl Node {
             groups: &self.config.roster_groups_allowed,
             publish: self.config.publish_model,
         }
+    }
+
+    /// Whether its newest item is sent to subscribers who come online.
+    pub fn sends_last_on_presence(&self) -> bool {
+        let config = &self.config;
+        self.kind == NodeKind::Leaf
+            && config.persist_items
+            && config.deliver_notifications
+            && config.send_last_published_item == SendLast::OnSubAndPresence
+    }
+
+    /// What was published before this time has expired; `None` if nothing does. `expire_s_max` as of the limits.
+    pub fn expired_before_ms(&self, now_ms: u64, expire_s_max: u64) -> Option<u64> {
+        let seconds = self.config.item_expire?.within(expire_s_max);
+        Some(now_ms.saturating_sub(seconds.saturating_mul(1000)))
     }
 
     /// About how many bytes it takes in memory.

@@ -96,8 +96,7 @@ pub(crate) fn first_page(act: Act<'_>, node: &Node) -> Page {
 
 /// What was published before this time is not there any more (the field `item_expire`).
 pub(crate) fn expired_before_ms(act: Act<'_>, node: &Node) -> Option<u64> {
-    let seconds = node.config.item_expire?.within(act.limits().expire_s_max);
-    Some(act.facts.now_ms.saturating_sub(seconds.saturating_mul(1000)))
+    node.expired_before_ms(act.facts.now_ms, act.limits().expire_s_max)
 }
 
 /// Who has several subscriptions says by right of which they ask (sections 6.5.9.1 and 6.5.9.2).

@@ -22,14 +22,20 @@ pub(crate) fn for_new(act: Act<'_>, node: &Node, jid: &Jid) -> Result<Option<Not
     Ok(Some(Notification { content, style: node.config.notification_type, to: Audience::These(vec![jid.clone()]) }))
 }
 
-/// What is sent: the item, and when it was published.
-pub(crate) fn content(act: Act<'_>, node: &Node, item: &Item) -> Vec<u8> {
-    let mut entries = items::entries(act, node, std::slice::from_ref(item));
+/// Items as they would have been sent when they were published.
+pub(crate) fn missed(act: Act<'_>, node: &Node, found: &[Item]) -> Vec<u8> {
+    let mut entries = items::entries(act, node, found);
     if !node.config.deliver_payloads {
         entries.iter_mut().for_each(|entry| entry.payload = None);
     }
     let mut out = Vec::new();
     Event::Items { node: node.name.clone(), items: entries }.write(&mut out);
+    out
+}
+
+/// What is sent: the item, and when it was published.
+pub(crate) fn content(act: Act<'_>, node: &Node, item: &Item) -> Vec<u8> {
+    let mut out = missed(act, node, std::slice::from_ref(item));
     let at_ms = i64::try_from(item.updated_ms).unwrap_or(i64::MAX);
     Delay { at_ms, from: Some(act.facts.address.clone()), reason: None }.tree().write(&mut out, "");
     out

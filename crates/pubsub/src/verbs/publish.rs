@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use metronome_model::{Item, NodeChange, NodeKind};
+use metronome_proto::jid::Jid;
 use metronome_proto::payload::Malformed;
 use metronome_proto::payload::data_form::DataForm;
 use metronome_proto::payload::pubsub::{Entry, Event, Publication, Reason, reply};
@@ -118,14 +119,14 @@ fn check_overwriting(act: Act<'_>, node: &Node, new: &[New<'_>]) -> Result<(), S
     if act.verdict(node, Verb::RetractOther)? == Verdict::Granted {
         return Ok(());
     }
-    let is_other = |item: &Item| !item.publisher.same_bare(act.facts.from);
+    let is_other = |(_, publisher): &(Box<str>, Jid)| !publisher.same_bare(act.facts.from);
     if replaced(act, node, new)?.iter().any(is_other) { Err(refusal(Why::Forbidden).into()) } else { Ok(()) }
 }
 
-/// The items that are there already under the ids that the publisher has chosen.
-fn replaced<'a>(act: Act<'a>, node: &Node, new: &[New<'_>]) -> Result<&'a [Item], Stop> {
+/// The items that are there already under the ids that the publisher has chosen, and whose they are.
+fn replaced<'a>(act: Act<'a>, node: &Node, new: &[New<'_>]) -> Result<&'a [(Box<str>, Jid)], Stop> {
     let chosen: Vec<_> = new.iter().filter_map(|new| new.publication.id.clone()).collect();
-    if chosen.is_empty() { Ok(&[]) } else { act.known.items(&node.name, &chosen) }
+    if chosen.is_empty() { Ok(&[]) } else { act.known.publishers(&node.name, &chosen) }
 }
 
 /// XEP-0395: the latest item is the one that the publisher knows.

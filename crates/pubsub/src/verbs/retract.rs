@@ -20,12 +20,12 @@ pub(crate) fn retract(act: Act<'_>, name: &str, ids: &[Box<str>], notice: Retrac
     if node.kind == NodeKind::Collection || !node.config.persist_items {
         return Err(unsupported("persistent-items"));
     }
-    let found = act.known.items(name, ids)?;
-    let there: HashSet<_> = found.iter().map(|item| &item.id).collect();
+    let found = act.known.publishers(name, ids)?;
+    let there: HashSet<_> = found.iter().map(|(id, _)| id).collect();
     if ids.iter().any(|id| !there.contains(id)) {
         return Err(Condition::ItemNotFound.into());
     }
-    let is_other = found.iter().any(|item| !item.publisher.same_bare(act.facts.from));
+    let is_other = found.iter().any(|(_, publisher)| !publisher.same_bare(act.facts.from));
     if is_other && act.verdict(node, Verb::RetractOther)? != Verdict::Granted {
         return Err(refusal(crate::access::Why::Forbidden).into());
     }

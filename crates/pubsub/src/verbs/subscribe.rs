@@ -32,7 +32,7 @@ pub(crate) fn subscribe(
     if public::subscribers_of(name).is_some() {
         return Err(unsupported("subscribe"));
     }
-    if !act.acts_for(jid) {
+    if !jid.same_bare(act.facts.from) {
         return Err(Reason::InvalidJid.error().into());
     }
     if act.facts.standing == Standing::Anonymous {

@@ -6,6 +6,7 @@ mod collections;
 mod managing;
 mod nodes;
 mod publishing;
+mod random;
 mod retrieving;
 mod subscribing;
 mod world;

@@ -38,6 +38,10 @@ fn a_subscriber_gets_the_last_item_and_a_subscription_id() {
 
 #[test]
 fn nobody_subscribes_others() {
+    let mut own = account();
+    own.set("juliet@example/b", "<create node='n'/>").unwrap();
+    let victim = own.set("juliet@example/b", "<subscribe node='n' jid='victim@example'/>");
+    assert_eq!(wire(victim), "modify:bad-request invalid-jid", "not even the owner of all nodes");
     let mut world = with_node(&[]);
     let other = "<subscribe node='n' jid='king@denmark.example'/>";
     assert_eq!(wire(world.set(BARD, other)), "modify:bad-request invalid-jid");

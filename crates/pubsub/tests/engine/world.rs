@@ -87,6 +87,11 @@ impl World {
         self.friends.insert(jid(who), groups.iter().map(|group| Box::from(*group)).collect());
     }
 
+    /// Whether all nodes have one owner.
+    pub(crate) fn is_account(&self) -> bool {
+        self.rules.by_presence() == metronome_pubsub::ByPresence::Subscribes
+    }
+
     /// Asks and makes what is decided come true.
     pub(crate) fn ask(&mut self, from: &str, kind: IqType, xml: &str) -> Result<Answer, PubsubError> {
         let content = Content::parse(xml.as_bytes()).unwrap();
@@ -201,6 +206,11 @@ impl World {
             Need::Items { node, ids } => {
                 let found = self.items(&node).into_iter().filter(|item| ids.contains(&item.id)).collect();
                 known.add_items(&node, ids, found);
+            }
+            Need::Publishers { node, ids } => {
+                let found = self.items(&node).into_iter().filter(|item| ids.contains(&item.id));
+                let found = found.map(|item| (item.id, item.publisher)).collect();
+                known.add_publishers(&node, ids, found);
             }
             Need::Page { node, page } => {
                 let found = search(self.items(&node), &page);
