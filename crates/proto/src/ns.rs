@@ -49,6 +49,8 @@ pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
 pub const MUC: &str = "http://jabber.org/protocol/muc";
 /// XEP-0045: Multi-User Chat, what rooms tell their occupants.
 pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+/// XEP-0048: Bookmarks, and the name of the node with them.
+pub const BOOKMARKS_LEGACY: &str = "storage:bookmarks";
 /// XEP-0049: Private XML Storage.
 pub const PRIVATE: &str = "jabber:iq:private";
 /// XEP-0050: Ad-Hoc Commands.
@@ -81,6 +83,10 @@ pub const REGISTER: &str = "jabber:iq:register";
 pub const REGISTER_FEATURE: &str = "http://jabber.org/features/iq-register";
 /// XEP-0078: Non-SASL Authentication; read only to refuse it.
 pub const IQ_AUTH: &str = "jabber:iq:auth";
+/// XEP-0084: User Avatar, the image, and the name of the node with it.
+pub const AVATAR_DATA: &str = "urn:xmpp:avatar:data";
+/// XEP-0084: User Avatar, what is told of the image, and the name of the node with it.
+pub const AVATAR_METADATA: &str = "urn:xmpp:avatar:metadata";
 /// XEP-0085: Chat State Notifications.
 pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 /// XEP-0092: Software Version.
@@ -93,6 +99,8 @@ pub const DATA_VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
 pub const SHIM: &str = "http://jabber.org/protocol/shim";
 /// XEP-0133: Service Administration, as the type of a form; its nodes are named under it.
 pub const ADMIN: &str = "http://jabber.org/protocol/admin";
+/// XEP-0153: vCard-Based Avatars, in a presence.
+pub const VCARD_UPDATE: &str = "vcard-temp:x:update";
 /// XEP-0157: Contact Addresses for XMPP Services, as the type of a form.
 pub const SERVER_INFO: &str = "http://jabber.org/network/serverinfo";
 /// XEP-0160: Best Practices for Handling Offline Messages, as a feature of a host.
@@ -129,6 +137,8 @@ pub const CARBONS_RULES: &str = "urn:xmpp:carbons:rules:0";
 pub const BIDI: &str = "urn:xmpp:bidi";
 /// XEP-0288: Bidirectional Server-to-Server Connections, as a stream feature.
 pub const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";
+/// XEP-0292: vCard4 Over XMPP (RFC 6351).
+pub const VCARD4: &str = "urn:ietf:params:xml:ns:vcard-4.0";
 /// XEP-0297: Stanza Forwarding.
 pub const FORWARD: &str = "urn:xmpp:forward:0";
 /// XEP-0308: Last Message Correction.
@@ -183,6 +193,8 @@ pub const BIND2: &str = "urn:xmpp:bind:0";
 pub const SASL2: &str = "urn:xmpp:sasl:2";
 /// XEP-0395: Atomically Compare-And-Publish PubSub Items.
 pub const COMPARE_AND_PUBLISH: &str = "urn:xmpp:pubsub:cap:0";
+/// XEP-0402: PEP Native Bookmarks, and the name of the node with them.
+pub const BOOKMARKS: &str = "urn:xmpp:bookmarks:1";
 /// XEP-0413: Order-By.
 pub const ORDER_BY: &str = "urn:xmpp:order-by:1";
 /// XEP-0424: Message Retraction.

@@ -1,10 +1,12 @@
 //! Payloads, one file per document: what this server reads from a child of a stanza, and what it writes. Each type is a
 //! plain value with `read` and `tree`; unknown attributes and children are ignored, as the documents ask.
 
+pub mod avatar;
 pub mod bidi;
 pub mod bind;
 pub mod bind2;
 pub mod blocking;
+pub mod bookmarks;
 pub mod caps;
 pub mod commands;
 pub mod component;
