@@ -151,6 +151,84 @@ async fn what_waits_outlives_a_restart() {
 }
 
 #[tokio::test]
+async fn what_has_waited_through_a_long_stop_comes_back_only_after_a_try() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::on_disk(&folder.path().join("store.sqlite")).await;
+    world.federate().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    alice.send(&chat("dave@far.example", "early"));
+    alice.settled().await;
+    drop(alice);
+    world.restart().await;
+    world.server.clock.advance(24 * 3_600_000);
+    world.federate().await;
+    for _ in 0..3 {
+        world.tick().await;
+        world.all_permits().await;
+    }
+    assert_eq!(stored(&world, FAR).await, ["early"], "nobody has tried yet");
+    assert_eq!(world.wanted().as_deref(), Some(FAR));
+    world.fail(FAR, FailureKind::Unreachable);
+    let mut alice = world.available("alice@localhost/a").await;
+    let told = alice.until("id='early' type='error'").await + &alice.until("</message>").await;
+    assert!(told.contains("<remote-server-timeout"), "{told}");
+    while !stored(&world, FAR).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_larger_than_the_other_server_takes_comes_back_and_holds_nothing_up() {
+    let world = world().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let mut far = world.far(FAR);
+    far.carrier.as_mut().unwrap().set_stanza_bytes_max(1_000);
+    alice.send(&chat("dave@far.example", "before"));
+    alice.send(&format!(
+        "<message to='dave@far.example' type='chat' id='large'><body>{}</body></message>",
+        "x".repeat(1_000)
+    ));
+    alice.send(&chat("dave@far.example", "behind"));
+    alice.settled().await;
+    let text = far.until("<body>behind</body>").await;
+    assert!(text.contains("<body>before</body>") && !text.contains("xxx"), "{text}");
+    world.tick().await;
+    assert_eq!(stored(&world, FAR).await.len(), 3, "what was sent before it may have to be sent again");
+    far.has_all();
+    world.tick().await;
+    let told = alice.until("id='large' type='error'").await + &alice.until("</message>").await;
+    assert!(told.contains("<policy-violation") && told.contains("from='dave@far.example'"), "{told}");
+    while !stored(&world, FAR).await.is_empty() {
+        world.tick().await;
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_pair_is_not_forgotten_between_the_admission_of_a_message_and_its_commit() {
+    let world = world().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let all = metronome_store::WriterLimits::default().permit_bytes_max;
+    let permit = world.server.writer.permit(all).await;
+    alice.send(&chat("dave@far.example", "waits for its commit"));
+    alice.turn().await;
+    // Others take every place there is.
+    let others: Vec<_> = (0..metronome_host::remotes::PAIRS_MAX)
+        .filter_map(|n| {
+            let other = metronome_proto::jid::Jid::parse(&format!("{n}.example")).unwrap();
+            world.server.remotes.of(&other, &other)
+        })
+        .collect();
+    assert_eq!(others.len(), metronome_host::remotes::PAIRS_MAX - 1);
+    drop(permit);
+    alice.settled().await;
+    while world.wanted().as_deref() != Some(FAR) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.remote(FAR).report().rows, 1);
+}
+
+#[tokio::test]
 async fn where_there_is_no_server_everything_comes_back_at_once() {
     let world = world().await;
     let mut alice = world.available("alice@localhost/a").await;
