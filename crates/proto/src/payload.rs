@@ -46,6 +46,7 @@ pub mod stream_limits;
 mod tests;
 pub mod time;
 pub mod vcard;
+pub mod vcard4;
 pub mod version;
 
 use crate::stanza::StanzaError;
