@@ -1,6 +1,8 @@
 //! XEP-0115: Entity Capabilities of the server itself: a name for all that it announces, told with the features of a stream, so that
 //! clients need not ask each time. Made once for each snapshot of a host, and kept there.
 
+pub mod learn;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use metronome_host::announced::Announced;
@@ -17,8 +19,8 @@ use crate::disco;
 /// See the module.
 pub static FEATURE: Feature = Feature {
     name: "caps",
-    xeps: &[Xep::new(115, "1.6.0", "Entity Capabilities")],
-    disco: &[ns::CAPS],
+    xeps: &[Xep::new(115, "1.6.0", "Entity Capabilities"), Xep::new(390, "0.3.2", "Entity Capabilities 2.0")],
+    disco: &[ns::CAPS, ns::CAPS_2],
     stream: &[announced_when(StreamState::Secured), announced_when(StreamState::Authenticated)],
     ..Feature::NONE
 };

@@ -8,6 +8,7 @@ use metronome_proto::stanza::Stanza;
 use metronome_proto::stream::error::Condition;
 
 use crate::blocking::{Blocking, Rules};
+use crate::notify::Notify;
 use crate::outbox::Frame;
 use crate::remotes::Remote;
 use crate::session::{Carbons, Lock, Session};
@@ -81,6 +82,8 @@ pub enum Effect {
     },
     /// A stanza for a component.
     ToComponent(Stanza),
+    /// What a node tells to many.
+    Notify(Box<Notify>),
     /// The account's row has changed: nothing that was known of it counts any more.
     Forget(Jid),
     /// The privacy lists of an account are these now: what is known of it follows, each of its sessions goes by the list that

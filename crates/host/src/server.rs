@@ -26,12 +26,14 @@ use crate::feature::Feature;
 use crate::gate::Gate;
 use crate::guests::Guests;
 use crate::hosts::{Host, Hosts, UNSEEN};
+use crate::interests::Interests;
 use crate::linked::Linked;
 use crate::lost::Lost;
 use crate::options::Values;
 use crate::outside::Outside;
 use crate::owners::Owners;
 use crate::registry::Registry;
+use crate::remote_clients::RemoteClients;
 use crate::remotes::Remotes;
 use crate::rng::Rng;
 use crate::services::Notices;
@@ -72,6 +74,10 @@ pub struct Server {
     pub components: Components,
     /// Requests of the server's own.
     pub asked: Asked,
+    /// What clients want to hear of.
+    pub interests: Interests,
+    /// Clients on other servers that want to hear of something.
+    pub remote_clients: RemoteClients,
     /// Accounts that have lost a session under stream management.
     pub lost: Lost,
     /// What services are being told of accounts.
@@ -168,6 +174,8 @@ impl Server {
             remotes: Arc::default(),
             components: Components::default(),
             asked: Asked::default(),
+            interests: Interests::default(),
+            remote_clients: RemoteClients::default(),
             lost: Lost::default(),
             notices: Notices::default(),
             departures: Mutex::default(),

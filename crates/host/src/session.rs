@@ -15,6 +15,7 @@ use crate::activity::{Activity, Fate, Passing, Sparing};
 use crate::announcement::{Announcement, Says};
 use crate::blocking::{Chosen, Rules};
 use crate::certificates::Certified;
+use crate::client_kind::ClientKind;
 use crate::copied::Copied;
 use crate::directed::Directed;
 use crate::managed::Managed;
@@ -118,6 +119,10 @@ pub(crate) struct State {
     pub(crate) presence: Option<Presence>,
     /// Grows with every change of the presence.
     presence_serial: u64,
+    /// What its client says that it can do; none if it says nothing.
+    kind: Option<Arc<ClientKind>>,
+    /// Whether it has come and was not told yet what was published before.
+    owes_last_items: bool,
     /// How its client is spared while nobody looks at it; none while somebody does (XEP-0352).
     pub(crate) sparing: Option<Sparing>,
     /// Who was sent presence directly and sees it for no other reason (RFC 6121 section 4.6); none most of the time.
@@ -630,8 +635,14 @@ impl Session {
             }
             state.presence_serial += 1;
             match (&state.presence, &presence) {
-                (None, Some(_)) => state.unshown = Some(Box::new(Unshown::new(Unseen::Present))),
-                (_, None) => state.unshown = None,
+                (None, Some(_)) => {
+                    state.unshown = Some(Box::new(Unshown::new(Unseen::Present)));
+                    state.owes_last_items = true;
+                }
+                (_, None) => {
+                    state.unshown = None;
+                    state.kind = None;
+                }
                 _ => {}
             }
             std::mem::replace(&mut state.presence, presence)
@@ -672,6 +683,43 @@ impl Session {
     /// The priority of an available session.
     pub fn priority(&self) -> Option<i8> {
         self.state.lock().presence.as_ref().map(|presence| presence.priority)
+    }
+
+    /// What its client says that it can do (XEP-0115); none if it has said nothing since it became available.
+    pub fn kind(&self) -> Option<Arc<ClientKind>> {
+        self.state.lock().kind.clone()
+    }
+
+    /// Its client says, or has proved, what it can do. Nothing happens if it is not available.
+    pub fn set_kind(&self, kind: Arc<ClientKind>) {
+        let mut state = self.state.lock();
+        if state.presence.is_some() {
+            state.kind = Some(kind);
+        }
+    }
+
+    /// What counts for all clients that announce the same does not for this one: it has told something else of itself. Nothing happens if it
+    /// announces another thing by now.
+    pub fn set_kind_alone(&self, kind: Arc<ClientKind>) {
+        let mut state = self.state.lock();
+        if state.kind.as_ref().is_some_and(|known| known.name() == kind.name()) {
+            state.kind = Some(kind);
+        }
+    }
+
+    /// The presence that others see, as XML; none if it is not available.
+    pub fn presence_xml(&self) -> Option<Box<[u8]>> {
+        self.state.lock().presence_xml(&self.jid)
+    }
+
+    /// Whether its client is known to want what this node tells, and is there.
+    pub fn wants_node(&self, node: &str) -> bool {
+        self.state.lock().kind.as_ref().is_some_and(|kind| kind.wants_node(node))
+    }
+
+    /// Whether it must still be told what was published before it came; from here on it counts as told.
+    pub fn take_owed_last_items(&self) -> bool {
+        std::mem::take(&mut self.state.lock().owes_last_items)
     }
 
     // ---- proof of receipt and end ------------------------------------------------------------------------------
@@ -762,6 +810,8 @@ impl State {
             managed: None,
             presence: None,
             presence_serial: 0,
+            kind: None,
+            owes_last_items: false,
             sparing: None,
             directed: None,
             unshown: None,

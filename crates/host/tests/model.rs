@@ -12,6 +12,8 @@ mod announcement;
 mod blocking;
 #[path = "../src/certificates.rs"]
 mod certificates;
+#[path = "../src/client_kind.rs"]
+mod client_kind;
 #[path = "../src/contacts.rs"]
 mod contacts;
 #[path = "../src/copied.rs"]

@@ -34,6 +34,8 @@ pub(crate) enum Scenario {
     Links(Links),
     /// Groups of contacts that come online together and leave again
     Presence(Presence),
+    /// One account publishes to a node that many have subscribed to
+    Pubsub(Pubsub),
     /// Numbered messages while the server is killed and started again
     Crash(Crash),
 }
@@ -212,6 +214,29 @@ pub(crate) struct Presence {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) cold: u32,
     /// Seconds of coming and going before the measurement
+    #[arg(long, default_value_t = 3)]
+    pub(crate) warm_up: u64,
+    #[arg(long, default_value_t = 15)]
+    pub(crate) seconds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pubsub {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Where the node is; pubsub.DOMAIN if not given
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// Accounts that have subscribed, all online
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) subscribers: usize,
+    /// Items under way at a time
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) window: u32,
+    /// Length of an item's payload in bytes
+    #[arg(long, default_value_t = 100)]
+    pub(crate) payload: usize,
+    /// Seconds of traffic before the measurement
     #[arg(long, default_value_t = 3)]
     pub(crate) warm_up: u64,
     #[arg(long, default_value_t = 15)]

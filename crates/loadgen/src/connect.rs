@@ -270,6 +270,12 @@ impl Session {
         self.answer_with("settled").await.map(drop)
     }
 
+    /// Sends the request `id` and returns its answer, whatever it says.
+    pub(crate) async fn ask(&mut self, id: &str, request: &str) -> Result<Vec<u8>> {
+        self.write(request.as_bytes()).await?;
+        self.answer_with(id).await
+    }
+
     /// The answer to the request `id`; what comes before it is not looked at.
     async fn answer_with(&mut self, id: &str) -> Result<Vec<u8>> {
         let answered = async {

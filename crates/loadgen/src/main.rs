@@ -17,6 +17,7 @@ mod login;
 mod managed;
 mod presence;
 mod process;
+mod pubsub;
 mod report;
 mod scram;
 mod socket;
@@ -52,6 +53,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
         Scenario::Chat(chat) => chat.target.threads,
         Scenario::Links(links) => links.target.threads,
         Scenario::Presence(presence) => presence.target.threads,
+        Scenario::Pubsub(pubsub) => pubsub.target.threads,
         Scenario::Crash(crash) => crash.target.threads,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads.max(1)).enable_all().build()?;
@@ -62,6 +64,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
             Scenario::Chat(chat) => report::print(&chat::run(chat).await?)?,
             Scenario::Links(links) => report::print(&links::run(links).await?)?,
             Scenario::Presence(presence) => report::print(&presence::run(presence).await?)?,
+            Scenario::Pubsub(pubsub) => report::print(&pubsub::run(pubsub).await?)?,
             Scenario::Crash(crash) => {
                 let verdict = crash::run(crash).await?;
                 report::print(&verdict)?;

@@ -51,6 +51,8 @@ pub const MUC: &str = "http://jabber.org/protocol/muc";
 pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
 /// XEP-0048: Bookmarks, and the name of the node with them.
 pub const BOOKMARKS_LEGACY: &str = "storage:bookmarks";
+/// XEP-0033: Extended Stanza Addressing.
+pub const ADDRESS: &str = "http://jabber.org/protocol/address";
 /// XEP-0049: Private XML Storage.
 pub const PRIVATE: &str = "jabber:iq:private";
 /// XEP-0050: Ad-Hoc Commands.
@@ -141,6 +143,8 @@ pub const BIDI_FEATURE: &str = "urn:xmpp:features:bidi";
 pub const VCARD4: &str = "urn:ietf:params:xml:ns:vcard-4.0";
 /// XEP-0297: Stanza Forwarding.
 pub const FORWARD: &str = "urn:xmpp:forward:0";
+/// XEP-0300: Use of Cryptographic Hash Functions in XMPP.
+pub const HASHES: &str = "urn:xmpp:hashes:2";
 /// XEP-0308: Last Message Correction.
 pub const CORRECTION: &str = "urn:xmpp:message-correct:0";
 /// XEP-0312: PubSub Since.
@@ -191,6 +195,8 @@ pub const OMEMO_LEGACY: &str = "eu.siacs.conversations.axolotl";
 pub const BIND2: &str = "urn:xmpp:bind:0";
 /// XEP-0388: Extensible SASL Profile.
 pub const SASL2: &str = "urn:xmpp:sasl:2";
+/// XEP-0390: Entity Capabilities 2.0; the nodes under which entities tell what is behind a hash begin with it.
+pub const CAPS_2: &str = "urn:xmpp:caps";
 /// XEP-0395: Atomically Compare-And-Publish PubSub Items.
 pub const COMPARE_AND_PUBLISH: &str = "urn:xmpp:pubsub:cap:0";
 /// XEP-0402: PEP Native Bookmarks, and the name of the node with them.

@@ -8,6 +8,7 @@ pub mod bind2;
 pub mod blocking;
 pub mod bookmarks;
 pub mod caps;
+pub mod caps2;
 pub mod commands;
 pub mod component;
 pub mod data_form;

@@ -21,7 +21,7 @@ const PATIENCE_MS: u64 = 30_000;
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// It was answered.
-    Result,
+    Result(Box<Stanza>),
     /// It was refused, by whomever it was sent to or on its way.
     Error(StanzaError),
     /// Nothing came in time.
@@ -30,20 +30,29 @@ pub(crate) enum Answer {
     Unasked,
 }
 
-/// Sends a request with one payload and waits for its answer.
+/// Sends a request that changes something, with one payload, and waits for its answer.
 pub(crate) async fn set(server: &Arc<Server>, from: Jid, to: Jid, payload: Content) -> Answer {
+    ask(server, IqType::Set, from, to, payload).await
+}
+
+/// Sends a question with one payload and waits for its answer.
+pub(crate) async fn get(server: &Arc<Server>, from: Jid, to: Jid, payload: Content) -> Answer {
+    ask(server, IqType::Get, from, to, payload).await
+}
+
+async fn ask(server: &Arc<Server>, kind: IqType, from: Jid, to: Jid, payload: Content) -> Answer {
     let id = server.rng.token();
     let deadline_ms = server.clock.steady_ms() + PATIENCE_MS;
     let Some(answer) = server.asked.ask(&id, &from, &to, deadline_ms) else {
         return Answer::Unasked;
     };
-    let request = Stanza::new(Kind::Iq(IqType::Set), from).with_to(to).with_id(&id).with_content(payload);
+    let request = Stanza::new(Kind::Iq(kind), from).with_to(to).with_id(&id).with_content(payload);
     if let Err(condition) = send(server, &request) {
         server.asked.forget(&id);
         return Answer::Error(condition.into());
     }
     match answer.await {
-        Ok(answer) if answer.kind == Kind::Iq(IqType::Result) => Answer::Result,
+        Ok(answer) if answer.kind == Kind::Iq(IqType::Result) => Answer::Result(Box::new(answer)),
         Ok(answer) => Answer::Error(StanzaError::read(&answer.content).unwrap_or(Condition::UndefinedCondition.into())),
         Err(_) => Answer::Nothing,
     }

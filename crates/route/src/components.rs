@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use metronome_host::announcement::Announcement;
 use metronome_host::components::{Component, Given, KEEP, QUEUE};
 use metronome_host::hosts::Host;
+use metronome_host::outbox::Frame;
 use metronome_host::remotes::Pushed;
 use metronome_host::server::Server;
 use metronome_proto::jid::Jid;
@@ -39,10 +39,10 @@ pub(crate) fn push(server: &Server, stanza: &Arc<Stanza>) -> Option<Pushed> {
     })
 }
 
-/// Shows a presence to a component, if that is who sees it.
-pub(crate) fn announce(server: &Server, from: &Jid, announcement: &Announcement, to: &Jid) -> bool {
+/// Hands a component what is told to many, if that is whom it is for.
+pub(crate) fn tell(server: &Server, from: &Jid, to: &Jid, frame: impl FnOnce() -> Frame) -> bool {
     let Some((component, host)) = of(server, to) else { return false };
-    let frame = announcement.to(to.as_str());
+    let frame = frame();
     if component.push_announced(from, frame, server.clock.steady_ms(), bytes_max(&host)) == Given::Full {
         server.counters.dropped.add();
     }

@@ -17,10 +17,10 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
-use crate::{audience, copies, csi, finish, iq, presence, push, remotes, resumables};
+use crate::{audience, copies, csi, finish, iq, notify, presence, push, remotes, resumables};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
-pub(crate) fn admitted(server: &Server, env: &mut Envelope) {
+pub(crate) fn admitted(server: &Arc<Server>, env: &mut Envelope) {
     match env.stanza.kind {
         Kind::Message(_) => {
             if let Some(owner) = owner_of(env) {
@@ -69,7 +69,7 @@ fn is_outgoing(env: &Envelope) -> bool {
 }
 
 /// Lets the world see what a command has changed; runs in a worker once it is durable.
-pub(crate) fn changed(server: &Server, effects: Effects) {
+pub(crate) fn changed(server: &Arc<Server>, effects: Effects) {
     run_effects(server, effects, None);
 }
 
@@ -105,7 +105,7 @@ fn owner_of(env: &Envelope) -> Option<AccountId> {
     }
 }
 
-fn run_effects(server: &Server, effects: Effects, sender: Option<&Sender>) {
+fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) {
     // First what is in memory follows: whoever comes or shows itself from here on goes by it, and whoever did before is told below.
     for effect in &effects {
         if let Effect::Contact { owner, contact, .. } = effect {
@@ -140,6 +140,7 @@ fn run_effects(server: &Server, effects: Effects, sender: Option<&Sender>) {
             // The writer's thread has seen to it (`workers`).
             Effect::Outgoing { .. } => {}
             Effect::ToComponent(stanza) => remotes::send(server, stanza),
+            Effect::Notify(told) => notify::run(server, *told),
             Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
             Effect::Blocking { owner, jid, blocking } => {
                 server.facts.change(jid.bare_str(), |facts| facts.blocking = blocking.clone());

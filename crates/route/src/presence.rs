@@ -19,6 +19,7 @@ use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::{Lock, Session};
 use metronome_model::AccountId;
+use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::presence::{PresenceType, priority};
@@ -30,7 +31,7 @@ pub(crate) use lists::{in_doubt as lists_in_doubt, lists_changed, rules_changed}
 pub(crate) use received::given_back;
 pub(crate) use show::{hide, hide_from, show, show_to};
 
-use crate::{remotes, resumables, timers};
+use crate::{interests, remotes, resumables, timers};
 
 /// Most bytes that a presence says. Everybody who sees it gets them, and the session keeps them.
 const PRESENCE_BYTES_MAX: usize = 16 * 1024;
@@ -71,7 +72,7 @@ fn judge(stanza: &Stanza) -> Result<(), Refuse> {
 }
 
 /// Runs an admitted presence; in the task of the session or link that it came from.
-pub(crate) fn deliver(server: &Server, env: &Envelope) {
+pub(crate) fn deliver(server: &Arc<Server>, env: &Envelope) {
     let Kind::Presence(kind) = env.stanza.kind else { return };
     if env.destination == Destination::Remote && env.sender.as_session().is_none() {
         return remotes::send(server, (*env.stanza).clone());
@@ -85,7 +86,10 @@ pub(crate) fn deliver(server: &Server, env: &Envelope) {
         return;
     }
     match kind {
-        PresenceType::Available if env.stanza.to.is_none() => broadcast::available(server, session, env),
+        PresenceType::Available if env.stanza.to.is_none() => {
+            broadcast::available(server, session, env);
+            interests::shown(server, session, &env.stanza);
+        }
         PresenceType::Unavailable if env.stanza.to.is_none() => leave(server, session, &env.stanza),
         PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => {
             directed::deliver(server, session, env);
@@ -129,6 +133,11 @@ pub(crate) fn lock(server: &Server, account: AccountId, lock: Lock) {
             session.missed();
         }
     }
+}
+
+/// The bare addresses of everybody who may see an account's presence, one of whose sessions this is.
+pub(crate) fn each_seeing(server: &Server, session: &Session, tell: impl FnMut(&Jid)) {
+    broadcast::each_shown(server, session, server.sessions.contacts(session.account).as_deref(), tell);
 }
 
 /// Ends a session, whatever ended its stream: close, time-out, conflict, an administrator, a panic. Saying it twice does no harm.

@@ -125,7 +125,7 @@ impl Turn {
         let Ok(summary) = push::summary(&self.server, &host, facts, news).await else { return };
         let payload = Content::from_tree(&publish(&service.what, &summary));
         let failed = match ask::set(&self.server, domain, service.what.jid.clone(), payload).await {
-            Answer::Result => return self.server.notices.succeeded(&self.target),
+            Answer::Result(_) => return self.server.notices.succeeded(&self.target),
             Answer::Error(error) => {
                 tracing::debug!(
                     service = service.what.jid.as_str(),

@@ -114,6 +114,10 @@ pub(crate) fn push(server: &Server, stanza: Arc<Stanza>) -> Pushed {
 
 /// Sends what the server itself makes; its account hears if it cannot go, unless it is an answer.
 pub fn send(server: &Server, stanza: Stanza) {
+    // An error about what the server itself has made: there is nobody who waits for it.
+    if stanza.to.as_ref().is_some_and(|to| !is_remote(server, to)) {
+        return server.counters.dropped.add();
+    }
     let stanza = Arc::new(stanza);
     if let Some(error) = push(server, stanza.clone()).error() {
         give_back(server, &stanza, &error);
@@ -122,12 +126,17 @@ pub fn send(server: &Server, stanza: Stanza) {
 
 /// Shows a presence to somebody on another server; nobody hears if it cannot go.
 pub(crate) fn announce(server: &Server, from: &Jid, announcement: &Announcement, to: &Jid) {
-    if components::announce(server, from, announcement, to) {
+    tell(server, from, to, || announcement.to(to.as_str()));
+}
+
+/// Hands somebody on another server, or a component, what is told to many; nobody hears if it cannot go.
+pub(crate) fn tell(server: &Server, from: &Jid, to: &Jid, mut frame: impl FnMut() -> Frame) {
+    if components::tell(server, from, to, &mut frame) {
         return;
     }
     if server.remotes.is_open()
         && let Some(remote) = server.remotes.of(from, to)
-        && remote.push_announced(announcement.to(to.as_str())) != Pushed::Queued
+        && remote.push_announced(frame()) != Pushed::Queued
     {
         server.counters.dropped.add();
     }

@@ -100,6 +100,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         remotes: Default::default(),
         components: Default::default(),
         asked: Default::default(),
+        interests: Default::default(),
+        remote_clients: Default::default(),
         lost: Default::default(),
         notices: Default::default(),
         departures: Default::default(),

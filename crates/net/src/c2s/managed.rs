@@ -18,7 +18,7 @@ use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::stream::header;
 use metronome_proto::xml::{Element, Scanner};
 use metronome_route::resumables::Again;
-use metronome_route::{presence, resumables, returned};
+use metronome_route::{interests, presence, resumables, returned};
 use metronome_store::StoreError;
 use metronome_store::journal::Line;
 use tokio::io::AsyncWriteExt;
@@ -373,6 +373,7 @@ impl Run {
                 (self.socket, self.scanner, self.unread, self.admitted) = (socket, scanner, unread, admitted);
                 self.phase = Phase::Open;
                 self.deadline = None;
+                interests::resumed(&self.server, &self.session);
                 if let Some(management) = &mut self.management {
                     management.told = handled;
                 }

@@ -6,6 +6,9 @@ use super::disco::{Identity, Info};
 use crate::ns;
 use crate::xml::{Child, Tree};
 
+/// How the names of the features end by which a client asks for what a node tells (XEP-0060 section 9.2).
+pub const NOTIFY: &str = "+notify";
+
 /// The element `<c/>` of a presence or of a stream's features.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caps {
@@ -60,6 +63,52 @@ pub fn verification_string(info: &Info) -> String {
         append_fields(form, &mut append);
     }
     string
+}
+
+/// Whether what was told can be what a hash stands for at all: nothing in it twice (section 5.4).
+pub fn is_well_formed(info: &Info) -> bool {
+    let identity = |identity: &Identity| {
+        (identity.category.clone(), identity.kind.clone(), identity.lang.clone(), identity.name.clone())
+    };
+    let form_types = info.extensions.iter().filter_map(DataForm::form_type);
+    let is_one_type = |form: &DataForm| {
+        let types = form.get(FORM_TYPE).map(|field| &field.values[..]).unwrap_or_default();
+        types.windows(2).all(|pair| pair[0] == pair[1])
+    };
+    are_distinct(info.identities.iter().map(identity))
+        && are_distinct(info.features.iter())
+        && are_distinct(form_types)
+        && info.extensions.iter().all(is_one_type)
+}
+
+/// Whether the features by which a client asks for notifications can be read back from the string in one way only, so that nobody can tell
+/// another story with the same hash: the string itself does not say where a part ends and of what kind it is.
+pub fn is_unambiguous(info: &Info) -> bool {
+    let is_identity = |identity: &Identity| {
+        let parts = [Some(&identity.category), Some(&identity.kind), identity.lang.as_ref()];
+        !identity.category.is_empty()
+            && !identity.kind.is_empty()
+            && parts.into_iter().flatten().all(|part| !part.contains(['/', '<']))
+            && identity.name.as_deref().is_none_or(is_no_interest)
+    };
+    let is_form = |form: &DataForm| {
+        let texts = form.fields.iter().flat_map(|field| field.var.iter().chain(&field.values));
+        texts.map(String::as_str).all(is_no_interest)
+    };
+    info.identities.iter().all(is_identity)
+        && info.features.iter().all(|feature| !feature.contains('<'))
+        && info.extensions.iter().all(is_form)
+}
+
+/// Whether a text beside the features could not be taken for one of them.
+fn is_no_interest(text: &str) -> bool {
+    !text.contains('<') && !text.contains(NOTIFY)
+}
+
+fn are_distinct<T: Ord>(things: impl Iterator<Item = T>) -> bool {
+    let mut things: Vec<T> = things.collect();
+    things.sort_unstable();
+    things.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 fn append_fields(form: &DataForm, append: &mut impl FnMut(&str)) {
@@ -131,6 +180,64 @@ mod tests {
         let extensions = vec![form("urn:b", "two"), open, form("urn:a", "one"), nameless];
         let info = Info { extensions, ..Info::default() };
         assert_eq!(verification_string(&info), "urn:a<one<v<urn:b<two<v<");
+    }
+
+    fn info(xml: &str) -> Info {
+        let xml = format!("<query xmlns='http://jabber.org/protocol/disco#info'>{xml}</query>");
+        Info::read(&Content::parse(xml.as_bytes()).unwrap().iter().next().unwrap()).unwrap()
+    }
+
+    fn form(fields: &str) -> String {
+        format!("<x xmlns='jabber:x:data' type='result'>{fields}</x>")
+    }
+
+    const FIELD_A: &str = "<field var='FORM_TYPE' type='hidden'><value>urn:a</value></field>";
+
+    /// Section 5.4, steps 3.3 to 3.6.
+    #[test]
+    fn nothing_is_told_twice() {
+        let twice = |xml: &str| is_well_formed(&info(&format!("{xml}{xml}")));
+        assert!(!twice("<identity category='client' type='pc' name='x'/>"));
+        assert!(!twice("<feature var='a'/>"));
+        assert!(!twice(&form(FIELD_A)));
+        let open = form("<field var='FORM_TYPE'><value>urn:a</value></field>");
+        assert!(twice(&open) && twice(&form("<field var='x'><value>y</value></field>")), "they do not count");
+        let types = |types: [&str; 2]| {
+            let values = types.map(|value| format!("<value>{value}</value>")).concat();
+            info(&form(&format!("<field var='FORM_TYPE' type='hidden'>{values}</field>")))
+        };
+        assert!(is_well_formed(&types(["urn:a", "urn:a"])) && !is_well_formed(&types(["urn:a", "urn:b"])));
+        assert!(is_well_formed(&info(
+            "<identity category='client' type='pc' name='x'/><identity category='client' type='pc' name='y'/>"
+        )));
+    }
+
+    /// The weakness of section 9.1: descriptions of different meaning with the same string.
+    #[test]
+    fn another_story_with_the_same_string_is_not_believed() {
+        let truth = info(
+            "<identity category='client' type='pc'/><feature var='http://a/b/c+notify'/><feature var='urn:b+notify'/><feature var='urn:c'/><feature var='urn:d'/>",
+        );
+        assert!(is_well_formed(&truth) && is_unambiguous(&truth));
+        let field = "<field var='FORM_TYPE' type='hidden'><value>urn:b+notify</value></field><field var='urn:c'><value>urn:d</value></field>";
+        let stories = [
+            // A feature that looks like an identity.
+            "<identity category='client' type='pc'/><identity category='http:' type='' xml:lang='a' name='b/c+notify'/>\
+             <feature var='urn:b+notify'/><feature var='urn:c'/><feature var='urn:d'/>".to_owned(),
+            // Features that look like a form.
+            format!("<identity category='client' type='pc'/><feature var='http://a/b/c+notify'/>{}", form(field)),
+            // Two features in one.
+            "<identity category='client' type='pc'/><feature var='http://a/b/c+notify'/><feature var='urn:b+notify&lt;urn:c'/>\
+             <feature var='urn:d'/>".to_owned(),
+            "<identity category='client' type='pc' name='&lt;http://a/b/c+notify'/>".to_owned(),
+        ];
+        for story in &stories[..3] {
+            let story = info(story);
+            assert_eq!(verification_string(&story), verification_string(&truth), "{story:?}");
+        }
+        for story in stories {
+            assert!(!is_unambiguous(&info(&story)), "{story}");
+        }
     }
 
     #[test]

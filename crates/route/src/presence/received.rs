@@ -21,7 +21,7 @@ use metronome_proto::subscription::{Subscription, Verb};
 
 use super::show::count;
 use super::{directed, subscription};
-use crate::remotes;
+use crate::{interests, remotes};
 
 /// Decides a presence that has come over a link.
 pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope, kind: PresenceType) -> Result<(), Refuse> {
@@ -77,11 +77,14 @@ async fn stored(server: &Server, account: AccountId, contact: &Jid) -> Result<Su
 }
 
 /// Runs an admitted one, in the task of the link.
-pub(super) fn deliver(server: &Server, env: &Envelope, kind: PresenceType) {
+pub(super) fn deliver(server: &Arc<Server>, env: &Envelope, kind: PresenceType) {
     let Some(to) = &env.stanza.to else { return };
     match kind {
         PresenceType::Probe => answer_probe(server, env, to),
-        PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => show(server, &env.stanza, to),
+        PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => {
+            show(server, &env.stanza, to);
+            interests::seen(server, &env.stanza, to);
+        }
         _ => {}
     }
 }

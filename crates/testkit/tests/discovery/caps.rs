@@ -102,3 +102,44 @@ fn a_reload_that_changes_what_is_told_changes_the_hash() {
     let query = format!("<query xmlns='http://jabber.org/protocol/disco#info' node='{node}#{old}'/>");
     assert_eq!(condition(&ask(&mut alice, "get", "localhost", &query)), "item-not-found", "that is what it was");
 }
+
+/// What a client like these tells of itself, and its hash.
+const TOLD: &str = "<identity category='client' type='pc'/><feature var='urn:xmpp:mood+notify'/><feature var='urn:xmpp:avatar:metadata+notify'/>";
+const HASH: &str = "IZLpgEG5sAVLgJYfN6qA26sxVCo=";
+
+// XEP-0115 example 1, XEP-0163 section 4.2.
+#[test]
+fn the_server_asks_one_client_for_all_that_announce_the_same() {
+    let server = Setup::default().store(Backend::Memory).start();
+    let available = |name: &str| {
+        let mut client = Client::login(&server, name, "x");
+        client.send(&format!(
+            "<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:app' ver='{HASH}'/></presence>"
+        ));
+        client.expect("<presence");
+        client
+    };
+    let mut alice = available("alice");
+    let asked = alice.expect("<iq type='get' from='localhost' to='alice@localhost/x'>");
+    assert_eq!(asked.attribute_of("query", "node").unwrap(), format!("urn:app#{HASH}"));
+    let answer = |told: &str| {
+        let id = asked.attribute("id").unwrap();
+        format!(
+            "<iq type='result' to='localhost' id='{id}'><query xmlns='http://jabber.org/protocol/disco#info'>{told}</query></iq>"
+        )
+    };
+    // An answer of somebody else is none.
+    let mut bob = available("bob");
+    bob.send(&answer("<feature var='urn:xmpp:tune+notify'/>"));
+    bob.expect_nothing_before_ping();
+    alice.send(&answer(TOLD));
+    alice.expect_nothing_before_ping();
+    bob.expect_nothing_before_ping();
+    let mut carol = Client::login(&server, "bob", "later");
+    carol.send(&format!(
+        "<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:other' ver='{HASH}'/></presence>"
+    ));
+    carol.expect("<presence");
+    carol.so_far();
+    carol.expect_nothing_before_ping();
+}

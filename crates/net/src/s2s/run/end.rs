@@ -220,7 +220,6 @@ impl Run {
         self.let_go();
         self.cargo.unload();
         self.handle.close();
-        self.quiet = Some(self.federation.quiet.clone());
         self.socket = Socket::Closed;
         (self.unread, self.unwritten, self.unflushed) = (Vec::new(), Vec::new(), false);
         self.phase = Phase::Lost;
