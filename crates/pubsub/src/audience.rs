@@ -11,7 +11,7 @@ use metronome_proto::xml::{Tree, write};
 
 use crate::access::{Trust, Verb, Verdict, asks_for_trust, judge};
 use crate::node::{Node, Subscriber};
-use crate::options::{Depth, Expire, Options, Show, SubscriptionType};
+use crate::options::{Expire, Options, Show, SubscriptionType};
 use crate::rules::ByPresence;
 
 /// The subscribers of a node, as they were when something happened to it.
@@ -53,8 +53,6 @@ pub struct Recipient<'a> {
     pub body: Option<&'a str>,
     /// When it is delivered.
     pub when: When<'a>,
-    /// Collected with others and sent at most this often, in milliseconds.
-    pub digest_ms: Option<u64>,
 }
 
 /// When a notification is delivered.
@@ -165,7 +163,6 @@ impl Subscribers {
             collections: Vec::new(),
             body: self.body.as_deref().filter(|_| options.include_body),
             when: self.when(options),
-            digest_ms: options.digest.then_some(options.digest_frequency_ms),
         }
     }
 
@@ -179,10 +176,11 @@ impl Subscribers {
         }
     }
 
-    /// Whether a subscription is told of this at all.
+    /// Whether a subscription is told of this now: what is said of items waits for the next digest where one is wanted.
     fn counts(&self, row: &Subscriber, now_ms: u64) -> bool {
         let state = row.state == SubscriptionState::Subscribed || self.topic == Topic::End;
-        state && row.options.deliver && row.lasts(now_ms)
+        let waits = self.topic == Topic::Items && row.options.digest && self.node.config.persist_items;
+        state && row.options.deliver && row.lasts(now_ms) && !waits
     }
 
     /// Whether one of the subscriptions wants a body.
@@ -197,11 +195,10 @@ impl Subscribers {
 }
 
 impl<'a> Recipient<'a> {
-    /// What another subscription of the same address adds: a body if one of them wants it (section 12.7), and the sooner of two
-    /// deliveries.
+    /// What another subscription of the same address adds: a body if one of them wants it (section 12.7), and a delivery in
+    /// more cases.
     fn add(&mut self, other: Recipient<'a>) {
         self.body = self.body.or(other.body);
-        self.digest_ms = self.digest_ms.zip(other.digest_ms).map(|(one, other)| one.min(other));
         self.when = match (self.when, other.when) {
             (When::Always, _) | (_, When::Always) => When::Always,
             (one, other) if one == other => one,
@@ -235,11 +232,7 @@ fn reaches(options: &Options, topic: Topic, distance: u32) -> bool {
         Topic::End if distance == 0 => true,
         Topic::End => options.subscription_type != SubscriptionType::Items,
     };
-    topic
-        && match options.subscription_depth {
-            Depth::All => true,
-            Depth::Levels(levels) => levels >= distance,
-        }
+    topic && options.subscription_depth.reaches(distance)
 }
 
 fn allows(node: &Node, verb: Verb, who: &Jid, now_ms: u64, trust: impl FnOnce(&Node, &Jid) -> Trust) -> bool {

@@ -1,13 +1,13 @@
 //! Collections (XEP-0248): which collections a node stands in, near and far, and who hears of it there. A node without a collection
 //! stands in the root of all, which has no name.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use metronome_model::{Affiliation, NodeKind};
 use metronome_proto::payload::pubsub::{Event, Reason};
 use metronome_proto::stanza::error::Condition;
 
-use crate::access::Verb;
 use crate::act::{Act, refusal};
 use crate::audience::{Subscribers, Topic};
 use crate::config::{Amount, AssociationPolicy};
@@ -119,14 +119,26 @@ pub(crate) fn check_policy(act: Act<'_>, parent: &Node) -> Result<(), Stop> {
     if may { Ok(()) } else { Err(refusal(crate::access::Why::Forbidden).into()) }
 }
 
-/// The nodes in a collection that whoever asks may read as well; the access of the collection alone would let out what they keep.
-pub(crate) fn readable<'a>(act: Act<'a>, collection: &Node) -> Result<Vec<&'a Arc<Node>>, Stop> {
-    let names = act.known.children(&collection.name, act.limits().children_max + 1)?;
-    let mut nodes = Vec::new();
-    for node in act.known.nodes(names)? {
-        if act.verdict(node, Verb::Read)? == crate::access::Verdict::Granted {
-            nodes.push(node);
+/// The leaves below a collection, and how many levels below; those near it first, and not more than this many. A node that stands there by
+/// two ways is given once, by the shorter.
+pub(crate) fn leaves<'a>(act: Act<'a>, collection: &str, max: usize) -> Result<Vec<(&'a Arc<Node>, u32)>, Stop> {
+    let mut seen: HashSet<Box<str>> = HashSet::from([collection.into()]);
+    let mut level: Vec<Box<str>> = vec![collection.into()];
+    let mut found = Vec::new();
+    for distance in 1..=act.limits().depth_max as u32 {
+        let mut next = Vec::new();
+        for name in &level {
+            let names = act.known.children(name, act.limits().children_max + 1)?;
+            for node in act.known.nodes(names)? {
+                match node.kind {
+                    _ if !seen.insert(node.name.clone()) => {}
+                    NodeKind::Leaf if found.len() == max => return Ok(found),
+                    NodeKind::Leaf => found.push((node, distance)),
+                    NodeKind::Collection => next.push(node.name.clone()),
+                }
+            }
         }
+        level = next;
     }
-    Ok(nodes)
+    Ok(found)
 }

@@ -210,6 +210,12 @@ impl Node {
         Some(now_ms.saturating_sub(seconds.saturating_mul(1000)))
     }
 
+    /// Whether something is over at some time, or a digest is due: nodes for which this is not so need not be asked from time to time.
+    pub fn waits_for_time(&self) -> bool {
+        let waits = |row: &Subscriber| row.expires_ms.is_some() || row.options.digest;
+        (self.kind == NodeKind::Leaf && self.config.item_expire.is_some()) || self.subscribers.iter().any(waits)
+    }
+
     /// About how many bytes it takes in memory.
     pub fn memory_usage(&self) -> usize {
         let jid = |jid: &Jid| jid.as_str().len() + 32;

@@ -38,6 +38,9 @@ pub struct Options {
     pub subscription_depth: Depth,
     /// XEP-0465: whether others may know of the subscription; not in the form.
     pub public: bool,
+    /// What was published until then, Unix time in milliseconds, the last digest has told, or was told before there were digests; not in
+    /// the form.
+    pub digested_ms: u64,
 }
 
 words! {
@@ -77,6 +80,16 @@ pub enum Depth {
     All,
 }
 
+impl Depth {
+    /// Whether a subscription to a collection is for what happens so many levels below it.
+    pub(crate) fn reaches(self, distance: u32) -> bool {
+        match self {
+            Depth::All => true,
+            Depth::Levels(levels) => levels >= distance,
+        }
+    }
+}
+
 /// When a subscription ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Expire {
@@ -112,6 +125,7 @@ impl Options {
             },
             subscription_depth: Depth::Levels(1),
             public: false,
+            digested_ms: 0,
         }
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod approve;
 pub(crate) mod configure;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod digest;
 pub(crate) mod end;
 pub(crate) mod items;
 pub(crate) mod last;

@@ -88,6 +88,19 @@ pub(super) const FIELDS: &[Row<Options>] = &[
         set: |options, values| depth(values).map(|depth| options.subscription_depth = depth),
     },
     truth!(9 "", public Nothing, ""),
+    Row {
+        tag: 10,
+        name: "",
+        kind: FieldKind::TextSingle,
+        label: "",
+        choices: &[],
+        on: On::Nothing,
+        get: |options| vec![options.digested_ms.to_string()],
+        set: |options, values| {
+            options.digested_ms = single(values)?.parse().map_err(|_| Unfit("a time"))?;
+            Ok(())
+        },
+    },
 ];
 
 fn written(expire: Expire) -> String {

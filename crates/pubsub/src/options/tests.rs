@@ -146,6 +146,7 @@ fn any_options() -> impl Strategy<Value = Options> {
                 subscription_type,
                 subscription_depth,
                 public,
+                digested_ms: digest_frequency_ms / 2,
             }
         },
     )

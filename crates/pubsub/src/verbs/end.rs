@@ -15,8 +15,8 @@ use crate::graph;
 use crate::known::Stop;
 use crate::node::{Node, Subscriber};
 use crate::options::Expire;
-use crate::verbs::items;
 use crate::verbs::subscriptions::{self, Told};
+use crate::verbs::{digest, items};
 
 /// It is time: leases that are over end, and what has expired goes.
 pub(crate) fn time(act: Act<'_>, name: &str) -> Result<Decision, Stop> {
@@ -30,6 +30,7 @@ pub(crate) fn time(act: Act<'_>, name: &str) -> Result<Decision, Stop> {
     if let Some(before_ms) = items::expired_before_ms(act, node).filter(|_| node.kind == NodeKind::Leaf) {
         decision.change(name, NodeChange::Expire { before_ms });
     }
+    digest::send(act, &mut decision, node)?;
     Ok(decision)
 }
 

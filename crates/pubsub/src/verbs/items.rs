@@ -9,7 +9,7 @@ use metronome_proto::payload::pubsub::{By, Entry, Items, Reason, reply};
 use metronome_proto::payload::rsm::{Given, Wanted};
 use metronome_proto::stanza::error::Condition;
 
-use crate::access::Verb;
+use crate::access::{Verb, Verdict};
 use crate::act::{Act, unsupported};
 use crate::config::ItemReply;
 use crate::decision::Decision;
@@ -18,7 +18,7 @@ use crate::known::{End, Found, Page, Stop};
 use crate::node::Node;
 use crate::{compare, public};
 
-/// Most nodes of a collection whose items are in one answer.
+/// Most leaves of a collection whose items are in one answer.
 const LEAVES_MAX: usize = 20;
 
 /// Items of each node of a collection, unless fewer are asked for.
@@ -162,13 +162,15 @@ fn sought(act: Act<'_>, node: &Node, asked: &Items, descending: bool) -> Page {
     Page { after, before, from, skip, rows_max: most as usize, ..first_page(act, node) }
 }
 
-/// The newest items of the nodes in a collection that whoever asks may read themselves (XEP-0248 section 6.2).
+/// The newest items of the leaves in a collection that whoever asks may read themselves (XEP-0248 section 6.2); the access of the
+/// collection alone would let out what they keep.
 fn of_collection(act: Act<'_>, node: &Node, asked: &Items) -> Result<Decision, Stop> {
     let rows_max = asked.max.map_or(LEAF_ITEMS_MAX, |max| (max as usize).min(LEAF_ITEMS_MAX));
-    let leaves = graph::readable(act, node)?.into_iter();
-    let leaves = leaves.filter(|leaf| leaf.kind == NodeKind::Leaf && leaf.config.persist_items).take(LEAVES_MAX);
     let mut found = Vec::new();
-    for leaf in leaves {
+    for (leaf, _) in graph::leaves(act, &node.name, LEAVES_MAX)? {
+        if !leaf.config.persist_items || act.verdict(leaf, Verb::Read)? != Verdict::Granted {
+            continue;
+        }
         let page = Page { from: End::Last, rows_max, ..first_page(act, leaf) };
         if let Found::Items { rows, .. } = act.known.page(&leaf.name, &page)?
             && !rows.is_empty()

@@ -58,6 +58,9 @@ pub(crate) fn chosen(act: Act<'_>, node: &Node, known: &Options, form: Option<&D
         let latest_ms = act.facts.now_ms.saturating_add(act.limits().lease_ms_max);
         options.expire = Some(Expire::At(end_ms.min(latest_ms)));
     }
+    if options.digest && !known.digest {
+        options.digested_ms = act.facts.now_ms;
+    }
     Ok(options)
 }
 

@@ -44,7 +44,10 @@ pub(crate) fn subscribe(
     let mut options = subscription_options::chosen(act, &node, &Options::new(node.kind), form)?;
     options.public = public == Public::Yes;
     let row = match same(&node, jid, &options) {
-        Some(known) => Subscriber { state: known.state, subid: known.subid.clone(), ..new(act, jid, state, options) },
+        Some(known) => {
+            options.digested_ms = known.options.digested_ms;
+            Subscriber { state: known.state, subid: known.subid.clone(), ..new(act, jid, state, options) }
+        }
         None => {
             check_room(act, &node, jid, &options)?;
             new(act, jid, state, options)

@@ -193,3 +193,25 @@ fn two_subscriptions_for_the_same_events_are_a_conflict() {
     assert_eq!(wire(world.set(BARD, &subscribe("blogs", "items", "all"))), "cancel:conflict");
     assert!(world.set(BARD, &subscribe("blogs", "nodes", "all")).is_ok());
 }
+
+#[test]
+fn a_digest_of_a_collection_tells_of_each_leaf_that_one_may_read() {
+    let mut world = tree();
+    create(&mut world, "secret", &[("pubsub#collection", "blogs"), ("pubsub#access_model", "whitelist")]);
+    let fields = [
+        ("pubsub#subscription_type", "items"),
+        ("pubsub#subscription_depth", "all"),
+        ("pubsub#digest", "1"),
+        ("pubsub#digest_frequency", "60000"),
+    ];
+    let options = form("subscribe_options", &fields);
+    world.set(BARD, &format!("<subscribe node='top' jid='{BARD_BARE}'/><options>{options}</options>")).unwrap();
+    world.now_ms += 60_000;
+    assert!(publish(&mut world).is_empty());
+    world.set(HAMLET, "<publish node='secret'><item id='s'><p xmlns='urn:p'/></item></publish>").unwrap();
+    let digest = world.run(HAMLET, |nodes| nodes.time("top")).unwrap().to(BARD_BARE);
+    assert!(digest.contains("<items node='musings'><item id='1'>") && digest.contains(">top</header>"), "{digest}");
+    assert!(!digest.contains("secret"));
+    world.now_ms += 60_000;
+    assert!(world.run(HAMLET, |nodes| nodes.time("top")).unwrap().told.is_empty(), "once is enough");
+}

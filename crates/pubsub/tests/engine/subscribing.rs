@@ -222,3 +222,27 @@ fn who_loses_access_is_not_told_any_more() {
     world.friends.clear();
     assert!(world.deliver(&answer.notifications[0]).is_empty(), "not even what was on its way");
 }
+
+#[test]
+fn a_digest_tells_of_everything_since_the_last_one_and_not_sooner() {
+    let mut world = with_node(&[]);
+    world.set(BARD, &subscribe_with(&[("pubsub#digest", "1"), ("pubsub#digest_frequency", "60000")])).unwrap();
+    world.set("king@denmark.example/x", "<subscribe node='n' jid='king@denmark.example'/>").unwrap();
+    let publish = |world: &mut World, id: u8| {
+        world.now_ms += 10_000;
+        let item = format!("<publish node='n'><item id='{id}'><p xmlns='urn:p'/></item></publish>");
+        world.set(HAMLET, &item).unwrap().recipients().len()
+    };
+    let time = |world: &mut World| world.run(HAMLET, |nodes| nodes.time("n")).unwrap().to("bard@shakespeare.example");
+    assert_eq!((publish(&mut world, 1), publish(&mut world, 2)), (1, 1), "only the king hears of each");
+    assert_eq!(time(&mut world), "", "it is too soon");
+    world.now_ms += 60_000;
+    let digest = time(&mut world);
+    assert!(digest.contains("<item id='1'>") && digest.contains("<item id='2'>"), "{digest}");
+    world.now_ms += 60_000;
+    assert_eq!(time(&mut world), "", "nothing has happened since");
+    publish(&mut world, 3);
+    let digest = time(&mut world);
+    assert!(digest.contains("<item id='3'>") && !digest.contains("<item id='2'>"), "{digest}");
+    assert_eq!(world.nodes["n"].subscriptions.len(), 2);
+}
