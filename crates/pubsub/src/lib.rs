@@ -25,6 +25,7 @@ mod limits;
 pub mod metadata;
 mod node;
 pub mod options;
+mod profiles;
 mod public;
 pub mod publish_options;
 mod rows;

@@ -7,6 +7,7 @@ use super::{ByPresence, OnMissing, Rules};
 use crate::config::{Amount, Config};
 use crate::facts::Facts;
 use crate::limits::Limits;
+use crate::profiles;
 
 /// The rules of an account, or of a domain that has nodes as an account has.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ impl AccountRules {
 impl Rules for AccountRules {
     fn defaults(&self, node: &str, kind: NodeKind) -> Config {
         let mut config = match kind {
-            NodeKind::Leaf => self.leaf.clone(),
+            NodeKind::Leaf => profiles::by_name(node, self.leaf.clone()),
             NodeKind::Collection => self.collection.clone(),
         };
         if self.is_singleton(node) {

@@ -15,8 +15,8 @@ use crate::decision::Decision;
 use crate::graph::{self, ROOT};
 use crate::known::Stop;
 use crate::node::Node;
-use crate::public;
 use crate::verbs::{end, items, relate};
+use crate::{profiles, public};
 
 /// What a form makes of a node that does not exist yet.
 pub(crate) struct NewNode {
@@ -48,6 +48,7 @@ pub(crate) fn read_new(act: Act<'_>, name: &str, form: Option<&DataForm>) -> Res
     let Some(form) = form.filter(|form| form.kind != FormType::Cancel) else {
         return Ok(NewNode { kind, config: defaults, collections: Vec::new(), children: Vec::new() });
     };
+    let defaults = profiles::by_type(form.value("pubsub#type").unwrap_or_default(), defaults);
     let submitted = defaults.submit(form, kind)?;
     let collections = named(submitted.collections.unwrap_or_default());
     Ok(NewNode { kind, config: submitted.config, collections, children: named(submitted.children.unwrap_or_default()) })
