@@ -45,7 +45,7 @@ pub trait Nodes: Send + Sync {
     fn nodes(&self, owner: AccountId, after: Option<&str>, limit: usize) -> Reading<Vec<ListedNode>>;
 
     /// Up to `limit` nodes that stand in a collection (XEP-0248), whether there is a node with its name or not, in byte order of their
-    /// names, beginning behind the name `after`.
+    /// names, beginning behind the name `after`. In the empty name, the root, are those that stand in no other.
     fn nodes_in(
         &self,
         owner: AccountId,

@@ -261,7 +261,10 @@ fn children_are_found_by_their_collection(world: &mut World) {
     assert_eq!(read(world.store.nodes_in(alice, "other", None, 9))[0].row.collections.join(","), "all,other");
     world.one(node_op(alice, "b", NodeChange::Delete));
     assert_eq!(children(world, alice, "all", None, 9), ["a", "c"]);
+    assert_eq!(children(world, alice, "", None, 9), ["all"], "what stands in nothing else stands in the root");
     world.one(node_op(alice, "all", NodeChange::Delete));
+    assert_eq!(children(world, alice, "", None, 1), ["a"]);
+    assert_eq!(children(world, alice, "", Some("a"), 9), ["c"]);
     assert!(node(world, alice, "a").unwrap().row.collections.is_empty());
     world.one(create(alice, "all"));
     assert_eq!(children(world, alice, "all", None, 9), [""; 0]);

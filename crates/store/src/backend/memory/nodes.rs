@@ -183,7 +183,10 @@ impl Node {
     }
 
     fn is_in(&self, collection: &str) -> bool {
-        self.row.collections.iter().any(|name| **name == *collection)
+        match collection {
+            "" => self.row.collections.is_empty(),
+            _ => self.row.collections.iter().any(|name| **name == *collection),
+        }
     }
 }
 

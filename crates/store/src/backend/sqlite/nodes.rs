@@ -135,11 +135,21 @@ struct Found {
 }
 
 /// One statement, and so no transaction around it.
+const FIND: &str = "SELECT n.number, n.slot, s.space, s.items, s.bytes, s.last \
+     FROM accounts a CROSS JOIN nodes n ON n.slot = a.slot CROSS JOIN node_spaces s ON s.space = n.space \
+     WHERE a.id = ?1 AND n.name = ?2";
+const SUBSCRIPTIONS_OF: &str = "SELECT n.name, u.jid, u.subid, u.state, u.options, u.expires_ms \
+     FROM node_subscriptions u CROSS JOIN nodes n ON n.number = u.number \
+     WHERE u.slot = (SELECT slot FROM accounts WHERE id = ?1) AND u.bare = ?2 \
+     AND (?3 IS NULL OR n.name > ?3) ORDER BY n.name, u.jid, u.subid";
+const AFFILIATIONS_OF: &str = "SELECT n.name, f.affiliation \
+     FROM node_affiliations f CROSS JOIN nodes n ON n.number = f.number \
+     WHERE f.slot = (SELECT slot FROM accounts WHERE id = ?1) AND f.jid = ?2 \
+     AND (?3 IS NULL OR n.name > ?3) ORDER BY n.name LIMIT ?4";
+
+/// Finds a node by its name.
 fn find(db: &Db, owner: AccountId, name: &str) -> Result<Option<Found>, StoreError> {
-    let sql = "SELECT n.number, n.slot, s.space, s.items, s.bytes, s.last
-               FROM accounts a CROSS JOIN nodes n ON n.slot = a.slot CROSS JOIN node_spaces s ON s.space = n.space
-               WHERE a.id = ?1 AND n.name = ?2";
-    db.first(sql, (owner.as_bytes(), name), |row| {
+    db.first(FIND, (owner.as_bytes(), name), |row| {
         Ok(Found { number: row.get(0)?, slot: row.get(1)?, space: Space::at(row, 2)? })
     })
 }
@@ -163,6 +173,11 @@ const LIST: &str = select_node!(
 const LIST_IN: &str = select_node!(
     "node_collections c CROSS JOIN nodes n ON n.slot = c.slot AND n.name = c.name CROSS JOIN node_spaces s ON s.space = n.space
      WHERE c.slot = ?1 AND c.collection = ?5 AND c.name >= ?2 AND (?3 OR c.name > ?2) ORDER BY c.name LIMIT ?4"
+);
+
+const LIST_ROOT: &str = select_node!(
+    "nodes n CROSS JOIN node_spaces s ON s.space = n.space WHERE n.slot = ?1 AND n.name >= ?2 AND (?3 OR n.name > ?2)
+     AND NOT EXISTS (SELECT 1 FROM node_collections c WHERE c.slot = n.slot AND c.name = n.name) ORDER BY n.name LIMIT ?4"
 );
 
 /// A node whose collections are still to be read; `None` for one that is damaged.
@@ -223,10 +238,14 @@ fn list(
     let (name, is_open, limit) = (after.unwrap_or_default(), after.is_none(), bound(limit as u64));
     let mut nodes = Vec::new();
     db.with(|conn| {
-        let mut statement = conn.prepare_cached(if collection.is_some() { LIST_IN } else { LIST })?;
+        let mut statement = conn.prepare_cached(match collection {
+            Some("") => LIST_ROOT,
+            Some(_) => LIST_IN,
+            None => LIST,
+        })?;
         let mut rows = match collection {
+            Some("") | None => statement.query((slot, name, is_open, limit))?,
             Some(collection) => statement.query((slot, name, is_open, limit, collection))?,
-            None => statement.query((slot, name, is_open, limit))?,
         };
         let mut bytes = 0;
         while bytes < PAGE_BYTES_MAX {
@@ -323,13 +342,9 @@ impl Nodes for SqliteStore {
     ) -> Reading<Vec<(Box<str>, Subscription)>> {
         let (bare, after) = (bare.as_str().to_owned(), after.map(str::to_owned));
         self.read(move |db| {
-            let sql = "SELECT n.name, u.jid, u.subid, u.state, u.options, u.expires_ms
-                       FROM node_subscriptions u CROSS JOIN nodes n ON n.number = u.number
-                       WHERE u.slot = (SELECT slot FROM accounts WHERE id = ?1) AND u.bare = ?2
-                       AND (?3 IS NULL OR n.name > ?3) ORDER BY n.name, u.jid, u.subid";
             let mut found: Vec<(Box<str>, Subscription)> = Vec::new();
             db.with(|conn| {
-                let mut statement = conn.prepare_cached(sql)?;
+                let mut statement = conn.prepare_cached(SUBSCRIPTIONS_OF)?;
                 let mut rows = statement.query((owner.as_bytes(), bare, after))?;
                 while let Some(row) = rows.next()? {
                     let name: Box<str> = row.get(0)?;
@@ -353,11 +368,7 @@ impl Nodes for SqliteStore {
     ) -> Reading<Vec<(Box<str>, Affiliation)>> {
         let (bare, after) = (bare.as_str().to_owned(), after.map(str::to_owned));
         self.read(move |db| {
-            let sql = "SELECT n.name, f.affiliation
-                       FROM node_affiliations f CROSS JOIN nodes n ON n.number = f.number
-                       WHERE f.slot = (SELECT slot FROM accounts WHERE id = ?1) AND f.jid = ?2
-                       AND (?3 IS NULL OR n.name > ?3) ORDER BY n.name LIMIT ?4";
-            db.all(sql, (owner.as_bytes(), bare, after, bound(limit as u64)), |row| {
+            db.all(AFFILIATIONS_OF, (owner.as_bytes(), bare, after, bound(limit as u64)), |row| {
                 Ok((row.get(0)?, affiliation_of(row.get(1)?)))
             })
         })
@@ -385,6 +396,30 @@ impl NodeWrites for SqliteBackend {
                 let detail = format!("a node of account {owner} has vanished");
                 Err(StoreError::Damaged { file: db.file().to_owned(), detail })
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_and_their_items_are_found_without_a_scan() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        crate::backend::sqlite::schema::make(&db).unwrap();
+        for sql in [LIST, LIST_IN, LIST_ROOT, BY_NUMBER, FIND, SUBSCRIPTIONS_OF, AFFILIATIONS_OF]
+            .into_iter()
+            .chain(search::STATEMENTS)
+        {
+            let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let params = rusqlite::params_from_iter((1..=statement.parameter_count()).map(|n| n as i64));
+            let steps = statement.query_map(params, |row| row.get::<_, String>(3)).unwrap();
+            let steps: Vec<_> = steps.map(Result::unwrap).collect();
+            assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{sql}: {steps:?}");
+            // Those of one person are few, and are sorted by the names of the nodes.
+            let is_sorted = [SUBSCRIPTIONS_OF, AFFILIATIONS_OF].contains(&sql);
+            assert!(is_sorted || !steps.iter().any(|step| step.contains("TEMP")), "{sql}: {steps:?}");
         }
     }
 }

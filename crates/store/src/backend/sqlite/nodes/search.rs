@@ -42,6 +42,21 @@ const WHOLE: &str = "SELECT ifnull(sum(items), 0) FROM node_blocks
 const PARTS: &str = "SELECT block FROM node_blocks WHERE line = ?1 AND block BETWEEN ?2 AND ?3
     AND max_ms >= ?4 AND min_ms <= ?5 AND NOT (min_ms >= ?4 AND max_ms <= ?5)";
 
+/// All of them, whose plans are tested.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 10] = [
+    MODIFIED_FORWARDS,
+    MODIFIED_BACKWARDS,
+    CREATED_FORWARDS,
+    CREATED_BACKWARDS,
+    MODIFIED_COUNT,
+    CREATED_COUNT,
+    BLOCKS_FORWARDS,
+    BLOCKS_BACKWARDS,
+    WHOLE,
+    PARTS,
+];
+
 /// What is looked for, and where.
 struct Line<'a> {
     db: &'a Db,
