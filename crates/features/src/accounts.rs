@@ -177,7 +177,8 @@ async fn delete(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed
 
 /// Deletes an account and everything that is stored for it; also for each account of a domain that is removed.
 pub async fn remove(server: &Arc<Server>, account: &Account) -> Result<(), Failed> {
-    let jid = Jid::from_parts(Some(&account.name), &account.host, None);
+    let name = (!account.is_of_domain()).then_some(&*account.name);
+    let jid = Jid::from_parts(name, &account.host, None);
     let jid = jid.map_err(|why| Failed::problem(format!("{} has no address: {why}", account.name)))?;
     let removed = removal::remove(server, account.id, &jid).await.map_err(|why| failed(&jid, &why))?;
     removed.make(server).await.map_err(|why| failed(&jid, &why))

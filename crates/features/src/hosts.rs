@@ -11,7 +11,7 @@ use metronome_host::control::Turn;
 use metronome_host::feature::Feature;
 use metronome_host::hosts::{Host, Hosts, Known, Standing};
 use metronome_host::server::Server;
-use metronome_model::{HostOrigin, HostState, Op, Outcome, Record, StoredHost};
+use metronome_model::{Account, HostOrigin, HostState, Op, Outcome, Record, StoredHost};
 use metronome_proto::jid::Jid;
 
 /// Most domains of one server; adding one more is refused.
@@ -181,10 +181,21 @@ async fn remove(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed
             "metronomectl host remove {name} --accounts deletes them too; metronomectl host disable {name} keeps everything"
         )));
     }
+    let own = own_accounts(server, &known).await?;
+    if !given.flag("accounts")
+        && let Some(domain) = with_nodes(server, &own).await?
+    {
+        return Err(Failed::problem(format!("nodes of publish-subscribe are stored for {domain}")).with_hint(format!(
+            "metronomectl host remove {name} --accounts deletes them too; metronomectl host disable {name} keeps everything"
+        )));
+    }
     // Nobody gets in any more, also should the rest of this be cut short.
     note(server, &name, HostOrigin::Command, HostState::Disabled).await?;
     put(server, &turn, Known { standing: Standing::Disabled, ..known });
     let deleted = if given.flag("accounts") { delete_accounts(server, &name).await? } else { 0 };
+    for account in own {
+        crate::accounts::remove(server, &account).await?;
+    }
     committed(&server.commit(Record::of(Op::ForgetHost { name: name.as_str().into() })).await)?;
     let without = server.hosts.load().without(name.as_str());
     server.serve(&turn, without);
@@ -266,6 +277,26 @@ async fn has_accounts(server: &Server, name: &Jid) -> Result<bool, Failed> {
     server.store.list(name.as_str(), None, 1).await.map(|page| !page.is_empty()).map_err(unreadable)
 }
 
+/// The accounts that a domain and its services have for themselves; nodes belong to them.
+async fn own_accounts(server: &Server, known: &Known) -> Result<Vec<Account>, Failed> {
+    let hosts = server.hosts.load_full();
+    let mut own = Vec::new();
+    for known in std::iter::once(known).chain(services_of(&hosts, known)) {
+        own.extend(server.store.account_of_domain(known.host.name.as_str()).await.map_err(unreadable)?);
+    }
+    Ok(own)
+}
+
+/// The domain of one of these accounts that has nodes.
+async fn with_nodes<'a>(server: &Server, own: &'a [Account]) -> Result<Option<&'a str>, Failed> {
+    for account in own {
+        if server.store.nodes_usage(account.id).await.map_err(unreadable)?.nodes > 0 {
+            return Ok(Some(&account.host));
+        }
+    }
+    Ok(None)
+}
+
 /// Deletes all accounts of a domain that nobody can connect to any more; answers how many they were.
 async fn delete_accounts(server: &Arc<Server>, name: &Jid) -> Result<u64, Failed> {
     const PAGE: usize = 100;
@@ -295,7 +326,7 @@ mod tests {
     use metronome_host::hosts::Host;
     use metronome_host::options::Values;
     use metronome_host::server::{ForTest, Load};
-    use metronome_model::Unavailable;
+    use metronome_model::{AccountId, NodeChange, NodeKind, Unavailable};
     use metronome_store::backend::faults::Faults;
     use metronome_store::backend::memory;
     use serde_json::json;
@@ -378,6 +409,26 @@ mod tests {
         assert_eq!(standing(&server, "a.example"), Some(Standing::Served));
         run(&server, "host remove", "a.example").await.unwrap();
         assert_eq!(server.store.hosts().await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn a_removed_domain_leaves_no_nodes_to_the_next_one_with_its_name() {
+        let (server, _) = server();
+        run(&server, "host add", "a.example").await.unwrap();
+        let own = Account::of_domain(AccountId::ordinary([7; 16]), "a.example", 5);
+        let (kind, config, collections) = (NodeKind::Leaf, Box::default(), Vec::new());
+        let create = NodeChange::Create { kind, config, collections, creator: "a.example".parse().unwrap(), at_ms: 5 };
+        let node = |change| Op::Node { owner: own.id, name: "news".into(), change: Box::new(change) };
+        let mut record = Record::of(Op::AddAccount { account: Box::new(own.clone()), keys: Vec::new() });
+        record.push(node(create));
+        assert!(server.commit(record).await.is_done());
+        let refused = run(&server, "host remove", "a.example").await.unwrap_err();
+        assert_eq!(refused.message, "nodes of publish-subscribe are stored for a.example");
+        assert_eq!(standing(&server, "a.example"), Some(Standing::Served));
+        assert!(server.commit(Record::of(node(NodeChange::Delete))).await.is_done());
+        let Answer::Text(answer) = run(&server, "host remove", "a.example").await.unwrap() else { panic!("no text") };
+        assert_eq!(answer, "a.example was removed", "its own account is none that anybody has made");
+        assert_eq!(server.store.account_of_domain("a.example").await.unwrap(), None);
     }
 
     #[tokio::test]

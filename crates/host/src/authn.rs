@@ -33,7 +33,7 @@ impl Authn {
     /// `identity` was made by the mechanism after its authorization identity was checked against the authentication identity.
     pub fn authorize(identity: &Identity, account: &Account) -> Result<Authn, Failure> {
         let is_other = identity.authcid() != &*account.name || identity.host() != &*account.host;
-        if is_other || account.id.is_guest() {
+        if is_other || account.id.is_guest() || account.is_of_domain() {
             return Err(Failure::NotAuthorized);
         }
         if account.state.is_disabled() {
