@@ -1,29 +1,62 @@
 //! External components (XEP-0114) as clients and administrators see them: among the services of a host, and in a list with what waits for
-//! them. Their queues are in `host::components`, their streams in `net`; keeps nothing.
+//! them, which they also change. Their queues are in `host::components`, their streams in `net`; keeps nothing.
+
+mod changes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use metronome_host::command::{Answer, Cell, Command, Does, Role};
+use metronome_host::command::{Answer, Cell, Command, Does, Field, FieldKind, Role};
 use metronome_host::components::{NAME, SETTINGS};
 use metronome_host::feature::{Feature, Xep};
 use metronome_host::hosts::{Host, Hosts};
 use metronome_host::server::Server;
 use metronome_proto::payload::disco::Item;
 
+const DOMAIN: Field = Field::required("domain", FieldKind::Domain, "The domain of the component.").positional();
+
+const SECRET_FIELD: Field =
+    Field::optional("secret", FieldKind::Password, "By what the component proves itself; without it one is made and told.");
+
 /// See the module.
 pub static FEATURE: Feature = Feature {
     name: "components",
     xeps: &[Xep::new(114, "1.6", "Jabber Component Protocol")],
     settings: SETTINGS,
-    commands: &[Command {
-        name: "component list",
-        about: "Lists the external components: whether they are connected, and what waits for them.",
-        role: Role::Operator,
-        does: Does::Tells,
-        fields: &[],
-        run: |server, _| Box::pin(std::future::ready(Ok(list(server)))),
-    }],
+    commands: &[
+        Command {
+            name: "component list",
+            about: "Lists the external components: whether they are connected, and what waits for them.",
+            role: Role::Operator,
+            does: Does::Tells,
+            fields: &[],
+            run: |server, _| Box::pin(std::future::ready(Ok(list(server)))),
+        },
+        Command {
+            name: "component add",
+            about: "Lets a component connect for one more domain, from now on.",
+            role: Role::Operator,
+            does: Does::Changes,
+            fields: &[DOMAIN, SECRET_FIELD],
+            run: |server, given| Box::pin(changes::add(server, given)),
+        },
+        Command {
+            name: "component secret",
+            about: "Gives a component that was added another secret.",
+            role: Role::Operator,
+            does: Does::Changes,
+            fields: &[DOMAIN, SECRET_FIELD],
+            run: |server, given| Box::pin(changes::secret(server, given)),
+        },
+        Command {
+            name: "component remove",
+            about: "Ends the streams of a component that was added, and lets it in no more.",
+            role: Role::Operator,
+            does: Does::Ends,
+            fields: &[DOMAIN],
+            run: |server, given| Box::pin(changes::remove(server, given)),
+        },
+    ],
     ..Feature::NONE
 };
 

@@ -15,7 +15,7 @@ use metronome_model::{Account, HostOrigin, HostState, Op, Outcome, Record, Store
 use metronome_proto::jid::Jid;
 
 /// Most domains of one server; adding one more is refused.
-const DOMAINS_MAX: usize = 1000;
+pub(crate) const DOMAINS_MAX: usize = 1000;
 
 const NAME: Field = Field::required("name", FieldKind::Domain, "The domain.").positional();
 
@@ -147,7 +147,7 @@ fn taken(domain: &Jid, service: &Host, by: &Known) -> Failed {
     ))
 }
 
-fn there_already(known: &Known) -> Failed {
+pub(crate) fn there_already(known: &Known) -> Failed {
     let name = &known.host.name;
     if let Some(beside) = &known.host.beside {
         let what = format!("{name} is the {} service of {}", beside.service.name, beside.domain);
@@ -163,8 +163,15 @@ fn there_already(known: &Known) -> Failed {
         }
         Standing::Unfit => Failed::problem(format!("{name} is a domain of this server, and cannot be served as it is"))
             .with_hint("the log says why; mend it, then metronomectl reload"),
-        Standing::Component => Failed::problem(format!("{name} is the domain of a component"))
-            .with_hint("remove it from `components` of the configuration; then metronomectl reload"),
+        Standing::Component => {
+            let hint = match known.origin {
+                HostOrigin::Configuration => {
+                    "remove it from `components` of the configuration; then metronomectl reload".to_owned()
+                }
+                HostOrigin::Command => format!("metronomectl component remove {name}"),
+            };
+            Failed::problem(format!("{name} is the domain of a component")).with_hint(hint)
+        }
     }
 }
 
@@ -265,7 +272,7 @@ async fn note(server: &Server, name: &Jid, origin: HostOrigin, state: HostState)
     committed(&server.commit(Record::of(Op::SetHost { host })).await)
 }
 
-fn committed(outcome: &Outcome) -> Result<(), Failed> {
+pub(crate) fn committed(outcome: &Outcome) -> Result<(), Failed> {
     match outcome {
         Outcome::Done { .. } => Ok(()),
         Outcome::Unavailable(why) => Err(Failed::problem(format!("it cannot be stored: {why}"))),
@@ -314,7 +321,7 @@ async fn delete_accounts(server: &Arc<Server>, name: &Jid) -> Result<u64, Failed
     }
 }
 
-fn unreadable(error: metronome_store::StoreError) -> Failed {
+pub(crate) fn unreadable(error: metronome_store::StoreError) -> Failed {
     Failed::problem(format!("the store cannot be read: {error}"))
 }
 
@@ -346,6 +353,10 @@ mod tests {
 
         fn host(&self, server: &Server, name: &Jid) -> Result<Host, Failed> {
             Ok(Host::new(name.clone(), server.hosts.load().values.clone(), server.registry.clone(), None))
+        }
+
+        fn component(&self, server: &Server, name: &Jid, _: &str) -> Result<Host, Failed> {
+            self.host(server, name)
         }
 
         fn reopen_logs(&self) -> Result<(), Failed> {

@@ -1,19 +1,31 @@
 //! External components (XEP-0114): their streams, and what waits for them. `route` pushes, the tasks of the streams drain. Which components there
-//! are the configuration says (`Hosts::component`); what is here is only what they have at the moment, all of it in memory.
+//! are `Hosts::component` knows; what is here is only what they have at the moment, all of it in memory. What must not be lost is in the
+//! store's outbox as well, and goes from there only once the component is known to have it.
 
+mod added;
 mod asked;
+mod attached;
 mod component;
+mod kept;
+mod place;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use metronome_proto::jid::Jid;
 
+use crate::hosts::Hosts;
 use crate::options::{Kind, Setting};
 use crate::sync::Mutex;
-pub use component::{Attached, Component, Drained, Given, Report, TooMany};
+pub use added::Added;
+pub use attached::{Attached, Drained};
+use component::hash_of;
+pub use component::{Component, Given, Overdue, Report, TooMany};
+pub use kept::Done;
+pub use place::Place;
 
 /// What a component proves itself with.
 pub const SECRET: Setting = Setting::new(
@@ -50,7 +62,7 @@ pub const QUEUE: Setting = Setting::new(
     "component.queue",
     Kind::Bytes,
     "\"1 MiB\"",
-    "Most bytes that wait for a component that is away or slow. Beyond it messages and requests are returned.",
+    "Most bytes that wait for a component that is away or slow, half of them from one sender. Beyond it messages and requests are returned.",
 )
 .per_host()
 .within(16 << 10, 1 << 30);
@@ -60,7 +72,8 @@ pub const KEEP: Setting = Setting::new(
     "component.keep",
     Kind::Duration,
     "\"5 min\"",
-    "How long messages and presence wait for a component that is away before they are returned. Requests wait ten seconds at most.",
+    "How long messages and presence wait for a component that is away before they are returned. Requests are returned once it has been \
+     away for ten seconds.",
 )
 .per_host()
 .within(0, 86_400_000);
@@ -110,13 +123,23 @@ impl Components {
         self.0.lock().values().cloned().collect()
     }
 
-    /// Forgets one that the configuration does not have any more.
-    pub fn forget(&self, name: &str) {
-        self.0.lock().remove(name);
+    /// Forgets one that the configuration does not have any more, unless something of it is left or on its way.
+    pub fn forget(&self, gone: Arc<Component>) {
+        let mut known = self.0.lock();
+        // Besides this one only the table has it: nobody holds a place.
+        if Arc::strong_count(&gone) <= 2 && gone.is_unused() {
+            known.remove(gone.name.domain());
+        }
     }
 
     /// Bytes that wait in memory.
     pub fn memory_usage(&self) -> usize {
         self.all().iter().map(|component| component.report().bytes).sum()
     }
+}
+
+/// Who pays for the room of a stanza from this address: an account of ours for itself, and elsewhere a domain for all its addresses, of which it
+/// has as many as it likes.
+pub fn payer(hosts: &Hosts, from: &Jid) -> u64 {
+    hash_of(if hosts.get(from.domain()).is_some() { from.bare_str() } else { from.domain() })
 }

@@ -22,6 +22,9 @@ pub trait Process: Send + Sync {
     /// clients must encrypt and could not. Reads files.
     fn host(&self, server: &Server, name: &Jid) -> Result<Host, Failed>;
 
+    /// The same for the domain of a component with this secret. Its certificate is for other servers, so it may have none.
+    fn component(&self, server: &Server, name: &Jid, secret: &str) -> Result<Host, Failed>;
+
     /// Opens files and sockets of the logs again.
     fn reopen_logs(&self) -> Result<(), Failed>;
 

@@ -10,8 +10,8 @@ use metronome_proto::stream::error::Condition;
 use crate::blocking::{Blocking, Rules};
 use crate::notify::Notify;
 use crate::outbox::Frame;
-use crate::remotes::Remote;
 use crate::session::{Carbons, Lock, Session};
+use crate::way::Outlet;
 
 /// What happens, in order.
 pub type Effects = Vec<Effect>;
@@ -68,20 +68,18 @@ pub enum Effect {
         /// From whom, a bare address.
         from: Jid,
     },
-    /// A stanza that the record stores for another server. It joins the queue of that server in the order of the commits, before any other
-    /// effect of its batch runs.
+    /// A stanza that the record stores for another server or a component. It joins the queue of that one in the order of the commits, before
+    /// any other effect of its batch runs.
     Outgoing {
         /// Where its id stands among those of the outcome.
         place: usize,
         /// When it was stored, Unix time in milliseconds.
         at_ms: u64,
-        /// Whose queue it joins: a pair that somebody holds is not forgotten meanwhile.
-        remote: Arc<Remote>,
         /// The stanza.
         stanza: Arc<Stanza>,
+        /// Whose queue it joins.
+        outlet: Outlet,
     },
-    /// A stanza for a component.
-    ToComponent(Stanza),
     /// What a node tells to many.
     Notify(Box<Notify>),
     /// The account's row has changed: nothing that was known of it counts any more.

@@ -62,6 +62,7 @@ pub mod switches;
 pub mod throttle;
 pub mod tickets;
 pub mod unshown;
+pub mod way;
 
 #[cfg(test)]
 mod tests {

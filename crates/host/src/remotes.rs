@@ -10,6 +10,7 @@ mod shared;
 mod tests;
 
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -23,8 +24,8 @@ use crate::sync::Mutex;
 pub use carrier::{Carrier, Drained};
 pub use queue::Backlog;
 pub use remote::{Failure, FailureKind, Pushed, Remote, Report, Standing};
-pub use shared::Bounds;
 use shared::Shared;
+pub use shared::{Bounds, Payer};
 
 /// How long stored stanzas wait.
 pub const KEEP: Setting = Setting::new(
@@ -51,7 +52,8 @@ pub const QUEUES: Setting = Setting::new(
     "federation.queues",
     Kind::Bytes,
     "\"32 MiB\"",
-    "Most bytes that wait in memory for all other servers together.",
+    "Most bytes that wait in memory for all other servers together, an eighth of them for the sake of one account here or of one address \
+     that other servers come from.",
 )
 .within(1 << 20, 16 << 30);
 
@@ -120,6 +122,16 @@ impl Remotes {
         self.shared.bounds.store(Arc::new(bounds));
     }
 
+    /// These of our domains are components', each of which pays for all its addresses together; of others each pays for itself.
+    pub fn set_components<'n>(&self, names: impl Iterator<Item = &'n str>) {
+        self.shared.components.store(Arc::new(names.map(Box::from).collect()));
+    }
+
+    /// A domain has proved itself from this address, whose household pays for what waits for it from now on.
+    pub fn comes_from(&self, remote: &Jid, address: IpAddr) {
+        self.shared.comes_from(remote, address);
+    }
+
     /// The pair of these two domains; none if there are too many. Of each address only the domain counts.
     pub fn of(&self, local: &Jid, remote: &Jid) -> Option<Arc<Remote>> {
         let hash = self.hasher.hash_one((local.domain(), remote.domain()));
@@ -186,6 +198,7 @@ impl Remotes {
         for remote in self.all() {
             remote.tick(now_ms);
         }
+        self.shared.forget_payers();
         if let Some(since_ms) = now_ms.checked_sub(UNUSED_MS) {
             // Whoever has got hold of one meanwhile keeps it alive and known. Here and in `of` the table's lock is held while a pair is asked
             // with its own; nobody takes them the other way round.

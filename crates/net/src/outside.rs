@@ -1,6 +1,6 @@
 //! The network as commands see it (`host::outside`): the resolver, the ports that were bound, and the way to other servers.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::dns::{NoAnswer, Resolver};
 use crate::listen::Entry;
 use crate::s2s::dial::{Dialling, Unreachable};
-use crate::s2s::reach::is_special;
+use crate::s2s::reach::{is_special, source};
 
 /// Our own ports answer faster.
 const KNOCK: Duration = Duration::from_secs(3);
@@ -74,8 +74,11 @@ impl Outside for Network {
 
     fn reach<'a>(&'a self, server: &'a Server, domain: &'a str) -> BoxFuture<'a, Reached> {
         Box::pin(async move {
-            let values = server.hosts.load().values.clone();
-            let mut dialling = Dialling::new(self.resolver.clone(), values, domain);
+            let hosts = server.hosts.load_full();
+            let mut dialling = match hosts.spoken_for(domain) {
+                Some(_) => Dialling::home(self.resolver.clone(), hosts.values.clone(), domain),
+                None => Dialling::new(self.resolver.clone(), hosts.values.clone(), domain),
+            };
             let reached = dialling.next(&server.rng).await;
             let mut failures: Vec<String> = dialling.failures().iter().map(ToString::to_string).collect();
             let to = match reached {
@@ -99,14 +102,6 @@ impl Outside for Network {
 
 /// Some address of the internet to ask the system about; nothing is sent there.
 const ROUTED: [u16; 8] = [0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111];
-
-/// The address from which this one would be reached. A datagram socket that is connected has sent nothing.
-fn source(to: SocketAddr) -> Option<IpAddr> {
-    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect(to).ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
-}
 
 fn unknown(why: NoAnswer) -> Unknown {
     match why {

@@ -15,6 +15,7 @@ mod policy;
 pub mod reach;
 pub mod resolve;
 mod run;
+mod shares;
 mod streams;
 mod verify;
 
@@ -24,16 +25,18 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use metronome_host::hosts::ToServers;
 use metronome_host::options::{Kind, Setting};
+use metronome_host::remotes::Payer;
 use metronome_host::server::Server;
 use metronome_sasl::DialbackSecret;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::admission::{Admission, Admitted};
 use crate::dns::Resolver;
 use crate::listen::Entry;
 use crate::tls::servers;
 use authorities::Authorities;
+use shares::{Bounds, Shares};
 use streams::Streams;
 
 /// Further authorities.
@@ -106,11 +109,11 @@ pub const SETTINGS: &[Setting] = &[
     metronome_host::routes::ROUTES,
 ];
 
-/// Most keys that are asked about at a time, of all streams together.
-const VERIFYING_MAX: usize = 256;
+/// How many keys are asked about at a time, by the household of whoever has shown them.
+const VERIFYING: Bounds = Bounds { all: 256, one: 32, wanted: 128 };
 
-/// Most streams that are being opened at a time.
-const DIALLING_MAX: usize = 256;
+/// How many streams are opened at a time, by whom they are for.
+const DIALLING: Bounds = Bounds { all: 256, one: 32, wanted: 512 };
 
 /// What all streams with other servers share.
 pub struct Federation {
@@ -122,8 +125,8 @@ pub struct Federation {
     /// How domains without a certificate encrypt.
     without_certificate: ToServers,
     streams: Streams,
-    verifying: Semaphore,
-    dialling: Semaphore,
+    verifying: Shares<IpAddr>,
+    dialling: Shares<Payer>,
     /// Shared by the streams that run.
     running: Arc<()>,
     /// And by those of them that need not be waited for when the server ends.
@@ -165,8 +168,8 @@ impl Federation {
             resolver,
             without_certificate: servers::outgoing_without_certificate()?,
             streams: Streams::default(),
-            verifying: Semaphore::new(VERIFYING_MAX),
-            dialling: Semaphore::new(DIALLING_MAX),
+            verifying: Shares::new(VERIFYING),
+            dialling: Shares::new(DIALLING),
             running: Arc::default(),
             quiet: Arc::default(),
             ending: watch::Sender::new(Ending::Not),

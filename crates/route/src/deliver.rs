@@ -139,7 +139,6 @@ fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) 
             Effect::HideFrom { of, from } => presence::hide_from(server, of, &from),
             // The writer's thread has seen to it (`workers`).
             Effect::Outgoing { .. } => {}
-            Effect::ToComponent(stanza) => remotes::send(server, stanza),
             Effect::Notify(told) => notify::run(server, *told),
             Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
             Effect::Blocking { owner, jid, blocking } => {

@@ -29,7 +29,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
         archive::keep_sent(env, &session, keeps, decision, at_ms); // the sender's row, unless the recipient is the sender
     }
     if env.destination == Destination::Remote {
-        remotes::keep_outgoing(server, env, decision, at_ms)?; // the other server's row, until it is known to have the message
+        remotes::keep_outgoing(server, env, decision)?; // the other server's row, or the component's, until it is known to have the message
         repeated::refuse_repeated(server, env).await?;
         return retraction::bury(server, env, at_ms).await;
     }

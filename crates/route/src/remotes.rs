@@ -16,6 +16,7 @@ use metronome_host::refuse::Refuse;
 use metronome_host::remotes::{Backlog, Bounds, Failure, FailureKind, KEEP, Pushed, Remote};
 use metronome_host::server::{Load, Server};
 use metronome_host::session::Session;
+use metronome_host::way::{Outlet, Way};
 use metronome_model::{Op, OutboxRow, Outcome, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::{Condition, StanzaError};
@@ -23,18 +24,26 @@ use metronome_proto::stanza::{Kind, Stanza};
 use metronome_store::{Permit, StoreError};
 
 use crate::{components, deliver, presence};
+pub(crate) use going_back::give_row_back;
 use going_back::{give_back_overdue, return_too_large};
 
 /// Rows read at once.
-const PAGE_ROWS: usize = 128;
+pub(crate) const PAGE_ROWS: usize = 128;
+
+/// What the removal of rows costs of the writer's room.
+pub(crate) const REMOVAL_BYTES: usize = 512;
 
 /// Why nobody here speaks to other servers.
 const CLOSED: Failure = Failure { kind: FailureKind::NoServer, text: "this server does not speak to others" };
 
-/// Whether a stanza may go to another server, or to a component, at all. Guests speak to nobody there (XEP-0175 section 5).
+/// Whether a stanza may go to another server, or to a component, at all. Guests speak to nobody on other servers (XEP-0175 section 5).
 pub(crate) fn refuse(server: &Server, env: &Envelope) -> Result<(), Refuse> {
-    if env.stanza.to.as_ref().is_some_and(|to| components::takes(server, to)) {
-        return Ok(());
+    if let Some(to) = env.stanza.to.as_ref().filter(|to| components::takes(server, to)) {
+        return match &env.sender {
+            // Where a component has taken over the way to another server, that is no way around this.
+            Sender::Session(session) if session.is_guest() && !components::is_own(server, to) => Err(guest().into()),
+            _ => Ok(()),
+        };
     }
     if !server.remotes.is_open() {
         return Err(CLOSED.error().into());
@@ -59,8 +68,7 @@ pub(crate) fn refuse(server: &Server, env: &Envelope) -> Result<(), Refuse> {
 /// What an account may not: a guest nothing at all, and nobody too many new servers.
 fn refuse_session(server: &Server, env: &Envelope, session: &Session) -> Result<(), Refuse> {
     if session.is_guest() {
-        let text = "guests speak to nobody on other servers";
-        return Err(StanzaError::new(Condition::RemoteServerNotFound).with_text(text).into());
+        return Err(guest().into());
     }
     let meets = env.stanza.to.as_ref().is_some_and(|to| !server.remotes.knows(&env.stanza.from, to));
     if meets && !server.gate.may_meet(&env.host.values, session.jid.bare_str(), server.clock.steady_ms()) {
@@ -70,34 +78,40 @@ fn refuse_session(server: &Server, env: &Envelope, session: &Session) -> Result<
     Ok(())
 }
 
+fn guest() -> StanzaError {
+    StanzaError::new(Condition::RemoteServerNotFound).with_text("guests speak to nobody on other servers")
+}
+
 /// A message that matters gets a row that goes only once the other server is known to have it. Whatever else is in the record becomes durable
 /// with it.
-pub(crate) fn keep_outgoing(server: &Server, env: &mut Envelope, decision: Decision, at_ms: u64) -> Result<(), Refuse> {
+pub(crate) fn keep_outgoing(server: &Server, env: &mut Envelope, decision: Decision) -> Result<(), Refuse> {
     refuse(server, env)?;
-    // What is for a component waits in memory, and its sender hears if it cannot go.
-    if env.stanza.to.as_ref().is_some_and(|to| components::takes(server, to)) {
-        return Ok(());
-    }
     if decision.worth == Worth::Nothing || env.host.keeps == Keeps::Nothing {
         return Ok(());
     }
-    let Some(remote) = refuse_full(server, &env.stanza)? else { return Ok(()) };
-    let place = env.record.enqueue(at_ms, env.stanza.clone());
-    env.effects.push(Effect::Outgoing { place, at_ms, remote, stanza: env.stanza.clone() });
-    Ok(())
+    refuse_full(server, &env.stanza)?;
+    let Some(to) = &env.stanza.to else { return Ok(()) };
+    match Way::between(server, &env.stanza.from, to) {
+        Way::Nowhere => Err(Condition::ResourceConstraint.into()),
+        way => {
+            way.send(env.stanza.clone(), &mut env.record, &mut env.effects);
+            Ok(())
+        }
+    }
 }
 
-/// Whether one more stanza of its sender may be stored for the other server: whose queue it joins, if it goes to another server at all.
-pub(crate) fn refuse_full(server: &Server, stanza: &Stanza) -> Result<Option<Arc<Remote>>, Refuse> {
-    let Some(to) = stanza.to.as_ref().filter(|to| !components::takes(server, to)) else { return Ok(None) };
-    let judged = match server.remotes.of(&stanza.from, to) {
-        Some(remote) => remote.refuse_stored(&stanza.from).map(|()| remote),
-        None => Err(Pushed::Full),
+/// Whether one more stanza of its sender may be stored for the other server, or for the component.
+pub(crate) fn refuse_full(server: &Server, stanza: &Stanza) -> Result<(), Refuse> {
+    let Some(to) = &stanza.to else { return Ok(()) };
+    let judged = match components::has_room(server, &stanza.from, to) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Pushed::Full),
+        None => match server.remotes.of(&stanza.from, to) {
+            Some(remote) => remote.refuse_stored(&stanza.from),
+            None => Err(Pushed::Full),
+        },
     };
-    match judged {
-        Ok(remote) => Ok(Some(remote)),
-        Err(pushed) => Err(pushed.error().map_or(Refuse::Drop("it waits already"), Refuse::from)),
-    }
+    judged.map_err(|pushed| pushed.error().map_or(Refuse::Drop("it waits already"), Refuse::from))
 }
 
 /// Queues what is not stored.
@@ -136,7 +150,7 @@ pub(crate) fn tell(server: &Server, from: &Jid, to: &Jid, mut frame: impl FnMut(
     }
     if server.remotes.is_open()
         && let Some(remote) = server.remotes.of(from, to)
-        && remote.push_announced(frame()) != Pushed::Queued
+        && remote.push_announced(from, frame()) != Pushed::Queued
     {
         server.counters.dropped.add();
     }
@@ -147,25 +161,27 @@ pub(crate) fn is_remote(server: &Server, jid: &Jid) -> bool {
     server.hosts.load().is_elsewhere(jid.domain())
 }
 
-/// Hands what a record has stored for other servers to their queues; on the writer's thread, so that they get it in the order of the numbers.
+/// Hands what a record has stored for other servers and components to their queues; on the writer's thread, so that they get it in the order of
+/// the numbers.
 pub(crate) fn committed(effects: &[Effect], outcome: &Outcome) {
     let Outcome::Done { ids } = outcome else { return };
     for effect in effects {
-        if let Effect::Outgoing { place, at_ms, remote, stanza } = effect
-            && let Some(&row) = ids.get(*place)
-        {
-            remote.push_stored(row, *at_ms, stanza.clone());
+        let Effect::Outgoing { place, at_ms, stanza, outlet } = effect else { continue };
+        let Some(&row) = ids.get(*place) else { continue };
+        match outlet {
+            Outlet::Component(room) => room.fill(row, stanza),
+            Outlet::Remote(remote) => remote.push_stored(row, *at_ms, stanza.clone()),
         }
     }
 }
 
-/// Returns a stanza of ours, or of a component, with an error, unless it was one itself or an answer.
+/// Returns a stanza with an error to whoever it is from, unless it was one itself or an answer.
 pub(crate) fn give_back(server: &Server, stanza: &Stanza, error: &StanzaError) {
     let Some(error) = stanza.error(error) else { return };
     server.counters.bounced.add();
     let Some(to) = error.to.clone() else { return };
-    if components::takes(server, &to) {
-        if components::push(server, &Arc::new(error)) != Some(Pushed::Queued) {
+    if is_remote(server, &to) {
+        if push(server, Arc::new(error)) != Pushed::Queued {
             server.counters.dropped.add();
         }
         return;
@@ -190,9 +206,17 @@ pub(crate) fn give_back(server: &Server, stanza: &Stanza, error: &StanzaError) {
 
 /// Reads what an earlier process has left in the outbox. Called once, before streams are made.
 pub async fn take_up(server: &Server) -> Result<(), StoreError> {
-    server.remotes.set_bounds(Bounds::of(&server.hosts.load().values));
-    server.remotes.left(&server.store.outgoing().await?);
-    Ok(())
+    set_bounds(server);
+    let (for_components, for_others) = components::of_components(server, server.store.outgoing().await?);
+    server.remotes.left(&for_others);
+    components::take_up(server, for_components).await
+}
+
+/// The rules of this moment.
+fn set_bounds(server: &Server) {
+    let hosts = server.hosts.load();
+    server.remotes.set_bounds(Bounds::of(&hosts.values));
+    server.remotes.set_components(hosts.components().map(|host| host.name.as_str()));
 }
 
 /// No stream to a pair came about: what is not stored goes back to its senders, and what is stored too if there is no such server.
@@ -226,7 +250,7 @@ pub async fn page(server: Arc<Server>, remote: Arc<Remote>, read: Backlog) -> Re
 
 /// By the clock, once a second: pairs are tried again, the outbox forgets what has arrived, and what has waited for too long goes back.
 pub(crate) fn tick(server: &Arc<Server>) {
-    server.remotes.set_bounds(Bounds::of(&server.hosts.load().values));
+    set_bounds(server);
     server.remotes.tick(server.clock.steady_ms());
     let keep_ms = keep_ms(server);
     for remote in server.remotes.all() {
@@ -235,9 +259,6 @@ pub(crate) fn tick(server: &Arc<Server>) {
         give_back_overdue(server, &remote, keep_ms);
     }
 }
-
-/// What a removal costs of the writer's room.
-const REMOVAL_BYTES: usize = 512;
 
 /// Submits what has arrived as removals. Where the writer has no room they wait, rather than take it from messages.
 fn forget_done(server: &Server, remote: &Remote) {
@@ -260,6 +281,7 @@ pub async fn flush_done(server: &Server) {
         let permit = server.writer.permit(REMOVAL_BYTES).await;
         forget_done_with(server, &remote, permit);
     }
+    components::flush_done(server).await;
 }
 
 /// What a stream was to carry is larger than the other side takes (XEP-0478 section 4), and is not stored.

@@ -12,6 +12,7 @@ use metronome_features::accounts::guests;
 use metronome_features::federation;
 use metronome_features::mam::retention;
 use metronome_host::clock::Clock;
+use metronome_host::components::Added;
 use metronome_host::counters::Counters;
 use metronome_host::derivations::Derivations;
 use metronome_host::hosts;
@@ -77,7 +78,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     let domains = Domains { configuration: &configuration, registry: &registry, certificates: &certificates };
     let Opened { store, backend } = open_store(values)?;
     let stored = store.hosts().await.context("the store cannot be read")?;
-    let hosts = domains.all(&stored, When::Start).map_err(|problem| anyhow::anyhow!("{problem}"))?;
+    let added = Added::load(&*store).await.context("the store cannot be read")?;
+    let hosts = domains.all(&stored, &added, When::Start).map_err(|problem| anyhow::anyhow!("{problem}"))?;
     for note in domains.notes(&hosts) {
         tracing::warn!("{note}");
     }

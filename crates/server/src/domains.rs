@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use metronome_host::components::{Added, SECRET};
 use metronome_host::groups;
 use metronome_host::hosts::{Host, Hosts, Known, Standing, Tls};
 use metronome_host::options::{Setting, Unfit, Value, Values};
@@ -56,9 +57,10 @@ pub struct Domains<'c> {
 
 impl Domains<'_> {
     /// All domains. Fails on a certificate or a group file that cannot be used; see [`When`].
-    pub fn all(&self, stored: &[StoredHost], when: When) -> Result<Hosts, Problem> {
+    pub fn all(&self, stored: &[StoredHost], added_components: &Added, when: When) -> Result<Hosts, Problem> {
         let state: BTreeMap<&str, HostState> = stored.iter().map(|host| (&*host.name, host.state)).collect();
         let named = self.configuration.domains();
+        let named_domains = named.clone();
         let added = stored.iter().filter(|host| host.origin == HostOrigin::Command);
         let components = self.configuration.components();
         let added = added.map(|host| host.name.to_string());
@@ -69,7 +71,13 @@ impl Domains<'_> {
             let state = state.get(&*name).copied().unwrap_or(HostState::Enabled);
             self.known(&name, origin, state, when)
         });
-        let known = known.chain(components.iter().map(|name| self.component(name)));
+        let known = known.chain(components.iter().map(|name| self.configured_component(name)));
+        let is_new = |(name, _): &(&str, &str)| {
+            let of_configuration = named_domains.iter().chain(components).any(|known| known == name);
+            !of_configuration && !stored.iter().any(|host| &*host.name == *name)
+        };
+        let added = added_components.iter().filter(is_new);
+        let known = known.chain(added.map(|(name, secret)| self.added_component(name, secret, when)));
         let known: Vec<Known> = known.collect::<Result<_, _>>()?;
         let names: Vec<_> = known.iter().map(|known| (known.host.name.as_str(), known.origin)).collect();
         if let Some(problem) = self.conflict(&names, known.iter().map(|known| (&*known.host, known.origin)), when) {
@@ -110,13 +118,38 @@ impl Domains<'_> {
         None
     }
 
-    /// A domain that a component answers for. Its certificate is for other servers, so it may have none.
-    fn component(&self, name: &str) -> Result<Known, Problem> {
-        let name = self.name(name)?;
-        let values = self.values(&name)?;
-        let tls = self.tls(&name, &values)?;
-        let host = Arc::new(Host::new(name, values, self.registry.clone(), tls));
+    fn configured_component(&self, name: &str) -> Result<Known, Problem> {
+        let host = Arc::new(self.component(&self.name(name)?, None)?);
         Ok(Known { host, origin: HostOrigin::Configuration, standing: Standing::Component })
+    }
+
+    fn added_component(&self, name: &str, secret: &str, when: When) -> Result<Known, Problem> {
+        let name = self.name(name)?;
+        let host = match (self.component(&name, Some(secret)), when) {
+            (Err(why), When::Start) => {
+                tracing::error!(
+                    component = name.as_str(),
+                    why = why.message,
+                    "a component has no certificate for others"
+                );
+                let values = with_secret(self.configuration.for_host(name.as_str()).clone(), secret);
+                Host::new(name, values, self.registry.clone(), None)
+            }
+            (host, _) => host?,
+        };
+        Ok(Known { host: Arc::new(host), origin: HostOrigin::Command, standing: Standing::Component })
+    }
+
+    /// A domain that a component answers for, with its secret if that is not in the configuration. Its certificate is for other servers, so it
+    /// may have none.
+    pub fn component(&self, name: &Jid, secret: Option<&str>) -> Result<Host, Problem> {
+        let values = self.values(name)?;
+        let values = match secret {
+            Some(secret) => with_secret(values, secret),
+            None => values,
+        };
+        let tls = self.tls(name, &values)?;
+        Ok(Host::new(name.clone(), values, self.registry.clone(), tls))
     }
 
     fn tls(&self, name: &Jid, values: &Values) -> Result<Option<Arc<Tls>>, Problem> {
@@ -267,6 +300,10 @@ impl Domains<'_> {
     }
 }
 
+fn with_secret(values: Values, secret: &str) -> Values {
+    values.overlaid([(&SECRET, Value::Text(secret.into()))])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,7 +322,7 @@ mod tests {
         let domains =
             Domains { configuration: &configuration, registry: &registry, certificates: &Certificates::Files };
         let shown = |known: &Known| format!("{} {:?} {:?}", known.host.name, known.origin, known.standing);
-        let hosts = domains.all(rows, when).map_err(|problem| problem.message)?;
+        let hosts = domains.all(rows, &Added::default(), when).map_err(|problem| problem.message)?;
         assert_eq!(hosts.first().name.as_str(), "a.example");
         Ok(hosts.all().map(shown).collect())
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use metronome_features::roster::load;
 use metronome_host::command::Failed;
+use metronome_host::components::Added;
 use metronome_host::control::{self, Turn};
 use metronome_host::groups;
 use metronome_host::hosts::{Host, Hosts};
@@ -66,6 +67,14 @@ impl control::Process for Process {
         domains.host(name).map_err(|problem| Failed::problem(problem.message).with_hint(problem.hint))
     }
 
+    fn component(&self, server: &Server, name: &Jid, secret: &str) -> Result<Host, Failed> {
+        let configuration = self.current();
+        let domains = self.domains(&configuration, server);
+        domains
+            .component(name, Some(secret))
+            .map_err(|problem| Failed::problem(problem.message).with_hint(problem.hint))
+    }
+
     fn reopen_logs(&self) -> Result<(), Failed> {
         self.logging.reopen().map_err(|error| Failed::problem(error.to_string()))
     }
@@ -103,9 +112,11 @@ impl Process {
         let mut changes = self.current.lock().changes(&newer);
         changes.retain(|change| change.reload != Reload::Restart);
         changes.extend(self.first.changes(&newer).into_iter().filter(|change| change.reload == Reload::Restart));
-        let stored = server.store.hosts().await.map_err(|error| format!("the store cannot be read: {error}"))?;
+        let unreadable = |error| format!("the store cannot be read: {error}");
+        let stored = server.store.hosts().await.map_err(unreadable)?;
+        let added = Added::load(&*server.store).await.map_err(unreadable)?;
         let domains = self.domains(&newer, server);
-        let hosts = domains.all(&stored, When::Reload).map_err(|problem| problem.to_string())?;
+        let hosts = domains.all(&stored, &added, When::Reload).map_err(|problem| problem.to_string())?;
         let levels = self.logging.judge(newer.values()).map_err(|why| unfit::logs(&newer, &why).to_string())?;
         let trust = Trust::read(newer.values()).map_err(|why| why.to_string())?;
         // Nothing can go wrong from here on.

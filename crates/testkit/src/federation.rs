@@ -85,6 +85,11 @@ impl World {
         self.publish_address(domain, server.s2s_direct(), By::DirectTls);
     }
 
+    /// The records of a domain lead to this address and port, over STARTTLS.
+    pub fn publish_at(&self, domain: &str, at: SocketAddr) {
+        self.publish_address(domain, at, By::StartTls);
+    }
+
     fn publish_address(&self, domain: &str, at: SocketAddr, by: By) {
         let service = match by {
             By::StartTls => format!("_xmpp-server._tcp.{domain}"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use metronome_host::effect::{Effect, Effects, Push};
 use metronome_host::server::Server;
+use metronome_host::way::Way;
 use metronome_model::{AccountId, Contact, Listed, Op, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::stream::error::Condition;
@@ -13,7 +14,6 @@ use metronome_proto::subscription::{Subscription, Verb};
 use metronome_store::RowAbout;
 
 use super::change::{Change, Unchanged};
-use crate::roster::exchange::{Way, send_out};
 use crate::roster::stanza;
 
 /// How often it begins anew where contacts are added meanwhile.
@@ -71,7 +71,8 @@ fn end_elsewhere(server: &Server, jid: &Jid, contact: &Contact, record: &mut Rec
     let Subscription { to, pending_out, from, pending_in, .. } = contact.subscription;
     let verbs = [(Verb::Unsubscribe, to || pending_out), (Verb::Unsubscribed, from || pending_in)];
     for (verb, _) in verbs.into_iter().filter(|(_, ends)| *ends) {
-        send_out(stanza(verb, jid, &contact.jid), &Way::to(server, jid, &contact.jid), record, effects);
+        let way = Way::between(server, jid, &contact.jid);
+        way.send(Arc::new(stanza(verb, jid, &contact.jid)), record, effects);
     }
 }
 

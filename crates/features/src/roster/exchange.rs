@@ -9,8 +9,8 @@ use metronome_host::effect::{Effect, Effects, Push};
 use metronome_host::hosts::Host;
 use metronome_host::owners::Locked;
 use metronome_host::refuse::Refuse;
-use metronome_host::remotes::Remote;
 use metronome_host::server::Server;
+use metronome_host::way::Way;
 use metronome_model::{AccountId, Contact, Listed, Op, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
@@ -168,42 +168,6 @@ fn kept(request: &Stanza) -> Stanza {
     request.clone().with_content(content)
 }
 
-/// How a stanza leaves this server.
-#[derive(Clone, Debug)]
-pub enum Way {
-    /// To another server, stored for it with what else is in the record, since this Unix time in milliseconds.
-    Stored(Arc<Remote>, u64),
-    /// To a component, which has a queue in memory.
-    Queued,
-    /// There is none: it is an address of our own, or there are too many other servers.
-    Nowhere,
-}
-
-impl Way {
-    /// The one that leads from an address of ours to this one.
-    pub fn to(server: &Server, from: &Jid, jid: &Jid) -> Way {
-        let hosts = server.hosts.load();
-        if hosts.component(jid.domain()).is_some() {
-            return Way::Queued;
-        }
-        let remote = hosts.is_elsewhere(jid.domain()).then(|| server.remotes.of(from, jid)).flatten();
-        remote.map_or(Way::Nowhere, |remote| Way::Stored(remote, server.clock.unix_ms()))
-    }
-}
-
-/// Sends a stanza out of this server, once the record is durable.
-pub(crate) fn send_out(stanza: Stanza, way: &Way, record: &mut Record, effects: &mut Effects) {
-    match way {
-        Way::Stored(remote, at_ms) => {
-            let (stanza, at_ms) = (Arc::new(stanza), *at_ms);
-            let place = record.enqueue(at_ms, stanza.clone());
-            effects.push(Effect::Outgoing { place, at_ms, remote: remote.clone(), stanza });
-        }
-        Way::Queued => effects.push(Effect::ToComponent(stanza)),
-        Way::Nowhere => {}
-    }
-}
-
 /// Whether clients see the change; a request that waits for them is told by its own stanza.
 fn push_of(before: &Contact, after: &Contact) -> Push {
     let seen = |contact: &Contact| Subscription { pending_in: false, ..contact.subscription };
@@ -255,7 +219,7 @@ impl Incoming {
                 true => last.push(Effect::Reply(answer)),
                 false => {
                     side.after.listed = Listed::Yes;
-                    send_out(answer, &way, record, effects);
+                    way.send(Arc::new(answer), record, effects);
                 }
             }
             last.push(Effect::ShowTo { of, to: contact });
@@ -298,7 +262,7 @@ impl Exchange {
             Other::Account(theirs) if theirs != account => Some(Side::read(server, theirs, &contact.bare(), &mine.jid).await?),
             _ => None,
         };
-        let (way, outgoing) = (Way::to(server, me, contact), Vec::new());
+        let (way, outgoing) = (Way::between(server, me, contact), Vec::new());
         Ok(Exchange { mine, theirs, other, way, outgoing, first: Effects::new(), last: Effects::new() })
     }
 
@@ -386,7 +350,7 @@ impl Exchange {
     pub fn finish(mut self, record: &mut Record, effects: &mut Effects) {
         effects.append(&mut self.first);
         for stanza in self.outgoing {
-            send_out(stanza, &self.way, record, effects);
+            self.way.send(Arc::new(stanza), record, effects);
         }
         self.mine.finish(record, effects);
         if let Some(theirs) = self.theirs {

@@ -1,104 +1,83 @@
 //! One component: its streams, each with a queue of its own, and what waits while there is none. Everything changes under one small mutex; a
-//! stanza is written by the stream that its sender's address chooses, so that of one sender the order is kept.
+//! stanza is written by the stream that its sender's address chooses, so that of one sender the order is kept. What has a row in the outbox
+//! is held until the component has answered a ping that was written behind it.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
+use metronome_model::OutboxRow;
 use metronome_proto::jid::Jid;
-use metronome_proto::stanza::iq::IqType;
-use metronome_proto::stanza::{Kind, Stanza};
+use metronome_proto::stanza::Stanza;
 use metronome_proto::stream::error::Condition;
 
 use super::asked::Asked;
+use super::attached::Attached;
+use super::kept::{Done, Kept};
+use super::waiting::{Room, Waiting, What};
 use crate::outbox::Frame;
 use crate::sync::Mutex;
 
-/// What a stanza in memory counts for beside its content.
-const STANZA_BYTES: usize = 512;
-
-/// For how long a request waits for a component that is away: whoever asks gives up soon after.
-const REQUEST_MS: u64 = 10_000;
+/// For how long the answer to a ping is waited for. Whoever has not answered by then is taken to have what is written to it.
+const DEAF_MS: u64 = 30_000;
 
 /// One component.
 #[derive(Debug)]
 pub struct Component {
     /// Its domain.
     pub name: Jid,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    streams: Vec<Stream>,
+pub(super) struct State {
+    pub(super) streams: Vec<Stream>,
     /// What waits for a stream, in the order in which it came.
-    waiting: VecDeque<Waiting>,
-    /// Of everything that waits, for a stream or in the queue of one.
-    bytes: usize,
-    asked: Asked,
+    pub(super) waiting: VecDeque<Waiting>,
+    /// Taken by everything that waits, for a stream or in the queue of one, by what is written and not proved, and by places.
+    pub(super) room: Room,
+    pub(super) kept: Kept,
+    pub(super) asked: Asked,
     /// When it was last connected, steady milliseconds.
-    away_since_ms: Option<u64>,
+    pub(super) away_since_ms: Option<u64>,
 }
 
 #[derive(Debug)]
-struct Stream {
+pub(super) struct Stream {
     /// The number of its link.
-    id: u64,
-    address: IpAddr,
-    since_ms: u64,
-    queue: VecDeque<Waiting>,
-    waker: Option<Waker>,
+    pub(super) id: u64,
+    pub(super) address: IpAddr,
+    pub(super) since_ms: u64,
+    pub(super) queue: VecDeque<Waiting>,
+    /// Rows that were written and are not proved.
+    pub(super) written: VecDeque<Waiting>,
+    pub(super) ping: Option<Ping>,
+    /// Of pings so far.
+    pub(super) pings: u64,
+    /// A ping was not answered: what is written counts as proved.
+    pub(super) is_deaf: bool,
+    pub(super) waker: Option<Waker>,
     /// It is to end, and why.
-    ends: Option<Condition>,
+    pub(super) ends: Option<Condition>,
 }
 
+/// A ping that was written behind so many rows.
 #[derive(Debug)]
-struct Waiting {
-    /// When it came, steady milliseconds.
-    at_ms: u64,
-    /// The hash of its sender's bare address.
-    sender: u64,
-    what: What,
+pub(super) struct Ping {
+    pub(super) number: u64,
+    pub(super) rows: usize,
+    pub(super) at_ms: u64,
 }
 
+/// What has waited for too long.
 #[derive(Debug)]
-enum What {
-    Stanza(Arc<Stanza>),
-    /// Presence that is told to many: nobody hears if it cannot go.
-    Announced(Frame),
-}
-
-impl Waiting {
-    fn bytes(&self) -> usize {
-        STANZA_BYTES
-            + match &self.what {
-                What::Stanza(stanza) => stanza.content.len_bytes(),
-                What::Announced(frame) => frame.len(),
-            }
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        match &self.what {
-            What::Stanza(stanza) => stanza.write(out),
-            What::Announced(frame) => {
-                out.extend_from_slice(&frame.head);
-                out.extend_from_slice(&frame.body);
-            }
-        }
-    }
-
-    fn is_answer(&self) -> bool {
-        matches!(&self.what, What::Stanza(stanza) if matches!(stanza.kind, Kind::Iq(IqType::Result | IqType::Error)))
-    }
-
-    fn is_overdue(&self, now_ms: u64, keep_ms: u64) -> bool {
-        let is_request =
-            matches!(&self.what, What::Stanza(stanza) if matches!(stanza.kind, Kind::Iq(IqType::Get | IqType::Set)));
-        let patience_ms = if is_request { keep_ms.min(REQUEST_MS) } else { keep_ms };
-        now_ms.saturating_sub(self.at_ms) >= patience_ms
-    }
+pub struct Overdue {
+    /// Its number in the outbox, if it has one: [`Component::returned`] says when it is not needed there any more.
+    pub row: Option<u64>,
+    /// The stanza.
+    pub stanza: Arc<Stanza>,
 }
 
 /// What became of a stanza for a component.
@@ -115,15 +94,6 @@ pub enum Given {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany;
 
-/// What a stream is to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drained {
-    /// So many stanzas were appended, one at least.
-    Stanzas(u64),
-    /// It ends with this error.
-    Ends(Condition),
-}
-
 /// Where a component stands, for administrators.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -137,16 +107,10 @@ pub struct Report {
     pub away_since_ms: Option<u64>,
 }
 
-/// One stream's place at its component. What is in its queue when it is dropped goes to the other streams, or waits for the next one.
-#[derive(Debug)]
-pub struct Attached {
-    component: Arc<Component>,
-    id: u64,
-}
-
-fn hash_of(sender: &Jid) -> u64 {
+/// Tells senders apart by their bare addresses; two with one hash share what each may have.
+pub(super) fn hash_of(sender: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    sender.bare_str().hash(&mut hasher);
+    sender.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -155,30 +119,42 @@ impl Component {
         Component { name, state: Mutex::default() }
     }
 
-    /// Queues a stanza; `now_ms` is steady time, `bytes_max` what may wait for the component.
-    pub fn push(&self, stanza: Arc<Stanza>, now_ms: u64, bytes_max: usize) -> Given {
-        let sender = hash_of(&stanza.from);
-        self.queue(Waiting { at_ms: now_ms, sender, what: What::Stanza(stanza) }, bytes_max)
+    /// Queues a stanza that is not stored; `now_ms` is steady time, `bytes_max` what may wait for the component, of which one payer
+    /// ([`super::payer`]) gets half.
+    pub fn push(&self, stanza: Arc<Stanza>, payer: u64, now_ms: u64, bytes_max: usize) -> Given {
+        let sender = hash_of(stanza.from.bare_str());
+        self.queue(Waiting { at_ms: now_ms, sender, payer, what: What::Volatile(stanza) }, bytes_max)
     }
 
     /// Queues a presence of `from` that is told to many; it never comes back.
-    pub fn push_announced(&self, from: &Jid, frame: Frame, now_ms: u64, bytes_max: usize) -> Given {
-        self.queue(Waiting { at_ms: now_ms, sender: hash_of(from), what: What::Announced(frame) }, bytes_max)
+    pub fn push_announced(&self, from: &Jid, frame: Frame, payer: u64, now_ms: u64, bytes_max: usize) -> Given {
+        let sender = hash_of(from.bare_str());
+        self.queue(Waiting { at_ms: now_ms, sender, payer, what: What::Announced(frame) }, bytes_max)
     }
 
     fn queue(&self, waiting: Waiting, bytes_max: usize) -> Given {
         let waker = {
             let mut state = self.state.lock();
-            if state.bytes >= bytes_max {
+            if !state.room.is_for(waiting.payer, bytes_max) {
                 return Given::Full;
             }
-            state.bytes += waiting.bytes();
+            state.room.take(waiting.payer, waiting.bytes());
             state.place(waiting)
         };
         if let Some(waker) = waker {
             waker.wake();
         }
         Given::Queued
+    }
+
+    /// Whether there is room for one more stanza of this payer.
+    pub fn has_room(&self, payer: u64, bytes_max: usize) -> bool {
+        self.state.lock().room.is_for(payer, bytes_max)
+    }
+
+    /// Takes what an earlier process has left in the store, in the order of the numbers; its time begins anew.
+    pub fn left(self: &Arc<Self>, row: OutboxRow, payer: u64, now_ms: u64) {
+        self.place(&row.stanza, payer, now_ms).fill(row.id, &Arc::new(row.stanza));
     }
 
     /// A place for one more stream of this link; it gets what has waited. `now_ms` is steady time.
@@ -193,7 +169,7 @@ impl Component {
         if state.streams.len() >= streams_max {
             return Err(TooMany);
         }
-        state.streams.push(Stream { id, address, since_ms: now_ms, queue: VecDeque::new(), waker: None, ends: None });
+        state.streams.push(Stream::new(id, address, now_ms));
         state.away_since_ms = None;
         // Only the new one gets any of it, if it was away, and it does not run yet.
         for waiting in std::mem::take(&mut state.waiting) {
@@ -202,18 +178,47 @@ impl Component {
         Ok(Attached { component: self.clone(), id })
     }
 
-    /// By the clock: what has waited for a stream for too long, all of it if `keep_ms` is zero.
-    pub fn take_overdue(&self, now_ms: u64, keep_ms: u64) -> Vec<Arc<Stanza>> {
+    /// By the clock, steady milliseconds: what has waited for a stream for too long, all of it if `keep_ms` is zero.
+    pub fn take_overdue(&self, now_ms: u64, keep_ms: u64) -> Vec<Overdue> {
         let mut state = self.state.lock();
-        let (overdue, stays): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut state.waiting).into_iter().partition(|waiting| waiting.is_overdue(now_ms, keep_ms));
-        state.waiting = stays;
-        state.bytes -= overdue.iter().map(Waiting::bytes).sum::<usize>();
-        let comes_back = |waiting: Waiting| match waiting.what {
-            What::Stanza(stanza) => Some(stanza),
-            What::Announced(_) => None,
+        let away_since_ms = state.away_since_ms.unwrap_or_default();
+        state.take(|waiting| waiting.is_overdue(now_ms, keep_ms, away_since_ms))
+    }
+
+    /// Everything that waits for a stream and is not stored, for the end of the server.
+    pub fn take_volatile(&self) -> Vec<Overdue> {
+        self.state.lock().take(|waiting| !waiting.is_stored())
+    }
+
+    /// By the clock, steady milliseconds: who does not answer pings is not waited for.
+    pub fn look_for_answers(&self, now_ms: u64) {
+        let mut guard = self.state.lock();
+        let State { streams, room, kept, .. } = &mut *guard;
+        let is_deaf = |stream: &&mut Stream| {
+            stream.ping.as_ref().is_some_and(|ping| now_ms >= ping.at_ms.saturating_add(DEAF_MS))
         };
-        overdue.into_iter().filter_map(comes_back).collect()
+        for stream in streams.iter_mut().filter(is_deaf) {
+            (stream.is_deaf, stream.ping) = (true, None);
+            for waiting in std::mem::take(&mut stream.written) {
+                kept_no_more(kept, room, &waiting);
+            }
+        }
+    }
+
+    /// The sender of a stored stanza has it back.
+    pub fn returned(&self, row: u64, stanza: &Stanza) {
+        self.state.lock().kept.done(row, stanza);
+    }
+
+    /// What the store need not keep any more, each once; of pairs of domains that `may` refuses, later.
+    pub fn take_done(&self, may: impl FnMut(&str, &str) -> bool) -> Vec<Done> {
+        self.state.lock().kept.take_done(may)
+    }
+
+    /// Whether nothing is lost by forgetting it.
+    pub fn is_unused(&self) -> bool {
+        let state = self.state.lock();
+        state.streams.is_empty() && state.waiting.is_empty() && state.kept.is_empty() && state.room.bytes() == 0
     }
 
     /// Ends all its streams with this error.
@@ -237,15 +242,64 @@ impl Component {
         Report {
             streams: state.streams.iter().map(|stream| (stream.address, stream.since_ms)).collect(),
             waiting: state.waiting.len() + state.streams.iter().map(|stream| stream.queue.len()).sum::<usize>(),
-            bytes: state.bytes,
+            bytes: state.room.bytes(),
             away_since_ms: state.away_since_ms,
         }
     }
 }
 
+impl Stream {
+    fn new(id: u64, address: IpAddr, since_ms: u64) -> Stream {
+        Stream {
+            id,
+            address,
+            since_ms,
+            queue: VecDeque::new(),
+            written: VecDeque::new(),
+            ping: None,
+            pings: 0,
+            is_deaf: false,
+            waker: None,
+            ends: None,
+        }
+    }
+
+    /// The number of the ping by which what was written is proved, if one is to be written now.
+    pub(super) fn asks(&mut self, now_ms: u64) -> Option<u64> {
+        if self.written.is_empty() || self.ping.is_some() {
+            return None;
+        }
+        self.pings += 1;
+        self.ping = Some(Ping { number: self.pings, rows: self.written.len(), at_ms: now_ms });
+        Some(self.pings)
+    }
+}
+
+/// A row has arrived: it costs nothing any more.
+pub(super) fn kept_no_more(kept: &mut Kept, room: &mut Room, waiting: &Waiting) {
+    if let What::Stored(row, stanza) = &waiting.what {
+        kept.done(*row, stanza);
+    }
+    room.leave(waiting);
+}
+
 impl State {
+    /// Takes of what waits for a stream what is chosen; nobody hears of presence that was told to many.
+    fn take(&mut self, mut is_taken: impl FnMut(&Waiting) -> bool) -> Vec<Overdue> {
+        let all = std::mem::take(&mut self.waiting);
+        let (taken, stays): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(|waiting| is_taken(waiting));
+        self.waiting = stays;
+        taken.iter().for_each(|waiting| self.room.leave(waiting));
+        let comes_back = |waiting: Waiting| match waiting.what {
+            What::Stored(row, stanza) => Some(Overdue { row: Some(row), stanza }),
+            What::Volatile(stanza) => Some(Overdue { row: None, stanza }),
+            What::Announced(_) => None,
+        };
+        taken.into_iter().filter_map(comes_back).collect()
+    }
+
     /// Puts a stanza where it belongs, and says whom to wake.
-    fn place(&mut self, waiting: Waiting) -> Option<Waker> {
+    pub(super) fn place(&mut self, waiting: Waiting) -> Option<Waker> {
         match self.choose(&waiting) {
             Some(at) => {
                 let stream = &mut self.streams[at];
@@ -263,8 +317,8 @@ impl State {
     /// highest wins, so that a stream that comes or goes changes little for the others.
     fn choose(&mut self, waiting: &Waiting) -> Option<usize> {
         let answered = match &waiting.what {
-            What::Stanza(stanza) => self.asked.take(stanza),
-            What::Announced(_) => None,
+            What::Volatile(stanza) => self.asked.take(stanza),
+            What::Stored(..) | What::Announced(_) => None,
         };
         let asker = answered.and_then(|id| self.streams.iter().position(|stream| stream.id == id));
         let draw = |stream: &Stream| {
@@ -276,102 +330,5 @@ impl State {
             let streams = self.streams.iter().enumerate();
             streams.max_by_key(|(_, stream)| draw(stream)).map(|(at, _)| at)
         })
-    }
-}
-
-impl Attached {
-    /// The component.
-    pub fn component(&self) -> &Arc<Component> {
-        &self.component
-    }
-
-    /// Queues what the server itself says to this stream.
-    pub fn push(&self, stanza: Arc<Stanza>, now_ms: u64, bytes_max: usize) -> Given {
-        let waiting = Waiting { at_ms: now_ms, sender: hash_of(&stanza.from), what: What::Stanza(stanza) };
-        let waker = {
-            let mut guard = self.component.state.lock();
-            let state = &mut *guard;
-            let stream = state.streams.iter_mut().find(|stream| stream.id == self.id);
-            let Some(stream) = stream.filter(|_| state.bytes < bytes_max) else { return Given::Full };
-            state.bytes += waiting.bytes();
-            stream.queue.push_back(waiting);
-            stream.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Given::Queued
-    }
-
-    /// Notes a stanza that the stream has brought: its answer is to go back there.
-    pub fn note_sent(&self, stanza: &Stanza) {
-        self.component.state.lock().asked.note(stanza, self.id);
-    }
-
-    /// Appends what waits for this stream, whole stanzas, until `out` has `bytes_max` bytes; the last may go beyond. Pending if nothing waits:
-    /// the task is woken when something comes.
-    pub fn poll_drain(&self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<Drained> {
-        let mut stanzas = 0;
-        loop {
-            let next = {
-                let mut guard = self.component.state.lock();
-                let state = &mut *guard;
-                let Some(stream) = state.streams.iter_mut().find(|stream| stream.id == self.id) else {
-                    return Poll::Pending;
-                };
-                if let Some(condition) = stream.ends {
-                    return Poll::Ready(Drained::Ends(condition));
-                }
-                let next = if out.len() < bytes_max { stream.queue.pop_front() } else { None };
-                match &next {
-                    Some(waiting) => state.bytes -= waiting.bytes(),
-                    None if stanzas == 0 => stream.waker = Some(cx.waker().clone()),
-                    None => {}
-                }
-                next
-            };
-            match next {
-                // Outside of the lock: whoever pushes need not wait for it.
-                Some(waiting) => waiting.write(out),
-                None if stanzas > 0 => return Poll::Ready(Drained::Stanzas(stanzas)),
-                None => return Poll::Pending,
-            }
-            stanzas += 1;
-        }
-    }
-
-    /// Appends the answers that wait for this stream, which nobody else has a use for.
-    pub fn take_answers(&self, out: &mut Vec<u8>) {
-        let answers: VecDeque<Waiting> = {
-            let mut guard = self.component.state.lock();
-            let state = &mut *guard;
-            let Some(stream) = state.streams.iter_mut().find(|stream| stream.id == self.id) else { return };
-            let (answers, stays) = std::mem::take(&mut stream.queue).into_iter().partition(Waiting::is_answer);
-            stream.queue = stays;
-            answers
-        };
-        let bytes: usize = answers.iter().map(Waiting::bytes).sum();
-        self.component.state.lock().bytes -= bytes;
-        answers.iter().for_each(|waiting| waiting.write(out));
-    }
-
-    /// Ends the stream's place; `now_ms` is steady time.
-    pub fn detach(self, now_ms: u64) {
-        let mut state = self.component.state.lock();
-        if state.streams.len() == 1 {
-            state.away_since_ms = Some(now_ms);
-        }
-    }
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        let wakers: Vec<Waker> = {
-            let mut state = self.component.state.lock();
-            let Some(at) = state.streams.iter().position(|stream| stream.id == self.id) else { return };
-            let left = state.streams.remove(at).queue;
-            left.into_iter().filter_map(|waiting| state.place(waiting)).collect()
-        };
-        wakers.into_iter().for_each(Waker::wake);
     }
 }

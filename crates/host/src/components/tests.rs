@@ -35,13 +35,15 @@ fn component() -> Arc<Component> {
 fn drain(attached: &Attached) -> Vec<String> {
     let mut out = Vec::new();
     let mut cx = Context::from_waker(Waker::noop());
-    while let Poll::Ready(Drained::Stanzas(_)) = attached.poll_drain(&mut cx, &mut out, usize::MAX) {}
+    while let Poll::Ready(Drained::Stanzas(_) | Drained::Asks(_)) =
+        attached.poll_drain(&mut cx, &mut out, usize::MAX, 0)
+    {}
     let text = String::from_utf8(out).unwrap();
     text.split("id='").skip(1).map(|rest| rest.split('\'').next().unwrap().to_owned()).collect()
 }
 
 fn push(component: &Component, stanza: Arc<Stanza>) {
-    assert_eq!(component.push(stanza, 0, MAX), Given::Queued);
+    assert_eq!(component.push(stanza, 0, 0, MAX), Given::Queued);
 }
 
 #[test]
@@ -50,7 +52,7 @@ fn what_comes_while_it_is_away_is_flushed_in_order() {
     for id in 0..3 {
         push(&component, message("a@b.example", id));
     }
-    let given = component.push_announced(&jid("a@b.example"), Frame::whole(b"<presence id='p'/>".to_vec()), 0, MAX);
+    let given = component.push_announced(&jid("a@b.example"), Frame::whole(b"<presence id='p'/>".to_vec()), 0, 0, MAX);
     assert_eq!(given, Given::Queued);
     assert_eq!(component.report().waiting, 4);
     let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
@@ -61,16 +63,22 @@ fn what_comes_while_it_is_away_is_flushed_in_order() {
 }
 
 #[test]
-fn so_much_waits_and_no_more() {
+fn so_much_waits_and_one_sender_leaves_half_of_it_to_others() {
     let component = component();
-    let mut queued = 0;
-    while component.push(message("a@b.example", queued), 0, 10_000) == Given::Queued {
-        queued += 1;
-    }
-    assert!((10..30).contains(&queued), "{queued}");
+    let fill = |payer: u64| {
+        let mut queued = 0;
+        while component.push(message("a@b.example", queued), payer, 0, 10_000) == Given::Queued {
+            queued += 1;
+        }
+        queued
+    };
+    let of_one = fill(1);
+    assert!((5..15).contains(&of_one), "{of_one}");
+    assert_eq!((fill(1), fill(2), fill(3)), (0, of_one, 0));
     let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
-    assert_eq!(component.push(message("a@b.example", 0), 0, 10_000), Given::Full, "it has not read any of it");
-    assert_eq!(drain(&attached).len(), queued);
+    assert!(!component.has_room(3, 10_000), "it has not read any of it");
+    assert_eq!(drain(&attached).len(), 2 * of_one);
+    assert!(component.has_room(1, 10_000));
     push(&component, message("a@b.example", 0));
 }
 
@@ -82,14 +90,117 @@ fn what_waits_for_too_long_comes_back_and_requests_before_the_rest() {
         &component,
         stanza("a@b.example", "<iq xmlns='jabber:client' to='gw.example' type='get' id='2'><x xmlns='y'/></iq>"),
     );
-    let _ = component.push_announced(&jid("a@b.example"), Frame::whole(b"<presence id='p'/>".to_vec()), 0, MAX);
-    let ids = |overdue: Vec<Arc<Stanza>>| {
-        overdue.iter().map(|stanza| stanza.id.as_deref().unwrap().to_owned()).collect::<Vec<_>>()
+    let _ = component.push_announced(&jid("a@b.example"), Frame::whole(b"<presence id='p'/>".to_vec()), 0, 0, MAX);
+    let ids = |overdue: Vec<Overdue>| {
+        overdue.iter().map(|overdue| overdue.stanza.id.as_deref().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(ids(component.take_overdue(9_999, 60_000)), [""; 0]);
     assert_eq!(ids(component.take_overdue(10_000, 60_000)), ["2"]);
     assert_eq!(ids(component.take_overdue(60_000, 60_000)), ["1"], "nobody hears of presence that is told to many");
     assert_eq!((component.report().waiting, component.report().bytes), (0, 0));
+}
+
+#[test]
+fn a_request_waits_for_a_component_that_may_be_back_at_once_and_no_longer() {
+    let component = component();
+    component.attach(1, ADDRESS, 1, 0).unwrap().detach(100_000);
+    let request = "<iq xmlns='jabber:client' to='gw.example' type='get' id='2'><x xmlns='y'/></iq>";
+    assert_eq!(component.push(stanza("a@b.example", request), 0, 105_000, MAX), Given::Queued);
+    assert_eq!(component.take_overdue(109_999, 600_000).len(), 0);
+    assert_eq!(component.take_overdue(110_000, 600_000).len(), 1);
+    assert_eq!(component.push(stanza("a@b.example", request), 0, 200_000, MAX), Given::Queued);
+    assert_eq!(component.take_overdue(200_000, 600_000).len(), 1, "it has been away for long");
+}
+
+/// Stores a message under this number.
+fn store(component: &Arc<Component>, row: u64) {
+    let message = message("a@b.example", row as usize);
+    component.place(&message, 7, 0).fill(row, &message);
+}
+
+/// What the store need not keep.
+fn done_to(component: &Component) -> Vec<u64> {
+    component.take_done(|_, _| true).into_iter().map(|done| done.to).collect()
+}
+
+/// Asks whether what was written has arrived.
+fn ask(attached: &Attached, now_ms: u64) -> Option<u64> {
+    match attached.poll_drain(&mut Context::from_waker(Waker::noop()), &mut Vec::new(), 0, now_ms) {
+        Poll::Ready(Drained::Asks(number)) => Some(number),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_is_stored_is_done_once_a_ping_behind_it_is_answered() {
+    let component = component();
+    store(&component, 1);
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut drain_once = || attached.poll_drain(&mut cx, &mut Vec::new(), usize::MAX, 0);
+    assert_eq!(drain_once(), Poll::Ready(Drained::Stanzas(1)));
+    assert_eq!(drain_once(), Poll::Ready(Drained::Asks(1)));
+    store(&component, 2);
+    assert_eq!(drain_once(), Poll::Ready(Drained::Stanzas(1)));
+    assert_eq!(drain_once(), Poll::Pending, "one question at a time");
+    assert_eq!(done_to(&component), [0; 0]);
+    attached.answered(9);
+    attached.answered(1);
+    attached.answered(1);
+    assert_eq!(done_to(&component), [1], "the second was written behind the question");
+    assert_eq!(drain_once(), Poll::Ready(Drained::Asks(2)));
+    attached.answered(2);
+    assert_eq!((done_to(&component), component.report().bytes), (vec![2], 0));
+}
+
+#[test]
+fn what_is_not_proved_is_sent_again_by_the_next_stream() {
+    let component = component();
+    (1..=3).for_each(|row| store(&component, row));
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    assert_eq!(drain(&attached), ["1", "2", "3"]);
+    store(&component, 4);
+    attached.detach(5);
+    assert_eq!(component.report().waiting, 4);
+    assert_eq!(drain(&component.attach(2, ADDRESS, 1, 6).unwrap()), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn who_answers_no_ping_is_not_asked_again() {
+    let component = component();
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    store(&component, 1);
+    drain(&attached);
+    component.look_for_answers(29_999);
+    assert_eq!(done_to(&component), [0; 0]);
+    component.look_for_answers(30_000);
+    assert_eq!(done_to(&component), [1]);
+    store(&component, 2);
+    drain(&attached);
+    assert_eq!((ask(&attached, 0), done_to(&component), component.report().bytes), (None, vec![2], 0));
+}
+
+#[test]
+fn a_stanza_that_is_not_stored_after_all_takes_no_room() {
+    let component = component();
+    let place = component.place(&message("a@b.example", 1), 7, 0);
+    assert!(component.report().bytes > 0);
+    drop(place);
+    assert!(component.is_unused());
+}
+
+#[test]
+fn what_is_stored_comes_back_with_its_number_and_is_done_when_it_is_returned() {
+    let component = component();
+    store(&component, 1);
+    push(&component, message("a@b.example", 2));
+    assert_eq!(component.take_volatile().len(), 1, "what is stored stays at the end of the server");
+    let overdue = component.take_overdue(60_000, 60_000);
+    assert_eq!(overdue.iter().map(|overdue| overdue.row).collect::<Vec<_>>(), [Some(1)]);
+    assert!(!component.is_unused() && done_to(&component).is_empty());
+    component.returned(1, &overdue[0].stanza);
+    assert_eq!(done_to(&component), [1]);
+    assert!(component.is_unused());
 }
 
 #[test]
@@ -147,7 +258,7 @@ fn a_closed_stream_hears_why() {
     let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
     component.close(Condition::HostGone);
     let mut cx = Context::from_waker(Waker::noop());
-    assert_eq!(attached.poll_drain(&mut cx, &mut Vec::new(), 1), Poll::Ready(Drained::Ends(Condition::HostGone)));
+    assert_eq!(attached.poll_drain(&mut cx, &mut Vec::new(), 1, 0), Poll::Ready(Drained::Ends(Condition::HostGone)));
     drop(attached);
     assert!(!component.is_connected());
 }

@@ -12,7 +12,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 
 use super::carrier::{Carrier, Drained, Most};
 use super::queue::{Backlog, Queue, Waiting};
-use super::shared::Shared;
+use super::shared::{Account, Payer, Shared};
 use crate::outbox::Frame;
 use crate::sync::Mutex;
 
@@ -42,6 +42,9 @@ pub enum FailureKind {
     /// It cannot be reached now, or does not prove who it is: what is stored waits for its time, the rest comes back with
     /// `remote-server-timeout`.
     Unreachable,
+    /// Too many streams are being made for the sake of the same account or server: what is stored waits, the rest comes back with
+    /// `resource-constraint`.
+    Crowded,
 }
 
 impl Failure {
@@ -50,6 +53,7 @@ impl Failure {
         let condition = match self.kind {
             FailureKind::NoServer => Condition::RemoteServerNotFound,
             FailureKind::Unreachable => Condition::RemoteServerTimeout,
+            FailureKind::Crowded => Condition::ResourceConstraint,
         };
         StanzaError::new(condition).with_text(self.text)
     }
@@ -96,6 +100,8 @@ pub struct Remote {
 #[derive(Debug)]
 struct State {
     queue: Queue,
+    /// Who pays for what waits in memory: whoever was the first.
+    account: Option<Account>,
     standing: Standing,
     /// Of the carrier that counts.
     serial: u64,
@@ -161,6 +167,7 @@ impl Remote {
     pub(super) fn new(local: Jid, remote: Jid, shared: Arc<Shared>) -> Remote {
         let state = State {
             queue: Queue::default(),
+            account: None,
             standing: Standing::Idle,
             serial: 0,
             failures: 0,
@@ -189,6 +196,11 @@ impl Remote {
                 true => self.shared.bytes.fetch_add(now - before, Ordering::Relaxed),
                 false => self.shared.bytes.fetch_sub(before - now, Ordering::Relaxed),
             };
+            match &state.account {
+                Some(account) if now >= before => account.add(now - before),
+                Some(account) => account.take(before - now),
+                None => {}
+            }
             let waker = if std::mem::take(&mut state.wakes) { state.waker.take() } else { None };
             (result, waker, std::mem::take(&mut state.calls), std::mem::take(&mut state.queue.counted))
         };
@@ -204,24 +216,47 @@ impl Remote {
 
     fn has_room(&self, state: &State) -> bool {
         let bounds = self.shared.bounds.load();
-        state.queue.bytes() < bounds.bytes && self.shared.bytes.load(Ordering::Relaxed) < bounds.all_bytes
+        let pays = state.account.as_ref().is_none_or(|account| account.has_room(&bounds));
+        pays && state.queue.bytes() < bounds.bytes && self.shared.bytes.load(Ordering::Relaxed) < bounds.all_bytes
+    }
+
+    /// Who is to pay where nothing waits in memory, as something of this sender will; none if somebody does already.
+    fn account_of(&self, sender: &Jid) -> Option<Account> {
+        let (waits, payer_now) = {
+            let state = self.state.lock();
+            (state.queue.bytes() > 0, state.account.as_ref().map(|account| account.payer))
+        };
+        if waits {
+            return None;
+        }
+        let payer = self.shared.payer(sender, &self.remote);
+        (payer_now != Some(payer)).then(|| self.shared.account(payer))
+    }
+
+    /// For whose sake something waits, or last did.
+    pub fn payer(&self) -> Payer {
+        let account = self.state.lock().account.as_ref().map(|account| account.payer);
+        account.unwrap_or_else(|| self.shared.payer(&self.local, &self.remote))
     }
 
     /// Queues a stanza that is gone with the process.
     pub fn push(self: &Arc<Self>, stanza: Arc<Stanza>) -> Pushed {
-        self.push_volatile(Waiting::Volatile(stanza))
+        let from = stanza.from.clone();
+        self.push_volatile(&from, Waiting::Volatile(stanza))
     }
 
-    /// Queues a presence that is told to many; it never comes back.
-    pub fn push_announced(self: &Arc<Self>, frame: Frame) -> Pushed {
-        self.push_volatile(Waiting::Announced(frame))
+    /// Queues a presence of `from` that is told to many; it never comes back.
+    pub fn push_announced(self: &Arc<Self>, from: &Jid, frame: Frame) -> Pushed {
+        self.push_volatile(from, Waiting::Announced(frame))
     }
 
-    fn push_volatile(self: &Arc<Self>, waiting: Waiting) -> Pushed {
+    fn push_volatile(self: &Arc<Self>, from: &Jid, waiting: Waiting) -> Pushed {
+        let account = self.account_of(from);
         self.change(|state| {
             if let Standing::Failed(failure, _) = &state.standing {
                 return Pushed::Down(failure.clone());
             }
+            state.charge(account);
             if !self.has_room(state) {
                 return Pushed::Full;
             }
@@ -245,6 +280,7 @@ impl Remote {
     /// Queues a stanza that is stored under this number since `at_ms`, Unix time in milliseconds. Called in the order of the numbers; it
     /// finds room always, in memory or in the store where it is already.
     pub fn push_stored(self: &Arc<Self>, row: u64, at_ms: u64, stanza: Arc<Stanza>) {
+        let account = self.account_of(&stanza.from);
         self.change(|state| {
             if row <= state.queue.done_to() {
                 return; // Given back already.
@@ -252,6 +288,7 @@ impl Remote {
             if state.queue.rows() == 0 {
                 state.oldest_ms = at_ms;
             }
+            state.charge(account);
             match self.has_room(state) && !matches!(state.standing, Standing::Failed(..)) {
                 true => state.queue.push(Waiting::Stored(row, stanza)),
                 false => state.queue.leave_to_store(row, &stanza.from),
@@ -262,7 +299,9 @@ impl Remote {
 
     /// Notes what an earlier process has left: so many rows of a sender up to this one, the oldest of this Unix time in milliseconds.
     pub(super) fn left(self: &Arc<Self>, sender: &Jid, rows: u64, newest: u64, oldest_ms: u64) {
+        let account = self.account_of(sender);
         self.change(|state| {
+            state.charge(account);
             state.queue.left(sender, rows, newest);
             state.oldest_ms = state.oldest_ms.min(oldest_ms);
             state.want();
@@ -525,6 +564,13 @@ impl Remote {
 }
 
 impl State {
+    /// From now on this one pays, if nobody has begun to meanwhile.
+    fn charge(&mut self, account: Option<Account>) {
+        if self.queue.bytes() == 0 && account.is_some() {
+            self.account = account;
+        }
+    }
+
     /// Something waits: the stream's task is woken, or a stream is asked for if nobody is at it.
     fn want(&mut self) {
         self.wakes = true;

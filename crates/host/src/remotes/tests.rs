@@ -272,6 +272,70 @@ fn accounts_and_pairs_have_their_bounds() {
     assert!(remote.refuse_stored(&alice).is_ok() && other.push(stanza("x")) == Pushed::Queued);
 }
 
+/// Fills pairs of this sender with domains of these names until one of them takes no more, and says how many stanzas there were.
+fn fill(remotes: &Remotes, from: &str, domains: &[String]) -> usize {
+    let mut count = 0;
+    for domain in domains {
+        let pair = remotes.of(&jid("localhost"), &jid(domain)).unwrap();
+        loop {
+            let stanza = Stanza::new(Kind::Iq(IqType::Get), jid(from)).with_to(jid(domain));
+            match pair.push(Arc::new(stanza)) {
+                Pushed::Queued => count += 1,
+                _ => break,
+            }
+        }
+    }
+    count
+}
+
+#[test]
+fn who_writes_to_many_servers_has_a_share_of_what_waits_and_others_go_on() {
+    let remotes = Remotes::default();
+    remotes.set_bounds(Bounds { bytes: 10_000, all_bytes: 80_000, ..Bounds::default() });
+    let domains = |zone: &str| (0..20).map(|at| format!("{at}.{zone}")).collect::<Vec<_>>();
+    let greedy = fill(&remotes, "greedy@localhost/a", &domains("a.example"));
+    assert!((15..25).contains(&greedy), "an eighth of all, and not {greedy} stanzas");
+    assert_eq!(fill(&remotes, "greedy@localhost/b", &domains("b.example")), 0, "whatever resource it is");
+    assert_eq!(fill(&remotes, "other@localhost/a", &domains("c.example")), greedy);
+    // A component is one, whatever addresses it has; and of the addresses of a served domain each is one.
+    remotes.set_components(["gw.localhost"].into_iter());
+    assert_eq!(fill(&remotes, "x@gw.localhost", &domains("d.example")), greedy);
+    assert_eq!(fill(&remotes, "y@gw.localhost", &domains("e.example")), 0);
+}
+
+#[test]
+fn domains_that_come_from_one_household_have_a_share_together() {
+    let remotes = Remotes::default();
+    remotes.set_bounds(Bounds { bytes: 10_000, all_bytes: 80_000, ..Bounds::default() });
+    let domains: Vec<String> = (0..20).map(|at| format!("{at}.zone.example")).collect();
+    for (at, domain) in domains.iter().enumerate() {
+        remotes.comes_from(&jid(domain), format!("2001:db8::{at}").parse().unwrap());
+    }
+    // Many accounts of ours answer, and none of them has asked for it.
+    let answered: usize = (0..20).map(|at| fill(&remotes, &format!("user{at}@localhost"), &domains[at..=at])).sum();
+    assert!((15..25).contains(&answered), "{answered}");
+    assert!(fill(&remotes, "user1@localhost", &["elsewhere.example".to_owned()]) > 0);
+    let payer = |domain: &str| remotes.of(&jid("localhost"), &jid(domain)).unwrap().payer();
+    assert_eq!(payer(&domains[0]), payer(&domains[19]));
+    assert_ne!(payer(&domains[0]), payer("elsewhere.example"));
+}
+
+#[test]
+fn whoever_pays_is_whoever_began_and_room_comes_back() {
+    let (remotes, remote) = remotes();
+    remotes.set_bounds(Bounds { bytes: 1_000, all_bytes: 2_000, ..Bounds::default() });
+    assert_eq!(remote.push(stanza("1")), Pushed::Queued);
+    let first = remote.payer();
+    let carrier = remote.carry();
+    drain(&carrier);
+    let of_bob = Stanza::new(Kind::Iq(IqType::Get), jid("bob@localhost")).with_to(jid("far.example"));
+    assert_eq!(remote.push(Arc::new(of_bob)), Pushed::Queued);
+    assert_ne!(remote.payer(), first);
+    let other = remotes.of(&jid("localhost"), &jid("b.example")).unwrap();
+    assert_eq!(other.push(stanza("2")), Pushed::Queued);
+    assert_eq!(other.payer(), first);
+}
+
 #[test]
 fn a_pair_of_no_use_is_forgotten_and_one_with_rows_is_not() {
     let (remotes, remote) = remotes();

@@ -32,6 +32,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// From our goodbye to the end of the connection.
 const CLOSE: Duration = Duration::from_secs(5);
 
+/// The ids of pings behind what must not be lost.
+const PROOF: &str = "component-has-";
+/// Those of pings of a component that is silent.
+const ALIVE: &str = "component-ping-";
+
 /// Why a stream ends.
 #[derive(Debug)]
 enum End {
@@ -58,7 +63,7 @@ pub(super) async fn run(server: &Arc<Server>, proved: Proved) {
     let list = InFlight::of_link(link.tickets.clone());
     let mut hearing =
         Hearing { server, host: &host, link: &link, attached: &attached, heard_ms: &heard_ms, list, scanner, unread };
-    let mut speaking = Speaking { attached: &attached, out: Vec::new(), written: 0 };
+    let mut speaking = Speaking { server, host: &host, attached: &attached, out: Vec::new(), written: 0 };
     let end = tokio::select! {
         end = hearing.run(&mut from) => end,
         end = speaking.run(&mut to) => end,
@@ -186,6 +191,10 @@ impl Hearing<'_> {
     fn stanza(&mut self, read: Received) -> Result<(), End> {
         let from = self.sender(read.from.as_ref())?;
         let stanza = read.stamp(from);
+        if let Some(number) = proof(&stanza) {
+            self.attached.answered(number);
+            return Ok(());
+        }
         if stanza.to.is_none() {
             return self.say(stanza.error(&StanzaCondition::BadRequest.into()));
         }
@@ -215,6 +224,8 @@ impl Hearing<'_> {
 
 /// What is written to a component.
 struct Speaking<'r> {
+    server: &'r Server,
+    host: &'r Host,
     attached: &'r Attached,
     /// Taken from the queue.
     out: Vec<u8>,
@@ -225,8 +236,12 @@ struct Speaking<'r> {
 impl Speaking<'_> {
     async fn run(&mut self, socket: &mut WriteHalf<Socket>) -> End {
         loop {
-            if let Drained::Ends(condition) = poll_fn(|cx| self.attached.poll_drain(cx, &mut self.out, CHUNK)).await {
-                return condition.into();
+            let now_ms = self.server.clock.steady_ms();
+            match poll_fn(|cx| self.attached.poll_drain(cx, &mut self.out, CHUNK, now_ms)).await {
+                Drained::Stanzas(_) => {}
+                // So it is known to have what was written before: the protocol has nothing else that would tell.
+                Drained::Asks(number) => ask(self.server, self.host, PROOF, number).write(&mut self.out),
+                Drained::Ends(condition) => return condition.into(),
             }
             while self.written < self.out.len() {
                 match timeout(PATIENCE, socket.write(&self.out[self.written..])).await {
@@ -271,7 +286,7 @@ async fn watch(server: &Server, host: &Host, attached: &Attached, heard_ms: &Ato
         }
         pings += 1;
         // With a full queue it is not idle; but then it does not read either.
-        let _ = say(server, host, attached, ask(server, host, pings));
+        let _ = say(server, host, attached, ask(server, host, ALIVE, pings));
         sleep(PATIENCE).await;
         if Duration::from_millis(silent()) >= idle + PATIENCE {
             return Condition::ConnectionTimeout.into();
@@ -284,11 +299,17 @@ fn say(server: &Server, host: &Host, attached: &Attached, stanza: Stanza) -> Giv
     attached.push(Arc::new(stanza), server.clock.steady_ms(), host.values.bytes(&QUEUE) as usize)
 }
 
-/// The server's ping (XEP-0199). Whatever is said to it is a sign of life.
-fn ask(server: &Server, host: &Host, number: u64) -> Stanza {
+/// What was written before the ping that this answers has arrived, whatever is said to it.
+fn proof(stanza: &Stanza) -> Option<u64> {
+    let is_answer = matches!(stanza.kind, Kind::Iq(IqType::Result | IqType::Error));
+    stanza.id.as_deref().filter(|_| is_answer)?.strip_prefix(PROOF)?.parse().ok()
+}
+
+/// The server's ping (XEP-0199), whose id begins as it is used. Whatever is said to it is a sign of life.
+fn ask(server: &Server, host: &Host, used: &str, number: u64) -> Stanza {
     let from = server.hosts.load().first().name.clone();
     let stanza = Stanza::new(Kind::Iq(IqType::Get), from).with_to(host.name.clone());
-    stanza.with_id(&format!("component-ping-{number}")).with_content(Content::from_tree(&ping::request()))
+    stanza.with_id(&format!("{used}{number}")).with_content(Content::from_tree(&ping::request()))
 }
 
 /// Says the last words, and reads a little more before the connection is closed: closing with unread bytes would destroy them.

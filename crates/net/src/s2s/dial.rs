@@ -65,7 +65,7 @@ pub struct Failure {
 pub enum Reason {
     /// Its host has no address that could be found.
     NoAddress(NoAnswer),
-    /// The address is none of the public internet, and no option names it.
+    /// The address is none of the public internet, or this machine's, and no option names it.
     Special(Special),
     /// The operating system says so.
     Refused(io::ErrorKind),
@@ -158,8 +158,16 @@ pub struct Dialling {
 impl Dialling {
     /// Attempts at a prepared domain; nothing happens yet.
     pub fn new(resolver: Arc<Resolver>, values: Values, domain: &str) -> Dialling {
+        Dialling::within(Within::Internet, resolver, values, domain)
+    }
+
+    /// The same at a domain of ours, to see whether others would get here.
+    pub fn home(resolver: Arc<Resolver>, values: Values, domain: &str) -> Dialling {
+        Dialling::within(Within::Home, resolver, values, domain)
+    }
+
+    fn within(within: Within, resolver: Arc<Resolver>, values: Values, domain: &str) -> Dialling {
         let domain = domain.into();
-        let within = Within::Internet;
         Dialling { resolver, values, domain, deadline: None, groups: None, within, race: None, failures: Vec::new() }
     }
 

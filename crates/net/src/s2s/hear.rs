@@ -214,7 +214,8 @@ impl Run {
             Ok(Heard::Say(said)) => said.write(&mut self.unwritten),
             Ok(Heard::Verify(question)) => {
                 let (federation, pair) = (self.federation.clone(), question.pair.clone());
-                self.verifying.push(Box::pin(async move { (pair, verify(federation, question).await) }));
+                let asker = self.link.address;
+                self.verifying.push(Box::pin(async move { (pair, verify(federation, asker, question).await) }));
             }
             Ok(Heard::Proved(pair, proof, said)) => self.prove(pair, proof, said),
             Ok(Heard::Accepted(pair)) => self.accepted(pair, "dialback"),
@@ -266,6 +267,7 @@ impl Run {
         self.scanner.set_limits(limits(&self.host));
         let now_ms = self.server().clock.unix_ms();
         self.server().gate.welcome(self.link.address, pair.remote.as_str(), now_ms);
+        self.server().remotes.comes_from(&pair.remote, self.link.address);
         let method =
             self.proofs.get(pair.local.as_str(), pair.remote.as_str(), now_ms).map(|proof| proof.method.as_str());
         tracing::info!(link = self.link.id, host = pair.local.as_str(), remote = pair.remote.as_str(),

@@ -1,7 +1,7 @@
 //! Which addresses may be connected to because a remote domain's records say so. Whoever writes records must not make this server
 //! talk to its own machine or network; judged for each address right before it is connected to, so a second answer changes nothing.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use metronome_host::network::any_contains;
 use metronome_host::options::{Kind, Setting, Values};
@@ -12,7 +12,8 @@ pub const ALLOW_ADDRESSES: Setting = Setting::new(
     Kind::Networks,
     "[]",
     "Networks that other servers may be in though they are not part of the public internet, such as `\"10.1.0.0/16\"`. Without this \
-     no connection is made to loopback, link-local, private and other special addresses, whatever the records of a domain say.",
+     no connection is made to loopback, link-local, private and other special addresses, nor to an address of this machine, whatever the \
+     records of a domain say.",
 );
 
 /// Why an address is not connected to.
@@ -26,6 +27,24 @@ pub fn refuse_special(values: &Values, address: IpAddr) -> Result<(), Special> {
         Some(kind) => Err(Special(kind)),
         None => Ok(()),
     }
+}
+
+/// Refuses addresses of this machine itself, unless the configuration names them: whatever listens there takes this server for a friend.
+pub fn refuse_own(values: &Values, address: IpAddr) -> Result<(), Special> {
+    const ANY_PORT: u16 = 5269;
+    let is_own = source(SocketAddr::new(address, ANY_PORT)) == Some(address);
+    match is_own && !any_contains(values.networks(&ALLOW_ADDRESSES), address) {
+        true => Err(Special("this machine's own")),
+        false => Ok(()),
+    }
+}
+
+/// The address from which this one would be reached: itself, if it is this machine's. A datagram socket that is connected has sent nothing.
+pub(crate) fn source(to: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(to).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
 }
 
 /// Whether it is none of the public internet.
@@ -152,6 +171,17 @@ mod tests {
         ] {
             assert_eq!(judged("[]", address), Ok(()), "{address}");
         }
+    }
+
+    #[test]
+    fn an_address_of_this_machine_is_not_reached_unless_the_configuration_names_it() {
+        let judged = |allowed: &str, address: &str| {
+            let values = Values::defaults(&[&[ALLOW_ADDRESSES]]).with(ALLOW_ADDRESSES.key, allowed);
+            refuse_own(&values, address.parse().unwrap()).map_err(|special| special.0)
+        };
+        assert_eq!(judged("[]", "127.0.0.1"), Err("this machine's own"), "as it is with every address that it has");
+        assert_eq!(judged("[\"127.0.0.1\"]", "127.0.0.1"), Ok(()));
+        assert_eq!(judged("[]", "192.0.2.1"), Ok(()));
     }
 
     #[test]

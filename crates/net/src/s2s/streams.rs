@@ -161,7 +161,9 @@ async fn dial(federation: Arc<Federation>, remote: Arc<Remote>) {
         () = sleep_until(federation.streams.turn(pair, Instant::now())) => {}
         () = server.control.stopped() => return,
     }
-    let Ok(turn) = federation.dialling.acquire().await else { return };
+    let Ok(turn) = federation.dialling.turn(remote.payer()).await else {
+        return fail(&federation, &remote, Condition::ResourceConstraint);
+    };
     let host = server.hosts.load().spoken_for(remote.local.as_str()).cloned();
     let connected = match host {
         None => Err(Condition::RemoteServerNotFound),
@@ -205,6 +207,7 @@ pub(super) fn not_accepted(federation: &Arc<Federation>, pair: &Pair, is_own_str
 fn fail(federation: &Federation, remote: &Arc<Remote>, condition: Condition) {
     let (kind, text) = match condition {
         Condition::RemoteServerNotFound => (FailureKind::NoServer, "there is no such server"),
+        Condition::ResourceConstraint => (FailureKind::Crowded, "too many servers are being connected to"),
         Condition::InternalServerError => (FailureKind::Unreachable, "the server does not believe who we are"),
         _ => (FailureKind::Unreachable, "the server cannot be reached"),
     };

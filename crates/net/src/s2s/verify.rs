@@ -1,10 +1,12 @@
 //! Asking a domain's own server about a key (XEP-0220 section 2.1.2), on a connection for that alone, which is closed behind the answer.
 //! Never on a stream of the one who is to be judged.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_host::hosts::Host;
+use metronome_host::network::household;
 use metronome_proto::payload::dialback::{Dialback, Says, Step};
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::stream::header;
@@ -17,9 +19,9 @@ use super::outbound::{self, Attempts, Reached, Why};
 /// For how long the one who is to be judged waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the domain's own server says of a key.
-pub(super) async fn verify(federation: Arc<Federation>, question: Question) -> Verdict {
-    let verdict = timeout(PATIENCE, call(&federation, &question)).await;
+/// What the domain's own server says of a key, which somebody at the address `asker` has shown.
+pub(super) async fn verify(federation: Arc<Federation>, asker: IpAddr, question: Question) -> Verdict {
+    let verdict = timeout(PATIENCE, call(&federation, asker, &question)).await;
     let verdict = verdict.unwrap_or(Verdict::Unknown(Condition::RemoteServerTimeout));
     tracing::debug!(
         host = question.pair.local.as_str(),
@@ -30,10 +32,10 @@ pub(super) async fn verify(federation: Arc<Federation>, question: Question) -> V
     verdict
 }
 
-async fn call(federation: &Federation, question: &Question) -> Verdict {
+async fn call(federation: &Federation, asker: IpAddr, question: &Question) -> Verdict {
     let pair = &question.pair;
-    // So many at a time in all: whoever has no turn soon is told that there was no time.
-    let Ok(_turn) = federation.verifying.acquire().await else {
+    // So many at a time, in all and for one household: whoever has no turn soon is told that there was no time.
+    let Ok(_turn) = federation.verifying.turn(household(asker)).await else {
         return Verdict::Unknown(Condition::ResourceConstraint);
     };
     let Some(host) = federation.server.hosts.load().spoken_for(pair.local.as_str()).cloned() else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metronome_features::blocking::check;
-use metronome_features::roster::exchange::{self, Exchange, Incoming, Other, Side, Way};
+use metronome_features::roster::exchange::{self, Exchange, Incoming, Other, Side};
 use metronome_features::roster::{load, refuse_fixed_direction};
 use metronome_host::blocking::What;
 use metronome_host::envelope::{Destination, Envelope};
@@ -11,6 +11,7 @@ use metronome_host::gate::Requests;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
+use metronome_host::way::Way;
 use metronome_model::{AccountId, Listed};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
@@ -86,7 +87,7 @@ pub(super) async fn admit_received(server: &Arc<Server>, env: &mut Envelope, ver
     refuse_flood(server, env, &side, verb)?;
     env.destination = Destination::Account(Some(account));
     let stanza = Stanza { from: contact, to: Some(me), ..(*env.stanza).clone() };
-    let way = stanza.to.as_ref().map_or(Way::Nowhere, |me| Way::to(server, me, &stanza.from));
+    let way = Way::between(server, &side.jid, &stanza.from);
     let incoming = Incoming { side, way };
     incoming.receive(verb, &stanza, &mut env.record, &mut env.effects);
     Ok(())

@@ -8,9 +8,9 @@ use metronome_host::envelope::{Destination, Envelope, Sender};
 use metronome_host::links::{Link, LinkKind};
 use metronome_host::remotes::{Failure, FailureKind, Remote};
 use metronome_host::server::{Load, Server};
-use metronome_model::{Direction, Keep, Op, OutboxRow};
-use metronome_proto::stanza::Kind;
+use metronome_model::{Direction, Keep, Op};
 use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_proto::stanza::{Kind, Stanza};
 use metronome_store::StoreError;
 
 use super::{PAGE_ROWS, dequeue, give_back};
@@ -49,7 +49,7 @@ async fn give_back_rows(server: &Arc<Server>, remote: &Arc<Remote>, keep_ms: u64
         }
         let last = page.last().map_or(after, |row| row.id);
         for row in page {
-            give_row_back(server, &link, row, &failure.error()).await;
+            give_row_back(server, &link, row.stanza, &failure.error()).await;
         }
         // Behind them: whatever happens in between, a row is returned or still there.
         server.commit(dequeue(remote, last)).await;
@@ -79,7 +79,7 @@ async fn return_row(server: &Arc<Server>, remote: &Arc<Remote>, id: u64) -> Resu
         return Ok(());
     };
     let sender = row.stanza.from.clone();
-    give_row_back(server, &nobody(remote), row, &too_large()).await;
+    give_row_back(server, &nobody(remote), row.stanza, &too_large()).await;
     server.commit(dequeue(remote, id)).await;
     remote.returned(id, &sender);
     Ok(())
@@ -96,14 +96,14 @@ fn nobody(remote: &Remote) -> Arc<Link> {
 }
 
 /// A message that was promised comes back as a row of its sender's archive, so that it is heard of whenever the sender is there again.
-async fn give_row_back(server: &Arc<Server>, link: &Arc<Link>, row: OutboxRow, error: &StanzaError) {
-    let from = row.stanza.from.clone();
-    let is_message = matches!(row.stanza.kind, Kind::Message(_));
+pub(crate) async fn give_row_back(server: &Arc<Server>, link: &Arc<Link>, stanza: Stanza, error: &StanzaError) {
+    let from = stanza.from.clone();
+    let is_message = matches!(stanza.kind, Kind::Message(_));
     let facts = server.facts.of(&*server.store, &from).await.ok().flatten();
     let (Some(facts), Some(host), true) = (facts, server.hosts.load().get(from.domain()).cloned(), is_message) else {
-        return give_back(server, &row.stanza, error);
+        return give_back(server, &stanza, error);
     };
-    let Some(answer) = row.stanza.error(error) else { return };
+    let Some(answer) = stanza.error(error) else { return };
     server.counters.bounced.add();
     let mut env = Envelope::new(host, Sender::Link(link.clone()), answer, None);
     let owner = facts.account.id;

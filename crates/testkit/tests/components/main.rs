@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod away;
+mod commands;
+mod durable;
 mod federated;
 mod handshake;
 mod hostile;

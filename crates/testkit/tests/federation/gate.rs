@@ -1,15 +1,9 @@
 //! With whom a server speaks: lists, rules of administrators, and bans of those who offend.
 
-use metronome_testkit::{Client, Server, World, server_header};
+use metronome_testkit::{Client, World};
 use serde_json::json;
 
-/// A client of the server's only account, which is available.
-fn online(server: &Server, account: &str, domain: &str) -> Client {
-    let mut client = server.dial().domain(domain).direct();
-    client.log_in(account, "here");
-    client.available();
-    client
-}
+use crate::{online, opened, proved};
 
 /// Asks another domain, and demands this answer to begin with.
 #[track_caller]
@@ -20,24 +14,6 @@ fn ask(client: &mut Client, domain: &str, answer: &str) {
 
 const ANSWERED: &str = "<iq type='result' id='p' from='{domain}'";
 const REFUSED: &str = "<iq type='error' id='p' from='{domain}'";
-
-/// A scripted server with a certificate for b.example that has opened its stream.
-fn opened(world: &World, server: &Server) -> Client {
-    let shown = world.certificates().server(&["b.example"]);
-    let mut peer = server.dial_as_server().certificate(&shown).domain("a.example").direct();
-    peer.send(&server_header("b.example", "a.example"));
-    peer
-}
-
-/// The same, and it has proved what its certificate says.
-fn proved(world: &World, server: &Server) -> Client {
-    let mut peer = opened(world, server);
-    peer.expect("<stream:stream");
-    peer.expect("<stream:features");
-    peer.send("<db:result from='b.example' to='a.example'>k</db:result>");
-    peer.expect("<db:result from='a.example' to='b.example' type='valid'");
-    peer
-}
 
 /// Speaks for a domain that it has not proved.
 #[track_caller]
@@ -114,17 +90,17 @@ fn whoever_offends_often_enough_is_banned_with_its_address() {
     let world = World::new();
     let a = world.server("a.example", "alice", "[federation.ban]\nafter = \"3/h\"");
     for _ in 0..3 {
-        let mut peer = proved(&world, &a);
+        let mut peer = proved(&world, &a, &["b.example"]);
         offend(&mut peer);
     }
     a.expect_log("a remote domain is banned");
-    opened(&world, &a).expect_stream_error("policy-violation");
+    opened(&world, &a, &["b.example"]).expect_stream_error("policy-violation");
     // From where it came nobody gets any further now.
     a.dial_as_server().domain("a.example").clear().expect_closed();
     let rules = a.control().run("s2s rules", json!({}));
     assert_eq!((&rules[0]["domain"], &rules[0]["rule"]), (&json!("b.example"), &json!("banned")));
     a.control().run("s2s unblock", json!({ "domain": "b.example" }));
-    drop(proved(&world, &a));
+    drop(proved(&world, &a, &["b.example"]));
 }
 
 #[test]
@@ -133,7 +109,7 @@ fn whoever_is_allowed_may_offend() {
     let a =
         world.server("a.example", "alice", "[federation]\nallow = [\"b.example\"]\n[federation.ban]\nafter = \"1/h\"");
     for _ in 0..3 {
-        let mut peer = proved(&world, &a);
+        let mut peer = proved(&world, &a, &["b.example"]);
         offend(&mut peer);
     }
 }

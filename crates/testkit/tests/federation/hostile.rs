@@ -2,19 +2,12 @@
 
 use std::time::Duration;
 
-use metronome_testkit::{Client, Server, World, server_header};
+use metronome_testkit::{Client, World, server_header};
 
-/// A scripted server whose certificate proves b.example and which has proved it by a key.
-pub(super) fn proved(world: &World, server: &Server) -> Client {
-    let shown = world.certificates().server(&["b.example", "c.example"]);
-    let mut peer = server.dial_as_server().certificate(&shown).domain("a.example").direct();
-    peer.send(&server_header("b.example", "a.example"));
-    peer.expect("<stream:stream");
-    peer.expect("<stream:features");
-    peer.send("<db:result from='b.example' to='a.example'>k</db:result>");
-    peer.expect("<db:result from='a.example' to='b.example' type='valid'");
-    peer
-}
+use crate::proved;
+
+/// The domains of a scripted server, of which it has proved the first by a key.
+pub(super) const BOTH: [&str; 2] = ["b.example", "c.example"];
 
 fn message(from: &str, to: &str) -> String {
     format!("<message from='{from}' to='{to}' type='chat'><body>x</body></message>")
@@ -39,7 +32,7 @@ fn a_stanza_of_a_pair_that_is_not_proved_ends_the_stream() {
         ),
         ("<foo/>".to_owned(), "unsupported-stanza-type"),
     ] {
-        let mut peer = proved(&world, &a);
+        let mut peer = proved(&world, &a, &BOTH);
         peer.send(&stanza);
         peer.expect_stream_error(condition);
     }
@@ -56,7 +49,7 @@ fn answers_that_nobody_asked_for_end_the_stream() {
         "<db:verify from='b.example' to='a.example' id='x' type='valid'/>",
         "<db:verify from='c.example' to='a.example' id='x' type='invalid'/>",
     ] {
-        let mut peer = proved(&world, &a);
+        let mut peer = proved(&world, &a, &BOTH);
         peer.send(unasked);
         peer.expect_stream_error("invalid-from");
     }
@@ -66,7 +59,7 @@ fn answers_that_nobody_asked_for_end_the_stream() {
 fn nobody_else_speaks_for_a_domain_of_ours() {
     let world = World::new();
     let a = world.setup("a.example", "alice").domain("other.example").start();
-    let mut peer = proved(&world, &a);
+    let mut peer = proved(&world, &a, &BOTH);
     peer.send("<db:result from='other.example' to='a.example'>k</db:result>");
     peer.expect("<db:result from='a.example' to='other.example' type='error'><not-allowed");
     let mut liar = a.dial_as_server().clear();
@@ -84,7 +77,7 @@ fn dialback_that_cannot_be_read_ends_the_stream() {
         "<db:result from='b.example' to='a.example' type='maybe'/>",
         "<db:verify from='b.example' to='a.example'>k</db:verify>",
     ] {
-        let mut peer = proved(&world, &a);
+        let mut peer = proved(&world, &a, &BOTH);
         peer.send(wrong);
         peer.expect_stream_error("improper-addressing");
     }
@@ -156,7 +149,7 @@ fn so_many_strangers_come_from_one_address() {
     // Who has proved who it is does not count among them.
     drop(held);
     a.expect_log("a server's stream ends before anything is proved");
-    let _peers: Vec<Client> = (0..5).map(|_| proved(&world, &a)).collect();
+    let _peers: Vec<Client> = (0..5).map(|_| proved(&world, &a, &BOTH)).collect();
 }
 
 #[test]
@@ -165,7 +158,7 @@ fn an_endless_element_is_bounded_and_clients_do_not_notice() {
     let a = world.server("a.example", "alice", "");
     let mut alice = a.dial().domain("a.example").direct();
     alice.log_in("alice", "here");
-    let mut peer = proved(&world, &a);
+    let mut peer = proved(&world, &a, &BOTH);
     let _ = peer.try_send(b"<message from='x@b.example' to='alice@a.example'><body>");
     let chunk = vec![b'x'; 64 * 1024];
     for _ in 0..32 {
@@ -181,7 +174,7 @@ fn an_endless_element_is_bounded_and_clients_do_not_notice() {
 fn a_domain_that_is_blocked_is_thrown_out_and_stays_outside() {
     let world = World::new();
     let a = world.server("a.example", "alice", "");
-    let mut peer = proved(&world, &a);
+    let mut peer = proved(&world, &a, &BOTH);
     a.control().run("s2s block", serde_json::json!({ "domain": "b.example" }));
     peer.expect_stream_error("policy-violation");
     let mut alice = a.dial().domain("a.example").direct();
@@ -199,7 +192,7 @@ fn a_domain_that_is_blocked_is_thrown_out_and_stays_outside() {
 fn a_stop_ends_streams_with_a_word() {
     let world = World::new();
     let mut a = world.server("a.example", "alice", "");
-    let mut peer = proved(&world, &a);
+    let mut peer = proved(&world, &a, &BOTH);
     let ended = std::thread::spawn(move || peer.expect_stream_error("system-shutdown"));
     a.stop();
     assert!(ended.join().is_ok(), "the stream was not ended in order");

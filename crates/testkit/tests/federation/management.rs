@@ -1,13 +1,14 @@
 //! XEP-0198 between servers: stanzas are counted and acknowledged, and no stream is resumed.
 
-use metronome_testkit::{Client, Server, World, server_header};
+use metronome_testkit::{Client, Server, World};
 
-fn proved(world: &World, server: &Server) -> Client {
-    let shown = world.certificates().server(&["b.example"]);
-    let mut peer = server.dial_as_server().certificate(&shown).domain("a.example").direct();
-    peer.send(&server_header("b.example", "a.example"));
-    peer.expect("<stream:stream");
-    peer.expect("<stream:features><sm xmlns='urn:xmpp:sm:3'/>");
+use crate::{opened, proved};
+
+/// A scripted server whose stanzas are counted.
+fn counting(world: &World, server: &Server) -> Client {
+    let mut peer = proved(world, server, &["b.example"]);
+    peer.send("<enable xmlns='urn:xmpp:sm:3'/>");
+    peer.expect("<enabled xmlns='urn:xmpp:sm:3'");
     peer
 }
 
@@ -15,9 +16,12 @@ fn proved(world: &World, server: &Server) -> Client {
 fn what_was_handled_is_told_and_enabling_needs_a_proof() {
     let world = World::new();
     let a = world.server("a.example", "alice", "");
-    let mut peer = proved(&world, &a);
-    peer.send("<db:result from='b.example' to='a.example'>k</db:result>");
-    peer.expect("<db:result from='a.example' to='b.example' type='valid'");
+    let mut peer = opened(&world, &a, &["b.example"]);
+    peer.expect("<stream:stream");
+    peer.expect("<stream:features><sm xmlns='urn:xmpp:sm:3'/>");
+    peer.send("<enable xmlns='urn:xmpp:sm:3'/>");
+    peer.expect("<failed xmlns='urn:xmpp:sm:3'><unexpected-request");
+    let mut peer = proved(&world, &a, &["b.example"]);
     peer.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
     let enabled = peer.expect("<enabled xmlns='urn:xmpp:sm:3'");
     assert_eq!(enabled.attribute("resume"), None, "no stream of a server is resumed");
@@ -41,11 +45,7 @@ fn what_was_handled_is_told_and_enabling_needs_a_proof() {
 fn a_stream_that_ends_tells_how_much_was_handled() {
     let world = World::new();
     let a = world.server("a.example", "alice", "");
-    let mut peer = proved(&world, &a);
-    peer.send("<db:result from='b.example' to='a.example'>k</db:result>");
-    peer.expect("<db:result from='a.example' to='b.example' type='valid'");
-    peer.send("<enable xmlns='urn:xmpp:sm:3'/>");
-    peer.expect("<enabled xmlns='urn:xmpp:sm:3'");
+    let mut peer = counting(&world, &a);
     peer.send("<message from='x@b.example' to='alice@a.example' type='chat'><body>x</body></message></stream:stream>");
     peer.expect("<a xmlns='urn:xmpp:sm:3' h='1'");
     peer.expect_end();
@@ -55,11 +55,7 @@ fn a_stream_that_ends_tells_how_much_was_handled() {
 fn a_burst_for_one_account_waits_and_nothing_of_it_is_refused() {
     let world = World::new();
     let a = world.server("a.example", "alice", "");
-    let mut peer = proved(&world, &a);
-    peer.send("<db:result from='b.example' to='a.example'>k</db:result>");
-    peer.expect("<db:result from='a.example' to='b.example' type='valid'");
-    peer.send("<enable xmlns='urn:xmpp:sm:3'/>");
-    peer.expect("<enabled xmlns='urn:xmpp:sm:3'");
+    let mut peer = counting(&world, &a);
     let message = |n: u32| {
         format!("<message from='x@b.example' to='alice@a.example' type='chat' id='{n}'><body>x</body></message>")
     };

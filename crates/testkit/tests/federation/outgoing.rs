@@ -2,17 +2,40 @@
 
 use metronome_testkit::{Client, Peer, Server, World, base64};
 
+use crate::online;
+
 const EXTERNAL: &str =
     "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>EXTERNAL</mechanism></mechanisms>";
 pub(super) const DIALBACK: &str = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>";
 const BIDI: &str = "<bidi xmlns='urn:xmpp:features:bidi'/>";
 const SM: &str = "<sm xmlns='urn:xmpp:sm:3'/>";
 
-pub(super) fn online(server: &Server) -> Client {
-    let mut alice = server.dial().domain("a.example").direct();
-    alice.log_in("alice", "here");
-    alice.available();
-    alice
+/// A scripted b.example, and a server with one client that will call it.
+struct Called {
+    world: World,
+    peer: Peer,
+    a: Server,
+    alice: Client,
+}
+
+fn called() -> Called {
+    called_by("")
+}
+
+/// The same where the server has these options.
+fn called_by(options: &str) -> Called {
+    let world = World::new();
+    let peer = world.peer("b.example");
+    let a = world.server("a.example", "alice", options);
+    let alice = online(&a, "alice", "a.example");
+    Called { world, peer, a, alice }
+}
+
+/// The scripted server lets stanzas in.
+#[track_caller]
+fn believes(called: &mut Client) {
+    called.expect("<db:result from='a.example' to='b.example'");
+    called.send("<db:result from='b.example' to='a.example' type='valid'/>");
 }
 
 /// Alice says something to somebody at b.example, so that a stream is opened.
@@ -26,10 +49,7 @@ pub(super) fn encrypted(world: &World, peer: &Peer, server: &Server, features: &
 
 #[test]
 fn a_certificate_is_shown_where_it_is_asked_for() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world, peer, a, mut alice } = called();
     speaks(&mut alice, "m1");
     let mut called = encrypted(&world, &peer, &a, &format!("{EXTERNAL}{DIALBACK}"));
     let auth = called.expect("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'");
@@ -41,29 +61,21 @@ fn a_certificate_is_shown_where_it_is_asked_for() {
 
 #[test]
 fn where_the_certificate_is_refused_dialback_goes_on() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world, peer, a, mut alice } = called();
     speaks(&mut alice, "m1");
     let mut called = encrypted(&world, &peer, &a, &format!("{EXTERNAL}{DIALBACK}"));
     called.expect("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'");
     called.send("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>");
-    called.expect("<db:result from='a.example' to='b.example'");
-    called.send("<db:result from='b.example' to='a.example' type='valid'/>");
+    believes(&mut called);
     called.expect("<message id='m1' from='alice@a.example/here'");
 }
 
 #[test]
 fn a_server_that_counts_is_asked_how_much_it_has() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world, peer, a, mut alice } = called();
     speaks(&mut alice, "m1");
     let mut called = encrypted(&world, &peer, &a, &format!("{DIALBACK}{SM}"));
-    called.expect("<db:result from='a.example' to='b.example'");
-    called.send("<db:result from='b.example' to='a.example' type='valid'/>");
+    believes(&mut called);
     called.expect("<enable xmlns='urn:xmpp:sm:3'");
     called.expect("<message id='m1'");
     called.send("<enabled xmlns='urn:xmpp:sm:3'/>");
@@ -80,14 +92,10 @@ fn a_server_that_counts_is_asked_how_much_it_has() {
 
 #[test]
 fn what_was_not_acknowledged_comes_again_on_the_next_stream() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world, peer, a, mut alice } = called();
     let open = |first: &str| {
         let mut called = encrypted(&world, &peer, &a, &format!("{DIALBACK}{SM}"));
-        called.expect("<db:result from='a.example' to='b.example'");
-        called.send("<db:result from='b.example' to='a.example' type='valid'/>");
+        believes(&mut called);
         called.expect("<enable xmlns='urn:xmpp:sm:3'");
         called.send("<enabled xmlns='urn:xmpp:sm:3'/>");
         called.wait_for(&format!("<message id='{first}'"));
@@ -106,15 +114,11 @@ fn what_was_not_acknowledged_comes_again_on_the_next_stream() {
 
 #[test]
 fn a_stream_for_both_directions_brings_answers_back() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world, peer, a, mut alice } = called();
     speaks(&mut alice, "m1");
     let mut called = encrypted(&world, &peer, &a, &format!("{DIALBACK}{BIDI}"));
     called.expect("<bidi xmlns='urn:xmpp:bidi'");
-    called.expect("<db:result from='a.example' to='b.example'");
-    called.send("<db:result from='b.example' to='a.example' type='valid'/>");
+    believes(&mut called);
     called.expect("<message id='m1'");
     called.send("<message from='bob@b.example' to='alice@a.example' type='chat' id='back'><body>x</body></message>");
     alice.wait_for("<message id='back' from='bob@b.example'");
@@ -125,14 +129,10 @@ fn a_stream_for_both_directions_brings_answers_back() {
 
 #[test]
 fn over_a_stream_for_one_direction_nothing_comes_back() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world, peer, a, mut alice } = called();
     speaks(&mut alice, "m1");
     let mut called = encrypted(&world, &peer, &a, DIALBACK);
-    called.expect("<db:result from='a.example' to='b.example'");
-    called.send("<db:result from='b.example' to='a.example' type='valid'/>");
+    believes(&mut called);
     called.expect("<message id='m1'");
     called.send("<message from='bob@b.example' to='alice@a.example' type='chat'><body>x</body></message>");
     called.wait_for("<stream:error><not-authorized");
@@ -146,10 +146,7 @@ fn only_an_answer_to_what_was_asked_lets_stanzas_out() {
         "<db:result from='b.example' to='other.example' type='valid'/>",
         "<db:verify from='b.example' to='a.example' id='the-id' type='valid'/>",
     ] {
-        let world = World::new();
-        let peer = world.peer("b.example");
-        let a = world.server("a.example", "alice", "");
-        let mut alice = online(&a);
+        let Called { world, peer, a, mut alice } = called();
         speaks(&mut alice, "m1");
         let mut called = encrypted(&world, &peer, &a, DIALBACK);
         called.expect("<db:result from='a.example' to='b.example'");
@@ -161,10 +158,7 @@ fn only_an_answer_to_what_was_asked_lets_stanzas_out() {
 
 #[test]
 fn a_server_without_encryption_is_not_spoken_with() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world: _world, peer, a, mut alice } = called();
     alice.send("<iq to='b.example' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
     let mut called = peer.answer(&a, "x", DIALBACK);
     called.expect_closed();
@@ -173,10 +167,7 @@ fn a_server_without_encryption_is_not_spoken_with() {
 
 #[test]
 fn a_server_that_does_not_know_the_domain_is_no_such_server() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world: _world, peer, a, mut alice } = called();
     alice.send("<iq to='b.example' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
     let mut called = peer.accept(&a);
     called.expect("<stream:stream to='b.example' from='a.example'");
@@ -189,10 +180,7 @@ fn a_server_that_does_not_know_the_domain_is_no_such_server() {
 
 #[test]
 fn an_endless_answer_is_bounded() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world: _world, peer, a, mut alice } = called();
     alice.send("<iq to='b.example' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
     let mut called = peer.accept(&a);
     called.expect("<stream:stream");
@@ -203,10 +191,7 @@ fn an_endless_answer_is_bounded() {
 
 #[test]
 fn where_only_certificates_count_nobody_else_is_believed_to_be_the_domain() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "[federation]\nproofs = [\"certificate\"]");
-    let mut alice = online(&a);
+    let Called { world, peer, a, mut alice } = called_by("[federation]\nproofs = [\"certificate\"]");
     alice.send("<iq to='b.example' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
     let another = world.certificates().server(&["c.example"]);
     peer.answer_encrypted(&a, &another, "the-id", &format!("{EXTERNAL}{DIALBACK}")).expect_closed();
@@ -224,15 +209,11 @@ fn where_only_certificates_count_nobody_else_is_believed_to_be_the_domain() {
 
 #[test]
 fn a_server_that_throws_us_out_again_and_again_gets_what_it_has_not_acknowledged_each_time() {
-    let world = World::new();
-    let peer = world.peer("b.example");
-    let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let Called { world, peer, a, mut alice } = called();
     speaks(&mut alice, "m1");
     for _ in 0..3 {
         let mut called = encrypted(&world, &peer, &a, DIALBACK);
-        called.expect("<db:result from='a.example' to='b.example'");
-        called.send("<db:result from='b.example' to='a.example' type='valid'/>");
+        believes(&mut called);
         called.expect("<message id='m1'");
         called.drop_connection();
     }

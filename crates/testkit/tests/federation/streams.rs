@@ -2,13 +2,7 @@
 
 use metronome_testkit::{Client, Server, World};
 
-/// A client of the server's only account, which is available.
-fn online(server: &Server, account: &str, domain: &str) -> Client {
-    let mut client = server.dial().domain(domain).direct();
-    client.log_in(account, "here");
-    client.available();
-    client
-}
+use crate::online;
 
 /// A message in each direction.
 fn chat(alice: &mut Client, bob: &mut Client) {

@@ -2,8 +2,9 @@
 
 use metronome_testkit::World;
 
-use super::hostile::proved;
-use super::outgoing::{DIALBACK, encrypted, online, speaks};
+use super::hostile::BOTH;
+use super::outgoing::{DIALBACK, encrypted, speaks};
+use super::{online, proved};
 
 /// XEP-0220 section 3.1: a result counts on the stream that has asked.
 #[test]
@@ -11,11 +12,11 @@ fn a_result_on_another_stream_lets_nothing_out() {
     let world = World::new();
     let own = world.peer("b.example");
     let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let mut alice = online(&a, "alice", "a.example");
     speaks(&mut alice, "m1");
     let mut called = encrypted(&world, &own, &a, DIALBACK);
     called.expect("<db:result from='a.example' to='b.example'");
-    let mut other = proved(&world, &a);
+    let mut other = proved(&world, &a, &BOTH);
     other.send("<db:result from='b.example' to='a.example' type='valid'/>");
     other.expect_stream_error("invalid-from");
     assert!(called.next_within(std::time::Duration::from_millis(300)).is_none(), "nothing goes out without an answer");
@@ -28,7 +29,7 @@ fn a_result_that_is_said_again_ends_the_stream() {
     let world = World::new();
     let own = world.peer("b.example");
     let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let mut alice = online(&a, "alice", "a.example");
     speaks(&mut alice, "m1");
     let mut called = encrypted(&world, &own, &a, DIALBACK);
     called.expect("<db:result from='a.example' to='b.example'");
@@ -72,7 +73,7 @@ fn errors_and_answers_are_never_answered() {
     let world = World::new();
     let own = world.peer("b.example");
     let a = world.server("a.example", "alice", "");
-    let mut peer = proved(&world, &a);
+    let mut peer = proved(&world, &a, &BOTH);
     let gone = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
     for to in ["nobody@a.example", "nobody@a.example/x", "alice@a.example", "alice@a.example/x", "a.example"] {
         for stanza in ["message", "presence", "iq"] {
@@ -97,13 +98,13 @@ fn what_only_ones_own_server_says_does_not_come_from_elsewhere() {
     let world = World::new();
     let own = world.peer("b.example");
     let a = world.server("a.example", "alice", "");
-    let mut alice = online(&a);
+    let mut alice = online(&a, "alice", "a.example");
     alice.send("<presence to='x@b.example'/>");
     let mut called = encrypted(&world, &own, &a, DIALBACK);
     called.expect("<db:result from='a.example' to='b.example'");
     called.send("<db:result from='b.example' to='a.example' type='valid'/>");
     called.expect("<presence from='alice@a.example/here' to='x@b.example'");
-    let mut peer = proved(&world, &a);
+    let mut peer = proved(&world, &a, &BOTH);
     let push = "<query xmlns='jabber:iq:roster'><item jid='evil@b.example' subscription='both'/></query>";
     for from in ["x@b.example", "b.example"] {
         peer.send(&format!("<iq from='{from}' to='alice@a.example/here' type='set' id='push'>{push}</iq>"));

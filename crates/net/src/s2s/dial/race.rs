@@ -13,7 +13,7 @@ use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::super::reach::refuse_special;
+use super::super::reach::{Special, refuse_own, refuse_special};
 use super::super::resolve::{Group, Place, Target};
 use super::{CONNECT_TIMEOUT, Dialed, Failure, Reason};
 use crate::dns::{self, NoAnswer, Resolver};
@@ -35,8 +35,10 @@ enum Family {
 /// Where addresses may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
-    /// On the public internet, or where the configuration allows: strangers have written the records.
+    /// On the public internet and not on this machine, or where the configuration allows: strangers have written the records.
     Internet,
+    /// On the public internet, this machine included: the domain is our own.
+    Home,
     /// Anywhere: an administrator has written the place.
     Anywhere,
 }
@@ -249,6 +251,14 @@ impl Race {
         }
     }
 
+    fn judge(&self, address: IpAddr) -> Result<(), Special> {
+        match self.within {
+            Within::Anywhere => Ok(()),
+            Within::Home => refuse_special(&self.values, address),
+            Within::Internet => refuse_special(&self.values, address).and_then(|()| refuse_own(&self.values, address)),
+        }
+    }
+
     /// Begins with the best address that was not tried: the families take turns, within one the targets keep their order.
     fn try_next(&mut self) {
         let other = if self.turn == Family::V6 { Family::V4 } else { Family::V6 };
@@ -259,9 +269,7 @@ impl Race {
         let Some((at, family, address)) = found else { return };
         let target = &self.runners[at].target;
         // Judged here and nowhere else, for the very address that is connected to.
-        if self.within == Within::Internet
-            && let Err(special) = refuse_special(&self.values, address)
-        {
+        if let Err(special) = self.judge(address) {
             let target = target.clone();
             self.failures.push(Failure { target, address: Some(address), reason: Reason::Special(special) });
             return;
