@@ -6,8 +6,11 @@ use crate::config::{AccessModel, Amount, Config, ItemReply, PublishModel, SendLa
 /// The type of nodes with posts (XEP-0472 section 5.1); other types of posts begin with it.
 const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:";
 
-/// Names of nodes, one that ends in `*` for all that begin like it, and what they are by default.
-const BY_NAME: &[(&[&str], fn(&mut Config))] = &[
+/// Names of nodes, one that ends in `*` for all that begin like it, and what changes in their configuration.
+type Profile = (&'static [&'static str], fn(&mut Config));
+
+/// What nodes are by default, by their names.
+const BY_NAME: &[Profile] = &[
     // XEP-0223: what is nobody else's business, in one item: bookmarks of XEP-0048, and a key of XEP-0373.
     (&["storage:bookmarks", "urn:xmpp:openpgp:0:secret-key"], private),
     // The same with an item for each room, chat or contact: XEP-0402, XEP-0490 and XEP-0292 section 5.2.
@@ -27,7 +30,7 @@ pub(crate) fn by_name(node: &str, mut config: Config) -> Config {
         Some(beginning) => node.starts_with(beginning),
         None => *name == node,
     };
-    if let Some((_, change)) = BY_NAME.iter().find(|(names, _)| names.iter().any(|name| is_called(name))) {
+    if let Some((_, change)) = BY_NAME.iter().find(|(names, _)| names.iter().any(is_called)) {
         change(&mut config);
     }
     config
