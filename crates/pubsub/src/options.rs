@@ -14,6 +14,8 @@ use crate::rows::{self, Row, Unfit};
 use crate::words::words;
 use fields::{FIELDS, INCLUDE_BODY};
 
+pub use metronome_proto::stanza::presence::Show;
+
 /// How often digests are sent unless something else is said: once a day.
 pub const DIGEST_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -41,22 +43,6 @@ pub struct Options {
     /// What was published until then, Unix time in milliseconds, the last digest has told, or was told before there were digests; not in
     /// the form.
     pub digested_ms: u64,
-}
-
-words! {
-    /// What a presence shows.
-    pub enum Show {
-        /// Away.
-        Away = "away", "Away";
-        /// Wants to talk.
-        Chat = "chat", "Wants to chat";
-        /// Wants not to be disturbed.
-        Dnd = "dnd", "Do not disturb";
-        /// Available, and nothing else.
-        Online = "online", "Available";
-        /// Away for long.
-        Xa = "xa", "Away for long";
-    }
 }
 
 words! {

@@ -13,6 +13,15 @@ pub(super) const INCLUDE_BODY: &str = "include_body";
 /// Least time between two digests: they would be no use within the same second.
 const DIGEST_MS_MIN: u32 = 1000;
 
+/// What a presence can show, and what it means.
+const SHOWS: &[(&str, &str)] = &[
+    ("away", "Away"),
+    ("chat", "Wants to chat"),
+    ("dnd", "Do not disturb"),
+    ("online", "Available"),
+    ("xa", "Away for long"),
+];
+
 /// A truth value.
 macro_rules! truth {
     ($tag:literal $name:expr, $field:ident $on:ident, $label:literal) => {
@@ -59,9 +68,9 @@ pub(super) const FIELDS: &[Row<Options>] = &[
         name: "show-values",
         kind: FieldKind::ListMulti,
         label: "Only while one of these is shown; none for always",
-        choices: Show::CHOICES,
+        choices: SHOWS,
         on: On::All,
-        get: |options| options.show_values.iter().map(|show| show.as_str().to_owned()).collect(),
+        get: |options| options.show_values.iter().map(|show| show.name().to_owned()).collect(),
         set: |options, values| shows(values).map(|shows| options.show_values = shows),
     },
     Row {
@@ -124,7 +133,7 @@ fn expire(values: &[String]) -> Result<Option<Expire>, Unfit> {
 fn shows(values: &[String]) -> Result<Vec<Show>, Unfit> {
     let mut shows = Vec::new();
     for value in values.iter().filter(|value| !value.is_empty()) {
-        let show = Show::of(value).ok_or(Unfit("some of the values that can be chosen"))?;
+        let show = Show::parse(value).ok_or(Unfit("some of the values that can be chosen"))?;
         if !shows.contains(&show) {
             shows.push(show);
         }
