@@ -19,35 +19,53 @@ use crate::rules::ByPresence;
 /// The name of the root.
 pub const ROOT: &str = "";
 
-/// The collections above a node that stands in these, and how far each is away. Each once, at its least distance; bounded by
-/// [`Limits::depth_max`](crate::Limits).
-pub(crate) fn above(act: Act<'_>, collections: &[Box<str>]) -> Result<Vec<(Arc<Node>, u32)>, Stop> {
-    let mut found: Vec<(Arc<Node>, u32)> = Vec::new();
+/// The collections above a node.
+struct Above {
+    /// Each once, at its least distance: 1 for those that the node stands in.
+    found: Vec<(Arc<Node>, u32)>,
+    /// Whether these are all.
+    extent: Extent,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// There are more of them than [`Limits::above_max`](crate::Limits), or farther away than [`Limits::depth_max`](crate::Limits).
+    Cut,
+}
+
+/// The collections above a node that stands in these, the root among them, within the bounds.
+fn above(act: Act<'_>, collections: &[Box<str>]) -> Result<Above, Stop> {
+    let mut above = Above { found: Vec::new(), extent: Extent::Whole };
+    let mut seen: HashSet<&str> = HashSet::new();
     let mut level: Vec<Box<str>> = collections.to_vec();
     let mut reaches_root = collections.is_empty().then_some(1);
-    for distance in 1..=act.limits().depth_max as u32 {
+    let mut distance = 0;
+    while !level.is_empty() {
+        distance += 1;
         let mut next = Vec::new();
         for node in act.known.nodes(&level)? {
-            if found.iter().any(|(known, _)| known.name == node.name) {
+            if !seen.insert(&node.name) {
                 continue;
             }
-            found.push((Arc::clone(node), distance));
+            if above.found.len() == act.limits().above_max || distance > act.limits().depth_max {
+                above.extent = Extent::Cut;
+                return Ok(above);
+            }
+            above.found.push((Arc::clone(node), distance));
             if node.collections.is_empty() {
                 reaches_root = reaches_root.or(Some(distance + 1));
             }
-            next.extend(node.collections.iter().cloned());
-        }
-        if next.is_empty() {
-            break;
+            next.extend(node.collections.iter().filter(|name| !seen.contains(&***name)).cloned());
         }
         level = next;
     }
     if let Some(distance) = reaches_root.filter(|_| act.rules.by_presence() == ByPresence::Ignored)
         && let Some(root) = act.find(ROOT)?
     {
-        found.push((Arc::clone(root), distance));
+        above.found.push((Arc::clone(root), distance));
     }
-    Ok(found)
+    Ok(above)
 }
 
 /// The notification of something that happened to a node, for its subscribers and for those of the collections above; none if the node
@@ -63,7 +81,7 @@ pub(crate) fn tell_always(
     topic: Topic,
     event: &Event,
 ) -> Result<Option<Notification>, Stop> {
-    let collections = above(act, &node.collections)?;
+    let collections = above(act, &node.collections)?.found;
     let by_presence = if topic == Topic::Nodes { ByPresence::Ignored } else { act.rules.by_presence() };
     let to = Subscribers { node: Arc::clone(node), collections, topic, by_presence, body: None };
     if to.len_max() == 0 && by_presence == ByPresence::Ignored {
@@ -97,11 +115,16 @@ pub(crate) fn check_room(act: Act<'_>, parent: &Node, len: usize) -> Result<(), 
     if len as u64 > most { Err(Reason::MaxNodesExceeded.error().into()) } else { Ok(()) }
 }
 
-/// Refuses a node a place below itself.
+/// Refuses a node a place below itself, and one so deep that nobody can tell.
 pub(crate) fn check_circle(act: Act<'_>, parent: &Node, child: &str) -> Result<(), Stop> {
-    let is_above =
-        *parent.name == *child || above(act, &parent.collections)?.iter().any(|(node, _)| *node.name == *child);
-    if is_above { Err(Reason::InvalidOptions.beside(Condition::NotAllowed).into()) } else { Ok(()) }
+    let above = above(act, &parent.collections)?;
+    if *parent.name == *child || above.found.iter().any(|(node, _)| *node.name == *child) {
+        return Err(Reason::InvalidOptions.beside(Condition::NotAllowed).into());
+    }
+    match above.extent {
+        Extent::Whole => Ok(()),
+        Extent::Cut => Err(Reason::MaxNodesExceeded.error().into()),
+    }
 }
 
 /// Who may put nodes into a collection, or take them out.
@@ -125,14 +148,15 @@ pub(crate) fn leaves<'a>(act: Act<'a>, collection: &str, max: usize) -> Result<V
     let mut seen: HashSet<Box<str>> = HashSet::from([collection.into()]);
     let mut level: Vec<Box<str>> = vec![collection.into()];
     let mut found = Vec::new();
-    for distance in 1..=act.limits().depth_max as u32 {
+    for distance in 1..=act.limits().depth_max {
         let mut next = Vec::new();
         for name in &level {
             let names = act.known.children(name, act.limits().children_max + 1)?;
             for node in act.known.nodes(names)? {
+                let is_full = found.len() == max || seen.len() > act.limits().above_max + max;
                 match node.kind {
+                    _ if is_full => return Ok(found),
                     _ if !seen.insert(node.name.clone()) => {}
-                    NodeKind::Leaf if found.len() == max => return Ok(found),
                     NodeKind::Leaf => found.push((node, distance)),
                     NodeKind::Collection => next.push(node.name.clone()),
                 }

@@ -24,8 +24,10 @@ pub struct Limits {
     pub affiliations_max: usize,
     /// Most nodes in one collection; what `max` stands for.
     pub children_max: usize,
-    /// How many collections may stand in each other; deeper ones are not looked at.
-    pub depth_max: usize,
+    /// How many collections may stand in each other; what is deeper is not told above.
+    pub depth_max: u32,
+    /// Most collections above one node; what is published in it is not told in more of them.
+    pub above_max: usize,
     /// Most collections that one node stands in.
     pub collections_max: usize,
     /// Longest lease of a subscription, in milliseconds (section 12.18).
@@ -47,6 +49,7 @@ impl Default for Limits {
             affiliations_max: 2000,
             children_max: 1000,
             depth_max: 8,
+            above_max: 100,
             collections_max: 20,
             lease_ms_max: 10 * 365 * 24 * 60 * 60 * 1000,
         }

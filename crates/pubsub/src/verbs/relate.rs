@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use metronome_model::{NodeChange, NodeKind};
 use metronome_proto::payload::Malformed;
-use metronome_proto::payload::pubsub::{Event, Reason};
+use metronome_proto::payload::pubsub::{Event, PubsubError, Reason};
 use metronome_proto::stanza::error::Condition;
 
 use crate::access::Verb;
@@ -15,6 +15,9 @@ use crate::decision::Decision;
 use crate::graph::{self, ROOT};
 use crate::known::Stop;
 use crate::node::Node;
+
+/// Most nodes that one request puts into a collection or takes out of it; each of them is told.
+const CHANGES_MAX: usize = 100;
 
 /// Puts a node into a collection and changes nothing else (XEP-0248 section 7.5).
 pub(crate) fn associate(act: Act<'_>, collection: &str, child: &str) -> Result<Decision, Stop> {
@@ -55,6 +58,7 @@ pub(crate) fn set_parents(
     collections: &[Box<str>],
 ) -> Result<(), Stop> {
     check_collections(act, collections)?;
+    act.known.nodes(collections)?;
     for new in collections.iter().filter(|name| !node.collections.contains(name)) {
         let parent = graph::place(act, &node.name, new)?;
         joined(act, decision, parent, node)?;
@@ -81,6 +85,12 @@ pub(crate) fn set_children(
     if wanted.len() > now.len() {
         graph::check_room(act, parent, wanted.len())?;
     }
+    let changing: Vec<_> =
+        wanted.iter().chain(now).filter(|name| wanted.contains(name) != now.contains(name)).cloned().collect();
+    if changing.len() > CHANGES_MAX {
+        return Err(PubsubError::new(Condition::PolicyViolation).with_text("too many nodes at once").into());
+    }
+    act.known.nodes(&changing)?;
     for new in wanted.iter().filter(|name| !now.contains(name)) {
         let node = act.managed(new)?;
         graph::check_circle(act, parent, new)?;

@@ -215,3 +215,35 @@ fn a_digest_of_a_collection_tells_of_each_leaf_that_one_may_read() {
     world.now_ms += 60_000;
     assert!(world.run(HAMLET, |nodes| nodes.time("top")).unwrap().told.is_empty(), "once is enough");
 }
+
+#[test]
+fn collections_stand_in_each_other_only_so_deep() {
+    let mut world = service();
+    create(&mut world, "c0", &[("pubsub#node_type", "collection")]);
+    let mut make = |number: u32, kind: &str| {
+        let fields = [("pubsub#node_type", kind), ("pubsub#collection", &*format!("c{}", number - 1))];
+        let config = form("node_config", &fields);
+        world.set(HAMLET, &format!("<create node='c{number}'/><configure>{config}</configure>"))
+    };
+    for number in 1..=9 {
+        make(number, "collection").unwrap();
+    }
+    assert_eq!(wire(make(10, "collection")), "cancel:not-allowed max-nodes-exceeded");
+    let config = form("node_config", &[("pubsub#collection", "c9")]);
+    let leaf = world.set(HAMLET, &format!("<create node='leaf'/><configure>{config}</configure>"));
+    assert_eq!(wire(leaf), "cancel:not-allowed max-nodes-exceeded");
+}
+
+#[test]
+fn many_nodes_are_not_put_into_a_collection_at_once() {
+    let mut world = tree();
+    let children: Vec<_> = (0..200).map(|number| format!("n{number}")).collect();
+    let fields = form("node_config", &[("pubsub#children", &*children.join("\n"))]);
+    let refused = world.owner_set(HAMLET, &format!("<configure node='blogs'>{fields}</configure>"));
+    assert_eq!(wire(refused), "modify:policy-violation");
+    let some = form("node_config", &[("pubsub#children", "musings\nnowhere")]);
+    assert_eq!(
+        wire(world.owner_set(HAMLET, &format!("<configure node='blogs'>{some}</configure>"))),
+        "cancel:item-not-found"
+    );
+}
