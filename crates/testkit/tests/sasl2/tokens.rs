@@ -175,6 +175,6 @@ fn s11_what_was_given_for_a_password_ends_with_it() {
         assert_eq!(refused(server, "alice", &token, &(phone_uses("") + &resume)), "credentials-expired");
         // Not even with the new password.
         let (_, success) = logged_in(server, "alice", &(user_agent(PHONE) + &resume + &bind("phone", "")));
-        assert!(success.contains("<failed xmlns='urn:xmpp:sm:3'>") && !success.contains("<resumed"), "{success}");
+        assert!(success.contains("<failed xmlns='urn:xmpp:sm:3'") && !success.contains("<resumed"), "{success}");
     });
 }
