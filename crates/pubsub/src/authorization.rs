@@ -115,6 +115,7 @@ mod tests {
         }
     }
 
+    // XEP-0060 example 175
     #[test]
     fn a_form_that_is_cancelled_or_of_another_type_changes_nothing() {
         assert_eq!(Authorization::read(&DataForm { kind: FormType::Cancel, ..answer(&[TYPE]) }), Ok(None));

@@ -6,7 +6,7 @@ use metronome_proto::jid::Jid;
 
 use crate::access::{Claim, Policy, Trust};
 use crate::config::{AccessModel, Config, PublishModel, SendLast};
-use crate::options::Options;
+use crate::options::{Expire, Options};
 
 /// A node, without its items.
 #[derive(Clone, Debug, PartialEq)]
@@ -210,10 +210,32 @@ impl Node {
         Some(now_ms.saturating_sub(seconds.saturating_mul(1000)))
     }
 
-    /// Whether something is over at some time, or a digest is due: nodes for which this is not so need not be asked from time to time.
-    pub fn waits_for_time(&self) -> bool {
-        let waits = |row: &Subscriber| row.expires_ms.is_some() || row.options.digest;
-        (self.kind == NodeKind::Leaf && self.config.item_expire.is_some()) || self.subscribers.iter().any(waits)
+    /// When something is over next or due: a lease, or a digest; items that expire are not among it. Unix time in milliseconds.
+    pub fn next_ms(&self) -> Option<u64> {
+        let digest = |row: &Subscriber| {
+            let options = &row.options;
+            options.digest.then(|| options.digested_ms.saturating_add(options.digest_frequency_ms))
+        };
+        self.subscribers.iter().flat_map(|row| [row.expires_ms, digest(row)]).flatten().min()
+    }
+
+    /// The bare addresses of those with whose presence something ends: temporary subscriptions, and what publishers have published here.
+    pub fn lasting_with(&self) -> Vec<Jid> {
+        let is_temporary = |row: &&Subscriber| self.config.tempsub || row.options.expire == Some(Expire::Presence);
+        let subscribers = self.subscribers.iter().filter(is_temporary).map(|row| row.jid.bare());
+        let publishes =
+            |affiliation| matches!(affiliation, Affiliation::Owner | Affiliation::Publisher | Affiliation::PublishOnly);
+        let publishers = self.affiliations.iter().filter(|(_, affiliation)| publishes(*affiliation));
+        let publishers = publishers.filter(|_| self.config.purge_offline).map(|(jid, _)| jid.clone());
+        let mut all: Vec<_> = subscribers.chain(publishers).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Whether its items go after some time.
+    pub fn expires(&self) -> bool {
+        self.kind == NodeKind::Leaf && self.config.item_expire.is_some()
     }
 
     /// About how many bytes it takes in memory.

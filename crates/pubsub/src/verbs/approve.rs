@@ -10,6 +10,7 @@ use crate::authorization::{Authorization, Verdict as Said};
 use crate::decision::{Decision, Notification};
 use crate::known::Stop;
 use crate::node::{Node, Subscriber};
+use crate::verbs::last;
 use crate::verbs::subscriptions::{self, Told};
 
 /// An owner has answered. An answer to something that is settled already, or never was asked, changes nothing.
@@ -27,6 +28,9 @@ pub(crate) fn answer(act: Act<'_>, said: &Authorization) -> Result<Decision, Sto
     let row = row.ok_or(Stop::from(Condition::ItemNotFound))?;
     decision.change(&node.name, subscriptions::made(node, row, state));
     subscriptions::tell(act, &mut decision, node, row, state, Told::Subscriber);
+    if state.is_some() {
+        decision.notify(last::for_new(act, node, &row.jid)?);
+    }
     Ok(decision)
 }
 

@@ -10,6 +10,7 @@ use crate::act::Act;
 use crate::decision::{Decision, Notification};
 use crate::known::Stop;
 use crate::node::{Node, Subscriber};
+use crate::verbs::last;
 
 /// Who hears of a change of a subscription, beside whoever made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,9 @@ pub(crate) fn set(act: Act<'_>, name: &str, changes: &[SubscriptionChange]) -> R
         };
         decision.change(name, made(node, row, state));
         tell(act, &mut decision, node, row, state, Told::Subscriber);
+        if row.state == SubscriptionState::Pending && state == Some(SubscriptionState::Subscribed) {
+            decision.notify(last::for_new(act, node, &row.jid)?);
+        }
     }
     Ok(decision)
 }

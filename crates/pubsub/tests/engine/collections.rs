@@ -34,6 +34,8 @@ fn publish(world: &mut World) -> String {
     world.set(HAMLET, publish).unwrap().to(BARD_BARE)
 }
 
+// XEP-0248 example 7
+// XEP-0248 example 13
 #[test]
 fn what_is_published_below_is_told_above_as_deep_as_the_subscription_goes() {
     for (node, of, depth, is_told) in [
@@ -66,10 +68,15 @@ fn one_message_is_enough_for_several_ways() {
     assert_eq!(told.matches("name='Collection'").count(), 2, "{told}");
 }
 
+// XEP-0248 example 8
+// XEP-0248 example 9
+// XEP-0248 example 12
+// XEP-0248 example 14
 #[test]
 fn nodes_that_come_and_go_are_told_above() {
     let mut world = tree();
-    world.set(BARD, &subscribe("blogs", "nodes", "1")).unwrap();
+    let said = world.set(BARD, &format!("<subscribe node='blogs' jid='{BARD_BARE}'/>")).unwrap().reply;
+    assert!(said.contains("subscription='subscribed'"), "{said}");
     let config = form("node_config", &[("pubsub#collection", "blogs")]);
     let made = world.set(HAMLET, &format!("<create node='ravings'/><configure>{config}</configure>")).unwrap();
     let told = made.to(BARD_BARE);
@@ -82,6 +89,8 @@ fn nodes_that_come_and_go_are_told_above() {
     assert!(gone.contains("<delete node='ravings'/>") && gone.contains("Collection"), "{gone}");
 }
 
+// XEP-0248 example 34
+// XEP-0248 example 35
 #[test]
 fn a_collection_that_goes_leaves_its_nodes() {
     let mut world = tree();
@@ -90,6 +99,11 @@ fn a_collection_that_goes_leaves_its_nodes() {
     assert!(world.nodes.contains_key("top"));
 }
 
+// XEP-0248 example 20
+// XEP-0248 example 21
+// XEP-0248 example 27
+// XEP-0248 example 30
+// XEP-0248 example 31
 #[test]
 fn nothing_stands_in_itself_nor_in_a_leaf() {
     let mut world = tree();
@@ -108,6 +122,9 @@ fn nothing_stands_in_itself_nor_in_a_leaf() {
     assert_eq!(world.nodes["blogs"].row.collections, ["top".into()]);
 }
 
+// XEP-0248 example 10
+// XEP-0248 example 25
+// XEP-0248 example 26
 #[test]
 fn children_and_collections_are_two_sides_of_one_thing() {
     let mut world = tree();
@@ -119,7 +136,9 @@ fn children_and_collections_are_two_sides_of_one_thing() {
     assert_eq!(world.nodes["ravings"].row.collections, ["blogs".into()]);
     let shown = world.owner_get(HAMLET, "<configure node='blogs'/>").unwrap().reply;
     assert!(shown.contains("<value>musings</value><value>ravings</value>"), "{shown}");
-    world.owner_set(HAMLET, &configure("ravings")).unwrap();
+    world.set(BARD, &format!("<subscribe node='blogs' jid='{BARD_BARE}'/>")).unwrap();
+    let told = world.owner_set(HAMLET, &configure("ravings")).unwrap().to(BARD_BARE);
+    assert!(told.contains("<collection node='blogs'><dissociate node='musings'/></collection>"), "{told}");
     assert!(world.nodes["musings"].row.collections.is_empty());
     assert!(world.owner_get(HAMLET, "<configure node='ravings'/>").unwrap().reply.contains("<value>blogs</value>"));
 }
@@ -132,6 +151,17 @@ fn dissociate(world: &mut World, from: &str) -> Result<Answer, PubsubError> {
     world.owner_set(from, "<collection node='blogs'><dissociate node='mine'/></collection>")
 }
 
+// XEP-0248 example 28
+// XEP-0248 example 29
+// XEP-0248 example 37
+// XEP-0248 example 38
+// XEP-0248 example 39
+// XEP-0248 example 40
+// XEP-0248 example 41
+// XEP-0248 example 42
+// XEP-0248 example 43
+// XEP-0248 example 44
+// XEP-0248 example 45
 #[test]
 fn a_collection_has_a_policy_and_a_bound() {
     let mut world = tree();
@@ -150,8 +180,19 @@ fn a_collection_has_a_policy_and_a_bound() {
     assert_eq!(wire(associate(&mut world, HAMLET)), "auth:forbidden", "it is not his");
     associate(&mut world, BARD).unwrap();
     assert_eq!(world.nodes["mine"].row.collections, ["blogs".into()]);
+    let closed = form("node_config", &[("pubsub#children_association_policy", "owners")]);
+    world.owner_set(HAMLET, &format!("<configure node='blogs'>{closed}</configure>")).unwrap();
+    assert_eq!(wire(dissociate(&mut world, "king@denmark.example/x")), "auth:forbidden");
+    create(&mut world, "more", &[]);
+    let more = world.owner_set(HAMLET, "<collection node='blogs'><associate node='more'/></collection>");
+    assert_eq!(wire(more), "cancel:not-allowed max-nodes-exceeded");
+    let circle = world.owner_set(HAMLET, "<collection node='blogs'><associate node='top'/></collection>");
+    assert!(wire(circle).starts_with("cancel:not-allowed"));
 }
 
+// XEP-0248 example 17
+// XEP-0248 example 18
+// XEP-0060 example 106
 #[test]
 fn items_of_a_collection_are_those_of_its_nodes_that_one_may_read() {
     let mut world = tree();
@@ -174,6 +215,9 @@ fn closed_leaves_are_not_told_through_open_collections() {
     assert!(world.set(HAMLET, publish).unwrap().told.is_empty());
 }
 
+// XEP-0248 example 19
+// XEP-0248 example 46
+// XEP-0060 example 88
 #[test]
 fn the_root_holds_what_stands_nowhere_else() {
     let mut world = tree();
@@ -186,6 +230,7 @@ fn the_root_holds_what_stands_nowhere_else() {
     assert!(mine.contains(&format!("<subscription jid='{BARD_BARE}'")), "{mine}");
 }
 
+// XEP-0248 example 15
 #[test]
 fn two_subscriptions_for_the_same_events_are_a_conflict() {
     let mut world = tree();

@@ -20,6 +20,13 @@ fn affiliate(world: &mut World, from: &str, changes: &[(&str, &str)]) -> Result<
     world.owner_set(from, &format!("<affiliations node='n'>{changes}</affiliations>"))
 }
 
+// XEP-0060 example 26
+// XEP-0060 example 27
+// XEP-0060 example 197
+// XEP-0060 example 198
+// XEP-0060 example 202
+// XEP-0060 example 203
+// XEP-0060 example 210
 #[test]
 fn owners_give_and_take_affiliations_and_those_concerned_hear_of_it() {
     let mut world = with_node(&[]);
@@ -42,6 +49,14 @@ fn owners_give_and_take_affiliations_and_those_concerned_hear_of_it() {
     assert!(affiliate(&mut world, HAMLET, &[("a@b", "none")]).unwrap().changes.is_empty());
 }
 
+// XEP-0060 example 187
+// XEP-0060 example 188
+// XEP-0060 example 192
+// XEP-0060 example 193
+// XEP-0060 example 200
+// XEP-0060 example 201
+// XEP-0060 example 206
+// XEP-0060 example 207
 #[test]
 fn nobody_raises_themselves() {
     let mut world = with_node(&[]);
@@ -50,9 +65,18 @@ fn nobody_raises_themselves() {
         assert_eq!(wire(affiliate(&mut world, BARD, &[("bard@shakespeare.example", "owner")])), "auth:forbidden");
         assert_eq!(wire(world.owner_get(BARD, "<affiliations node='n'/>")), "auth:forbidden");
         assert_eq!(wire(world.owner_get(BARD, "<subscriptions node='n'/>")), "auth:forbidden");
+        let approve = "<subscriptions node='n'><subscription jid='bard@shakespeare.example' subscription='subscribed'/></subscriptions>";
+        assert_eq!(wire(world.owner_set(BARD, approve)), "auth:forbidden");
+    }
+    for list in ["subscriptions", "affiliations"] {
+        let nowhere = format!("<{list} node='nowhere'/>");
+        assert_eq!(wire(world.owner_get(HAMLET, &nowhere)), "cancel:item-not-found");
+        assert_eq!(wire(world.owner_set(HAMLET, &nowhere)), "cancel:item-not-found");
     }
 }
 
+// XEP-0060 example 208
+// XEP-0060 example 209
 #[test]
 fn a_node_keeps_an_owner_and_the_state_chart_is_followed() {
     let mut world = with_node(&[]);
@@ -104,6 +128,13 @@ fn who_is_shut_out_is_subscribed_no_longer_and_who_is_let_in_waits_no_longer() {
     assert!(world.nodes["n"].subscriptions.is_empty());
 }
 
+// XEP-0060 example 184
+// XEP-0060 example 185
+// XEP-0060 example 189
+// XEP-0060 example 190
+// XEP-0060 example 194
+// XEP-0060 example 195
+// XEP-0060 example 196
 #[test]
 fn owners_see_and_end_subscriptions_but_make_none() {
     let mut world = with_node(&[]);
@@ -114,6 +145,12 @@ fn owners_see_and_end_subscriptions_but_make_none() {
         format!("<subscriptions node='n'><subscription jid='{jid}' subscription='{to}'/></subscriptions>")
     };
     assert_eq!(wire(world.owner_set(HAMLET, &set("victim@example", "subscribed"))), "modify:not-acceptable");
+    let both = "<subscriptions node='n'><subscription jid='bard@shakespeare.example' subscription='none'/>\
+                <subscription jid='victim@example' subscription='subscribed'/></subscriptions>";
+    let refused = world.owner_set(HAMLET, both);
+    let failed = format!("{:?}", refused.as_ref().unwrap_err().failed);
+    assert!(failed.contains("bard@shakespeare.example") && failed.contains("victim@example"), "{failed}");
+    assert_eq!(wire(refused), "modify:not-acceptable");
     assert!(world.owner_set(HAMLET, &set("bard@shakespeare.example", "subscribed")).unwrap().changes.is_empty());
     let answer = world.owner_set(HAMLET, &set("bard@shakespeare.example", "none")).unwrap();
     assert!(answer.to("bard@shakespeare.example").contains("subscription='none'"));

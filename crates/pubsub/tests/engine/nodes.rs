@@ -7,6 +7,11 @@ use crate::{account, form, service, wire};
 const HAMLET: &str = "hamlet@denmark.example/elsinore";
 const BARD: &str = "bard@shakespeare.example/globe";
 
+// XEP-0060 example 22
+// XEP-0060 example 23
+// XEP-0060 example 125
+// XEP-0060 example 129
+// XEP-0060 example 133
 #[test]
 fn whoever_makes_a_node_owns_it() {
     let mut world = service();
@@ -17,6 +22,8 @@ fn whoever_makes_a_node_owns_it() {
     assert_eq!(wire(world.set(BARD, "<create node='n'/>")), "cancel:conflict");
 }
 
+// XEP-0060 example 131
+// XEP-0060 example 132
 #[test]
 fn a_node_without_a_name_gets_one_that_nobody_guesses() {
     let mut world = service();
@@ -27,6 +34,8 @@ fn a_node_without_a_name_gets_one_that_nobody_guesses() {
     assert!(world.nodes.keys().all(|name| name.len() == 32 && one.contains(&**name) != other.contains(&**name)));
 }
 
+// XEP-0060 example 127
+// XEP-0060 example 128
 #[test]
 fn who_may_make_nodes_is_up_to_the_service() {
     let mut world = service();
@@ -40,6 +49,11 @@ fn who_may_make_nodes_is_up_to_the_service() {
     assert!(account.set("juliet@example/balcony", "<create node='n'/>").is_ok());
 }
 
+// XEP-0060 example 134
+// XEP-0060 example 135
+// XEP-0060 example 136
+// XEP-0060 example 137
+// XEP-0060 example 138
 #[test]
 fn a_configuration_is_read_strictly_and_nothing_is_made_of_a_wrong_one() {
     let mut world = service();
@@ -54,6 +68,15 @@ fn a_configuration_is_read_strictly_and_nothing_is_made_of_a_wrong_one() {
     assert!(shown.contains("<value>whitelist</value>") && shown.contains("<value>Musings</value>"), "{shown}");
 }
 
+// XEP-0060 example 139
+// XEP-0060 example 140
+// XEP-0060 example 142
+// XEP-0060 example 143
+// XEP-0060 example 145
+// XEP-0060 example 146
+// XEP-0060 example 147
+// XEP-0060 example 148
+// XEP-0060 example 149
 #[test]
 fn owners_alone_configure_and_a_cancelled_form_changes_nothing() {
     let mut world = service();
@@ -63,6 +86,8 @@ fn owners_alone_configure_and_a_cancelled_form_changes_nothing() {
     assert_eq!(wire(world.owner_set(BARD, &configure(&[("pubsub#title", "x")]))), "auth:forbidden");
     assert_eq!(wire(world.owner_get(BARD, "<configure node='n'/>")), "auth:forbidden");
     assert_eq!(wire(world.owner_get(BARD, "<configure node='m'/>")), "cancel:item-not-found");
+    assert_eq!(wire(world.owner_get(HAMLET, "<configure/>")), "modify:bad-request nodeid-required");
+    assert_eq!(wire(world.owner_set(HAMLET, &configure(&[("pubsub#max_items", "-1")]))), "modify:not-acceptable");
     let cancel = "<configure node='n'><x xmlns='jabber:x:data' type='cancel'/></configure>";
     assert!(world.owner_set(HAMLET, cancel).unwrap().changes.is_empty());
     world.owner_set(HAMLET, &configure(&[("pubsub#title", "x"), ("pubsub#access_model", "authorize")])).unwrap();
@@ -74,6 +99,8 @@ fn owners_alone_configure_and_a_cancelled_form_changes_nothing() {
     assert_eq!(wire(world.owner_set(HAMLET, &back)), "cancel:not-allowed invalid-options");
 }
 
+// XEP-0060 example 150
+// XEP-0060 example 151
 #[test]
 fn a_new_configuration_is_told_to_subscribers_if_it_says_so() {
     let mut world = service();
@@ -105,6 +132,12 @@ fn items_that_have_no_place_any_more_go() {
     assert!(world.nodes["n"].items.is_empty());
 }
 
+// XEP-0060 example 157
+// XEP-0060 example 158
+// XEP-0060 example 159
+// XEP-0060 example 160
+// XEP-0060 example 161
+// XEP-0060 example 162
 #[test]
 fn everybody_hears_that_a_node_is_gone_and_where_to_go_instead() {
     let mut world = service();
@@ -138,6 +171,14 @@ fn the_nodes_of_public_subscribers_belong_to_nobody() {
     }
 }
 
+// XEP-0248 example 32
+// XEP-0248 example 33
+// XEP-0060 example 69
+// XEP-0060 example 70
+// XEP-0060 example 71
+// XEP-0060 example 152
+// XEP-0060 example 153
+// XEP-0060 example 154
 #[test]
 fn the_defaults_are_shown_for_each_kind() {
     let mut world = service();
@@ -147,4 +188,6 @@ fn the_defaults_are_shown_for_each_kind() {
     assert!(collection.contains("children_max") && !collection.contains("pubsub#max_items"));
     let options = world.get(BARD, "<default/>").unwrap().reply;
     assert!(options.contains("pubsub#deliver") && options.contains("subscribe_options"));
+    world.set(HAMLET, "<create node='n'/>").unwrap();
+    assert!(world.get(BARD, "<default node='n'/>").unwrap().reply.contains("<default node='n'>"));
 }

@@ -19,6 +19,11 @@ fn publish(id: &str, text: &str) -> String {
     format!("<publish node='musings'><item id='{id}'><p xmlns='urn:p'>{text}</p></item></publish>")
 }
 
+// XEP-0060 example 1
+// XEP-0060 example 2
+// XEP-0060 example 96
+// XEP-0060 example 98
+// XEP-0060 example 100
 #[test]
 fn subscribers_get_what_is_published_byte_by_byte() {
     let mut world = musings(&[]);
@@ -33,6 +38,8 @@ fn subscribers_get_what_is_published_byte_by_byte() {
     assert_eq!(answer.told, [("bard@shakespeare.example".to_owned(), event.to_owned())]);
 }
 
+// XEP-0060 example 97
+// XEP-0060 example 99
 #[test]
 fn an_item_without_an_id_gets_one_and_the_publisher_hears_it() {
     let mut world = musings(&[]);
@@ -43,6 +50,10 @@ fn an_item_without_an_id_gets_one_and_the_publisher_hears_it() {
     assert!(answer.to("bard@shakespeare.example").contains(&*id));
 }
 
+// XEP-0060 example 102
+// XEP-0060 example 103
+// XEP-0060 example 105
+// XEP-0060 example 226
 #[test]
 fn only_publishers_publish_and_the_publisher_cannot_be_spoofed() {
     let mut world = musings(&[("pubsub#itemreply", "publisher")]);
@@ -52,8 +63,15 @@ fn only_publishers_publish_and_the_publisher_cannot_be_spoofed() {
     let answer = world.set(HAMLET, spoofed).unwrap();
     assert!(answer.to("bard@shakespeare.example").contains("publisher='hamlet@denmark.example'"));
     assert_eq!(world.nodes["musings"].items[0].publisher.as_str(), "hamlet@denmark.example");
+    let items = world.get(BARD, "<items node='musings'/>").unwrap().reply;
+    assert!(items.contains("<item id='1' publisher='hamlet@denmark.example'>"), "{items}");
 }
 
+// XEP-0060 example 3
+// XEP-0060 example 101
+// XEP-0060 example 111
+// XEP-0060 example 112
+// XEP-0060 example 113
 #[test]
 fn the_event_type_of_a_node_asks_for_items_and_payloads() {
     let empty = "<publish node='musings'/>";
@@ -76,6 +94,8 @@ fn the_event_type_of_a_node_asks_for_items_and_payloads() {
     assert!(world.nodes["musings"].items.is_empty());
 }
 
+// XEP-0060 example 109
+// XEP-0060 example 110
 #[test]
 fn a_payload_has_its_bounds() {
     let mut world = musings(&[("pubsub#max_payload_size", "30")]);
@@ -100,6 +120,7 @@ fn the_oldest_items_make_room_and_their_ids_are_told() {
     assert_eq!(ids, ["1", "3"], "one that is published again becomes the newest");
 }
 
+// XEP-0060 example 108
 #[test]
 fn a_full_node_may_say_no() {
     let mut world = musings(&[("pubsub#max_items", "1"), ("pubsub#publish_node_full", "reject")]);
@@ -125,6 +146,7 @@ fn a_batch_is_published_as_a_whole_or_not_at_all() {
     assert_eq!(world.nodes["musings"].items.len(), 2);
 }
 
+// XEP-0060 example 119
 #[test]
 fn strangers_replace_and_remove_only_what_is_theirs() {
     let mut world = musings(&[("pubsub#publish_model", "open")]);
@@ -138,6 +160,13 @@ fn strangers_replace_and_remove_only_what_is_theirs() {
     assert!(world.set(BARD, &publish("1", "edited")).is_ok(), "a publisher is trusted with all items");
 }
 
+// XEP-0060 example 115
+// XEP-0060 example 116
+// XEP-0060 example 117
+// XEP-0060 example 120
+// XEP-0060 example 121
+// XEP-0060 example 122
+// XEP-0060 example 123
 #[test]
 fn retractions_are_told_if_the_node_or_the_publisher_wants_it() {
     let retract = |notify: &str| format!("<retract node='musings'{notify}><item id='1'/></retract>");
@@ -150,12 +179,20 @@ fn retractions_are_told_if_the_node_or_the_publisher_wants_it() {
     }
     let mut world = musings(&[]);
     assert_eq!(wire(world.set(HAMLET, &retract(""))), "cancel:item-not-found");
+    assert_eq!(wire(world.set(HAMLET, "<retract><item id='1'/></retract>")), "modify:bad-request nodeid-required");
+    assert_eq!(wire(world.set(HAMLET, "<retract node='musings'/>")), "modify:bad-request item-required");
     assert_eq!(
         wire(musings(&[("pubsub#persist_items", "0")]).set(HAMLET, &retract(""))),
         "cancel:feature-not-implemented unsupported"
     );
 }
 
+// XEP-0060 example 163
+// XEP-0060 example 164
+// XEP-0060 example 165
+// XEP-0060 example 167
+// XEP-0060 example 168
+// XEP-0060 example 169
 #[test]
 fn purging_is_told_once_however_many_items_go() {
     let mut world = musings(&[]);
@@ -163,12 +200,17 @@ fn purging_is_told_once_however_many_items_go() {
         world.set(HAMLET, &publish(id, "x")).unwrap();
     }
     assert_eq!(wire(world.owner_set(BARD, "<purge node='musings'/>")), "auth:forbidden");
+    assert_eq!(wire(world.owner_set(HAMLET, "<purge node='nowhere'/>")), "cancel:item-not-found");
+    let mut transient = musings(&[("pubsub#persist_items", "0")]);
+    let nothing = transient.owner_set(HAMLET, "<purge node='musings'/>");
+    assert_eq!(wire(nothing), "cancel:feature-not-implemented unsupported");
     let answer = world.owner_set(HAMLET, "<purge node='musings'/>").unwrap();
     assert_eq!(answer.told.len(), 1);
     assert!(answer.to("bard@shakespeare.example").contains("<purge node='musings'/>"));
     assert!(world.nodes["musings"].items.is_empty());
 }
 
+// XEP-0060 example 107
 #[test]
 fn an_account_gets_its_nodes_by_publishing_and_strangers_do_not() {
     let mut world = account();
@@ -181,6 +223,7 @@ fn an_account_gets_its_nodes_by_publishing_and_strangers_do_not() {
     assert!(wire(service().set(HAMLET, &tune(""))).ends_with("item-not-found"));
 }
 
+// XEP-0060 example 114
 #[test]
 fn preconditions_configure_a_new_node_and_hold_for_an_old_one() {
     let mut world = account();
@@ -195,6 +238,7 @@ fn preconditions_configure_a_new_node_and_hold_for_an_old_one() {
     assert!(world.set("juliet@example/b", &publish(&options("whitelist"))).is_ok());
 }
 
+// XEP-0060 example 232
 #[test]
 fn singletons_keep_one_item_and_say_nothing_of_the_one_before() {
     let mut world = account();
@@ -280,4 +324,28 @@ fn quotas_refuse_and_change_nothing() {
     let long = "x".repeat(100);
     assert_eq!(wire(world.set(HAMLET, &publish("1", &long))), "wait:resource-constraint");
     assert!(world.nodes["musings"].items.is_empty());
+}
+
+#[test]
+fn names_and_ids_of_any_unicode_come_back_as_they_went() {
+    let mut world = service();
+    let long = "é".repeat(1500);
+    for name in
+        ["&apos;&quot;&lt;&amp;&gt;😀\u{202e}\u{301}", "' OR 1=1 --".replace('\'', "&apos;").as_str(), "%00..//", &long]
+    {
+        world.set(HAMLET, &format!("<create node='{name}'/>")).unwrap();
+        world.set(BARD, &format!("<subscribe node='{name}' jid='bard@shakespeare.example'/>")).unwrap();
+        let item = format!("<publish node='{name}'><item id='{name}'><p xmlns='urn:p'/></item></publish>");
+        let told = world.set(HAMLET, &item).unwrap().to("bard@shakespeare.example");
+        let read = metronome_proto::xml::Content::parse(told.as_bytes()).unwrap();
+        let items = read.iter().next().unwrap().children().next().unwrap();
+        let item = items.children().next().unwrap();
+        assert_eq!(items.attr("node"), item.attr("id"));
+        assert!(world.nodes.contains_key(&*items.attr("node").unwrap()));
+        let found = world.get(BARD, &format!("<items node='{name}'><item id='{name}'/></items>")).unwrap().reply;
+        assert!(found.contains("<p xmlns='urn:p'/>"), "{found}");
+    }
+    let too_long = "x".repeat(3072);
+    assert_eq!(wire(world.set(HAMLET, &format!("<create node='{too_long}'/>"))), "modify:bad-request");
+    assert_eq!(world.nodes.len(), 4);
 }

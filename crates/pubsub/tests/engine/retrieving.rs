@@ -29,6 +29,15 @@ fn rsm(inner: &str) -> String {
     format!("<items node='plays'/><set xmlns='http://jabber.org/protocol/rsm'>{inner}</set>")
 }
 
+// XEP-0060 example 74
+// XEP-0060 example 75
+// XEP-0060 example 78
+// XEP-0060 example 79
+// XEP-0060 example 80
+// XEP-0060 example 81
+// XEP-0060 example 82
+// XEP-0060 example 83
+// XEP-0060 example 95
 #[test]
 fn items_come_in_the_order_in_which_they_were_published() {
     let mut world = plays();
@@ -75,6 +84,7 @@ fn items_can_be_ordered_and_turned_round() {
     assert!(last.contains("<first index='2'>B</first><last>A</last><count>4</count>"), "{last}");
 }
 
+// XEP-0060 example 76
 #[test]
 fn large_nodes_are_given_out_in_parts_and_say_so() {
     let mut rules = crate::service_rules();
@@ -90,6 +100,9 @@ fn large_nodes_are_given_out_in_parts_and_say_so() {
     assert_eq!(ids(world.get(BARD, &rsm("<max>1000000</max>"))), "ABC");
 }
 
+// XEP-0060 example 89
+// XEP-0060 example 90
+// XEP-0060 example 91
 #[test]
 fn each_access_model_has_its_own_no() {
     let mut world = account();
@@ -119,6 +132,8 @@ fn each_access_model_has_its_own_no() {
     assert!(wire(world.get("nurse@example/1", items)).ends_with("required"), "access follows the roster");
 }
 
+// XEP-0060 example 37
+// XEP-0060 example 93
 #[test]
 fn outcasts_get_nothing() {
     let mut world = plays();
@@ -129,6 +144,8 @@ fn outcasts_get_nothing() {
     assert_eq!(wire(world.set(BARD, "<subscribe node='plays' jid='bard@shakespeare.example'/>")), "auth:forbidden");
 }
 
+// XEP-0060 example 84
+// XEP-0060 example 85
 #[test]
 fn who_has_several_subscriptions_says_which_one_counts() {
     let mut world = plays();
@@ -144,6 +161,8 @@ fn who_has_several_subscriptions_says_which_one_counts() {
     assert!(world.get(BARD, &format!("<items node='plays' subid='{subid}'/>")).is_ok());
 }
 
+// XEP-0060 example 87
+// XEP-0060 example 94
 #[test]
 fn items_are_asked_only_of_nodes_that_keep_them() {
     let mut world = service();

@@ -22,13 +22,18 @@ fn subscribe_with(fields: &[(&str, &str)]) -> String {
     format!("{SUBSCRIBE}<options>{}</options>", form("subscribe_options", fields))
 }
 
+// XEP-0060 example 28
+// XEP-0060 example 29
+// XEP-0060 example 45
+// XEP-0060 example 46
 #[test]
 fn a_subscriber_gets_the_last_item_and_a_subscription_id() {
     let mut world = with_node(&[]);
     publish(&mut world);
     let answer = world.set(BARD, SUBSCRIBE).unwrap();
     let subid = world.nodes["n"].subscriptions[0].subid.clone();
-    assert!(answer.reply.contains(&format!("subid='{subid}' subscription='subscribed'")), "{}", answer.reply);
+    let said = format!("subid='{subid}' subscription='subscribed'><subscribe-options/>");
+    assert!(answer.reply.contains(&said), "{}", answer.reply);
     let last = answer.to("bard@shakespeare.example");
     assert!(last.contains("<item id='1'>") && last.contains("<delay xmlns='urn:xmpp:delay'"), "{last}");
     let mut silent = with_node(&[("pubsub#send_last_published_item", "never")]);
@@ -36,6 +41,11 @@ fn a_subscriber_gets_the_last_item_and_a_subscription_id() {
     assert!(silent.set(BARD, SUBSCRIBE).unwrap().told.is_empty());
 }
 
+// XEP-0060 example 30
+// XEP-0060 example 35
+// XEP-0060 example 39
+// XEP-0060 example 41
+// XEP-0060 example 51
 #[test]
 fn nobody_subscribes_others() {
     let mut own = account();
@@ -51,10 +61,23 @@ fn nobody_subscribes_others() {
         "auth:forbidden"
     );
     assert_eq!(wire(world.set(BARD, "<subscribe node='m' jid='bard@shakespeare.example'/>")), "cancel:item-not-found");
+    world.guests.push(jid("guest@anon.example"));
+    let guest = world.set("guest@anon.example/x", "<subscribe node='n' jid='guest@anon.example/x'/>");
+    assert_eq!(wire(guest), "auth:forbidden");
     let mut closed = with_node(&[("pubsub#subscribe", "0")]);
     assert_eq!(wire(closed.set(BARD, SUBSCRIBE)), "cancel:feature-not-implemented unsupported");
 }
 
+// XEP-0060 example 47
+// XEP-0060 example 48
+// XEP-0060 example 49
+// XEP-0060 example 50
+// XEP-0060 example 52
+// XEP-0060 example 53
+// XEP-0060 example 60
+// XEP-0060 example 61
+// XEP-0060 example 104
+// XEP-0060 example 118
 #[test]
 fn subscribing_again_is_the_same_subscription_and_with_other_options_another() {
     let mut world = with_node(&[]);
@@ -70,6 +93,14 @@ fn subscribing_again_is_the_same_subscription_and_with_other_options_another() {
         assert!(told.contains(&format!("<header name='SubID'>{}</header>", row.subid)), "{told}");
     }
     assert!(told.ends_with("</headers>"));
+    let retracted = world.set(HAMLET, "<retract node='n' notify='1'><item id='1'/></retract>").unwrap();
+    assert!(retracted.to("bard@shakespeare.example").contains("<header name='SubID'>"), "{retracted:?}");
+    for (subid, wrong) in
+        [("", "modify:bad-request subid-required"), (" subid='x'", "modify:not-acceptable invalid-subid")]
+    {
+        let options = format!("<options node='n' jid='bard@shakespeare.example'{subid}/>");
+        assert_eq!(wire(world.get(BARD, &options)), wrong);
+    }
     let unsubscribe = "<unsubscribe node='n' jid='bard@shakespeare.example'/>";
     assert_eq!(wire(world.set(BARD, unsubscribe)), "modify:bad-request subid-required");
     let wrong = "<unsubscribe node='n' jid='bard@shakespeare.example' subid='x'/>";
@@ -80,9 +111,13 @@ fn subscribing_again_is_the_same_subscription_and_with_other_options_another() {
     assert!(!publish(&mut world).to("bard@shakespeare.example").contains("SubID"), "there is one left");
     world.set(BARD, unsubscribe).unwrap();
     assert_eq!(wire(world.set(BARD, unsubscribe)), "cancel:unexpected-request not-subscribed");
+    assert_eq!(wire(world.set(BARD, &unsubscribe.replace("'n'", "'m'"))), "cancel:item-not-found");
     assert!(publish(&mut world).told.is_empty());
 }
 
+// XEP-0060 example 16
+// XEP-0060 example 17
+// XEP-0060 example 18
 #[test]
 fn resources_are_told_apart() {
     let mut world = with_node(&[]);
@@ -97,6 +132,7 @@ fn resources_are_told_apart() {
     assert_eq!(world.get(HAMLET, "<subscriptions node='n'/>").unwrap().reply.matches("<subscription ").count(), 0);
 }
 
+// XEP-0060 example 38
 #[test]
 fn too_many_subscriptions_are_refused() {
     let mut rules = crate::service_rules();
@@ -109,6 +145,15 @@ fn too_many_subscriptions_are_refused() {
     assert_eq!(wire(world.set(BARD, SUBSCRIBE)), "wait:policy-violation too-many-subscriptions");
 }
 
+// XEP-0060 example 55
+// XEP-0060 example 56
+// XEP-0060 example 57
+// XEP-0060 example 58
+// XEP-0060 example 59
+// XEP-0060 example 63
+// XEP-0060 example 64
+// XEP-0060 example 65
+// XEP-0060 example 66
 #[test]
 fn options_are_shown_and_set_by_the_subscriber() {
     let mut world = with_node(&[]);
@@ -116,6 +161,8 @@ fn options_are_shown_and_set_by_the_subscriber() {
     let get = "<options node='n' jid='bard@shakespeare.example'/>";
     assert!(world.get(BARD, get).unwrap().reply.contains("pubsub#deliver"));
     assert_eq!(wire(world.get(HAMLET, get)), "auth:forbidden");
+    assert_eq!(wire(world.get(BARD, "<options node='n'/>")), "modify:bad-request jid-required");
+    assert_eq!(wire(world.get(BARD, &get.replace("'n'", "'m'"))), "cancel:item-not-found");
     let set = |fields: &[(&str, &str)]| {
         format!("<options node='n' jid='bard@shakespeare.example'>{}</options>", form("subscribe_options", fields))
     };
@@ -131,6 +178,10 @@ fn options_are_shown_and_set_by_the_subscriber() {
     );
 }
 
+// XEP-0060 example 67
+// XEP-0060 example 68
+// XEP-0060 example 227
+// XEP-0060 example 229
 #[test]
 fn a_lease_ends_and_is_not_longer_than_it_may_be() {
     let mut rules = crate::service_rules();
@@ -142,9 +193,14 @@ fn a_lease_ends_and_is_not_longer_than_it_may_be() {
         "modify:bad-request invalid-options",
         "it would be over already"
     );
-    world.set(BARD, &subscribe_with(&[("pubsub#expire", "2099-02-28T11:59:59Z")])).unwrap();
+    let leased = world.set(BARD, &subscribe_with(&[("pubsub#expire", "2099-02-28T11:59:59Z")])).unwrap().reply;
+    assert!(leased.contains("<options><x xmlns='jabber:x:data' type='result'>"), "{leased}");
     assert_eq!(world.nodes["n"].subscriptions[0].expires_ms, Some(world.now_ms + 3_600_000));
     assert_eq!(publish(&mut world).told.len(), 1);
+    world.now_ms += 1_800_000;
+    let renewed = form("subscribe_options", &[("pubsub#expire", "2099-02-28T11:59:59Z")]);
+    world.set(BARD, &format!("<options node='n' jid='bard@shakespeare.example'>{renewed}</options>")).unwrap();
+    assert_eq!(world.nodes["n"].subscriptions[0].expires_ms, Some(world.now_ms + 3_600_000));
     world.now_ms += 3_600_001;
     assert!(publish(&mut world).told.is_empty(), "it is over before it is removed");
     let answer = world.run(HAMLET, |nodes| nodes.time("n")).unwrap();
@@ -152,6 +208,8 @@ fn a_lease_ends_and_is_not_longer_than_it_may_be() {
     assert!(world.nodes["n"].subscriptions.is_empty());
 }
 
+// XEP-0060 example 222
+// XEP-0060 example 223
 #[test]
 fn a_temporary_subscription_ends_with_presence() {
     for (config, options) in [("0", "presence"), ("1", "")] {
@@ -167,6 +225,17 @@ fn a_temporary_subscription_ends_with_presence() {
     }
 }
 
+// XEP-0060 example 36
+// XEP-0060 example 42
+// XEP-0060 example 86
+// XEP-0060 example 170
+// XEP-0060 example 171
+// XEP-0060 example 172
+// XEP-0060 example 173
+// XEP-0060 example 174
+// XEP-0060 example 181
+// XEP-0060 example 224
+// XEP-0060 example 225
 #[test]
 fn owners_approve_subscriptions_or_do_not() {
     let mut world = with_node(&[("pubsub#access_model", "authorize")]);
@@ -179,6 +248,7 @@ fn owners_approve_subscriptions_or_do_not() {
     assert!(publish(&mut world).told.is_empty());
     assert_eq!(world.run(HAMLET, |nodes| nodes.pending("n")).unwrap().told.len(), 1);
     assert_eq!(wire(world.run(BARD, |nodes| nodes.pending("n"))), "auth:forbidden");
+    assert_eq!(wire(world.run(HAMLET, |nodes| nodes.pending("m"))), "cancel:item-not-found");
     let mut said = metronome_pubsub::authorization::Authorization {
         node: "n".into(),
         subid: None,
@@ -187,7 +257,8 @@ fn owners_approve_subscriptions_or_do_not() {
     };
     assert_eq!(wire(world.run(BARD, |nodes| nodes.approve(&said))), "auth:forbidden", "nobody approves themselves");
     let answer = world.run(HAMLET, |nodes| nodes.approve(&said)).unwrap();
-    assert!(answer.to("bard@shakespeare.example").contains("subscription='subscribed'"));
+    let told = answer.to("bard@shakespeare.example");
+    assert!(told.contains("subscription='subscribed'") && told.contains("<delay "), "with the last item: {told}");
     assert!(world.get(BARD, "<items node='n'/>").is_ok());
     assert_eq!(publish(&mut world).told.len(), 1);
     assert_eq!(wire(world.run(HAMLET, |nodes| nodes.approve(&said))), "cancel:item-not-found", "it is settled");

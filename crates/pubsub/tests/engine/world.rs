@@ -32,6 +32,8 @@ pub(crate) struct World {
     /// Who sees the presence of the owners, and in which groups they stand.
     pub(crate) friends: BTreeMap<Jid, Vec<Box<str>>>,
     pub(crate) creation: Creation,
+    /// Those whose addresses are not theirs for long.
+    pub(crate) guests: Vec<Jid>,
     pub(crate) now_ms: u64,
     requests: u8,
 }
@@ -78,6 +80,7 @@ impl World {
             nodes: BTreeMap::new(),
             friends: BTreeMap::new(),
             creation: Creation::Allowed,
+            guests: Vec::new(),
             now_ms: 1_700_000_000_000,
             requests: 0,
         }
@@ -132,7 +135,11 @@ impl World {
         let facts = Facts {
             from: &from,
             address: &address,
-            standing: if from.same_bare(&address) { Standing::Owner } else { Standing::Stranger },
+            standing: match from.same_bare(&address) {
+                true => Standing::Owner,
+                false if self.guests.contains(&from.bare()) => Standing::Anonymous,
+                false => Standing::Stranger,
+            },
             creation: self.creation,
             now_ms: self.now_ms,
             random: [self.requests; 16],
