@@ -252,11 +252,9 @@ fn in_development_mode_an_added_domain_has_a_certificate_of_its_own() {
             ctl(&["host", "add", "m\u{fc}ller.example"]);
             ctl(&["reload"]);
         }
-        assert!(
-            ctl(&["host", "list"]).contains("m\u{fc}ller.example  command        enabled"),
-            "{}",
-            ctl(&["host", "list"])
-        );
+        let list = ctl(&["host", "list"]);
+        let words: Vec<&str> = list.split_whitespace().collect();
+        assert!(words.windows(3).any(|row| row == ["m\u{fc}ller.example", "command", "enabled"]), "{list}");
         assert!(data.join("domains/xn--mller-kva.example.pem").exists());
         ctl(&["stop"]);
         drop(output);
