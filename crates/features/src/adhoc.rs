@@ -103,6 +103,11 @@ pub(crate) async fn info(server: &Server, env: &Envelope, place: At, node: &str)
     Ok(Info { node: Some(node.to_owned()), identities, features, ..Info::default() })
 }
 
+/// Whether the list of commands, or a command, has this name.
+pub(crate) fn is_node(server: &Server, node: &str) -> bool {
+    node == ns::COMMANDS || Node::find(server, node).is_some()
+}
+
 /// The commands that who asks may run here.
 pub(crate) async fn items(server: &Server, env: &Envelope, place: At) -> Result<Items, Refuse> {
     let asked = Asked::of(server, env, place).await?;

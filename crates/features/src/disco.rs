@@ -18,7 +18,7 @@ use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::{Content, Tree};
 
-use crate::{adhoc, caps, components, roster, strangers};
+use crate::{adhoc, caps, components, pubsub, roster, strangers};
 
 /// What the host is called.
 pub const NAME: Setting =
@@ -69,14 +69,14 @@ const fn handler(at: At, ns: &'static str) -> IqHandler {
         ns,
         name: "query",
         asks: match at {
-            At::Host | At::Services | At::Service(_) => Asks::Snapshot,
-            At::OwnAccount | At::Account => Asks::Read,
+            At::Host => Asks::Snapshot,
+            At::OwnAccount | At::Account | At::Services | At::Service(_) => Asks::Read,
         },
         handle: match at {
             At::Host => |server, env| Box::pin(answer_for_host(server, env)),
             At::OwnAccount => |server, env| Box::pin(answer_for_own_account(server, env)),
             At::Account => |server, env| Box::pin(answer_for_account(server, env)),
-            At::Services | At::Service(_) => |server, env| Box::pin(std::future::ready(answer_for_service(server, env))),
+            At::Services | At::Service(_) => |server, env| Box::pin(answer_for_service(server, env)),
         },
     }
 }
@@ -95,40 +95,46 @@ impl Query {
     }
 }
 
-async fn answer_for_host(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+async fn answer_for_host(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let host = asked_host(server, env);
     let announced = caps::announced(server, &host);
     let answer = match Query::of(env)? {
         Query::Items(Some(node)) if node == ns::COMMANDS => adhoc::items(server, env, At::Host).await?.tree(),
         Query::Info(None) => announced.info.tree(),
         Query::Info(Some(node)) if node == announced.caps.disco_node() => announced.info.tree().attr("node", node),
-        Query::Items(None) => items_of_host(server, &host).tree(),
-        Query::Info(Some(node)) => adhoc::info(server, env, At::Host, &node).await?.tree(),
-        Query::Items(Some(_)) => return Err(Condition::ItemNotFound.into()),
+        Query::Items(None) => pubsub::discovery::nodes_of(server, env, items_of_host(server, &host).items).await?,
+        Query::Info(Some(node)) if adhoc::is_node(server, &node) => adhoc::info(server, env, At::Host, &node).await?.tree(),
+        Query::Info(Some(node)) => pubsub::discovery::info(server, env, &node).await?,
+        Query::Items(Some(node)) => pubsub::discovery::items_of_node(server, env, &node).await?,
     };
     reply(env, &answer);
     Ok(())
 }
 
-async fn answer_for_own_account(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+async fn answer_for_own_account(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let (account, jid) = (env.sender.session()?.account, env.sender.session()?.jid.bare());
     let answer = match Query::of(env)? {
         Query::Items(Some(node)) if node == ns::COMMANDS => adhoc::items(server, env, At::OwnAccount).await?.tree(),
-        Query::Info(Some(node)) => adhoc::info(server, env, At::OwnAccount, &node).await?.tree(),
-        query => of_account(server, account, &jid, query).await?,
+        Query::Info(Some(node)) if adhoc::is_node(server, &node) => {
+            adhoc::info(server, env, At::OwnAccount, &node).await?.tree()
+        }
+        query => of_account(server, env, account, &jid, query).await?,
     };
     reply(env, &answer);
     Ok(())
 }
 
-fn answer_for_service(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+async fn answer_for_service(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let host = asked_host(server, env);
     let announced = caps::announced(server, &host);
     let answer = match Query::of(env)? {
         Query::Info(None) => announced.info.tree(),
         Query::Info(Some(node)) if node == announced.caps.disco_node() => announced.info.tree().attr("node", node),
-        Query::Items(None) => Items { node: None, items: Vec::new() }.tree(),
-        Query::Info(Some(_)) | Query::Items(Some(_)) => return Err(Condition::ItemNotFound.into()),
+        Query::Info(Some(node)) if node == pubsub::pending::GET_PENDING => pubsub::pending::info(),
+        Query::Items(Some(node)) if node == ns::COMMANDS => pubsub::pending::items(server, env),
+        Query::Info(Some(node)) => pubsub::discovery::info(server, env, &node).await?,
+        Query::Items(None) => pubsub::discovery::nodes_of(server, env, Vec::new()).await?,
+        Query::Items(Some(node)) => pubsub::discovery::items_of_node(server, env, &node).await?,
     };
     reply(env, &answer);
     Ok(())
@@ -142,24 +148,32 @@ async fn answer_for_account(server: &Arc<Server>, env: &mut Envelope) -> Result<
     if !roster::may_see(server, account, &env.stanza.from).await? {
         return strangers::answer(env);
     }
-    let answer = of_account(server, account, &jid, Query::of(env)?).await?;
+    let answer = of_account(server, env, account, &jid, Query::of(env)?).await?;
     reply(env, &answer);
     Ok(())
 }
 
-async fn of_account(server: &Server, account: AccountId, jid: &Jid, query: Query) -> Result<Tree, Refuse> {
+async fn of_account(
+    server: &Arc<Server>,
+    env: &Envelope,
+    account: AccountId,
+    jid: &Jid,
+    query: Query,
+) -> Result<Tree, Refuse> {
     match query {
         Query::Info(None) => {
             let hosts = server.hosts.load();
             let host = hosts.get(jid.domain()).ok_or(Condition::ServiceUnavailable)?;
             let features = host.registry.disco(At::OwnAccount, &host.values).into_iter().map(str::to_owned).collect();
-            let identities = vec![Identity::new("account", kind_of(server, jid).await?)];
+            let identities =
+                vec![Identity::new("account", kind_of(server, jid).await?), Identity::new("pubsub", "pep")];
             Ok(Info { identities, features, ..Info::default() }.tree())
         }
-        Query::Items(None) => Ok(items_of_account(server, account).tree()),
+        Query::Items(None) => pubsub::discovery::nodes_of(server, env, items_of_account(server, account).items).await,
         // An account's commands are its own.
         Query::Items(node @ Some(_)) if node.as_deref() == Some(ns::COMMANDS) => Ok(Items { node, items: Vec::new() }.tree()),
-        Query::Info(Some(_)) | Query::Items(Some(_)) => Err(Condition::ItemNotFound.into()),
+        Query::Info(Some(node)) => pubsub::discovery::info(server, env, &node).await,
+        Query::Items(Some(node)) => pubsub::discovery::items_of_node(server, env, &node).await,
     }
 }
 

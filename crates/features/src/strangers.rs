@@ -13,7 +13,9 @@ use metronome_proto::xml::Content;
 
 /// Answers a request to an account that the sender may not know of, or that is not there.
 pub fn answer(env: &mut Envelope) -> Result<(), Refuse> {
-    let Some(payload) = env.stanza.content.iter().next().filter(|_| env.stanza.kind == Kind::Iq(IqType::Get)) else {
+    let payload = env.stanza.content.iter().next();
+    let is_of_nodes = payload.as_ref().is_some_and(|payload| [ns::PUBSUB, ns::PUBSUB_OWNER].contains(&payload.ns()));
+    let Some(payload) = payload.filter(|_| is_of_nodes || env.stanza.kind == Kind::Iq(IqType::Get)) else {
         return Err(Condition::ServiceUnavailable.into());
     };
     match (payload.ns(), payload.name()) {
@@ -25,6 +27,8 @@ pub fn answer(env: &mut Envelope) -> Result<(), Refuse> {
         }
         // XEP-0012 section 3, and XEP-0279 section 4.
         (ns::LAST, "query") | (ns::SIC, "address") => Err(Condition::Forbidden.into()),
+        // XEP-0060 section 6.5.9.11: nodes that somebody may not know of are not there.
+        (ns::PUBSUB | ns::PUBSUB_OWNER, "pubsub") => Err(Condition::ItemNotFound.into()),
         _ => Err(Condition::ServiceUnavailable.into()),
     }
 }

@@ -8,6 +8,7 @@ use metronome_proto::stanza::Stanza;
 use metronome_proto::stream::error::Condition;
 
 use crate::blocking::{Blocking, Rules};
+use crate::nodes::Changed;
 use crate::notify::Notify;
 use crate::outbox::Frame;
 use crate::session::{Carbons, Lock, Session};
@@ -82,6 +83,8 @@ pub enum Effect {
     },
     /// What a node tells to many.
     Notify(Box<Notify>),
+    /// Nodes have changed: what is in memory of them follows.
+    Nodes(Box<Changed>),
     /// The account's row has changed: nothing that was known of it counts any more.
     Forget(Jid),
     /// The privacy lists of an account are these now: what is known of it follows, each of its sessions goes by the list that

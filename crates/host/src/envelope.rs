@@ -73,8 +73,8 @@ pub enum Destination {
     Nobody,
     /// A domain that this server serves.
     Host,
-    /// A service of such a domain, or an address at one.
-    Service,
+    /// A service of such a domain, or an address at one; or nodes of this account, wherever they were asked for.
+    Service(Option<AccountId>),
     /// The sender's own account: no `to`, or its own bare JID.
     OwnAccount,
     /// An account of ours, or a resource of one, that is not the sender's; the id is known once its facts are.

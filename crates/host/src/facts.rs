@@ -92,14 +92,17 @@ impl Facts {
         self.state.lock().known.to_back(bare).map(|entry| entry.known.clone())
     }
 
-    /// The facts of the account that `jid` belongs to, from memory or from the store.
+    /// The facts of the account that `jid` belongs to, from memory or from the store. A domain has one of its own once it has nodes.
     pub async fn of(&self, store: &dyn Reads, jid: &Jid) -> Result<Known, StoreError> {
         if let Some(known) = self.peek(jid.bare_str()) {
             return Ok(known);
         }
-        let Some(name) = jid.local() else { return Ok(None) };
         let generation = self.state.lock().generation;
-        let known = match store.account(jid.domain(), name).await? {
+        let account = match jid.local() {
+            Some(name) => store.account(jid.domain(), name).await?,
+            None => store.account_of_domain(jid.domain()).await?,
+        };
+        let known = match account {
             Some(account) => {
                 let documents = store.documents(account.id, DRAWERS).await?;
                 Some(Arc::new(AccountFacts::new(account, &documents)))

@@ -41,6 +41,7 @@ pub mod links;
 pub mod lost;
 pub mod managed;
 pub mod network;
+pub mod nodes;
 pub mod notify;
 pub mod options;
 pub mod outbox;

@@ -1,4 +1,5 @@
-//! The locks under which stored state is read, judged and changed: one per account, present only while it is used.
+//! The locks under which stored state is read, judged and changed: one per account, and one per node of an account (XEP-0060), so that
+//! what happens to one node does not wait for another. Present only while they are used.
 //! Taken by admission and by commands, kept until the change is delivered, so that the next holder reads what this one wrote.
 //! The only locks of the server that are held across an await.
 
@@ -14,10 +15,17 @@ use crate::sync::Mutex;
 /// The locks that are in use.
 #[derive(Debug, Default)]
 pub struct Owners {
-    locks: Mutex<HashMap<AccountId, Weak<Fair<()>>>>,
+    locks: Mutex<HashMap<Owned, Weak<Fair<()>>>>,
 }
 
-/// One or more owners' locks in the order of their ids; they are free again when it is dropped.
+/// What is locked: an account, or one of its nodes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Owned {
+    Account(AccountId),
+    Node(AccountId, Box<str>),
+}
+
+/// One or more owners' locks in their order; they are free again when it is dropped.
 #[derive(Debug)]
 pub struct Locked(SmallVec<[Held; 2]>);
 
@@ -25,7 +33,7 @@ pub struct Locked(SmallVec<[Held; 2]>);
 #[derive(Debug)]
 struct Held {
     owners: Arc<Owners>,
-    account: AccountId,
+    owned: Owned,
     lock: Option<Arc<Fair<()>>>,
     guard: Option<OwnedMutexGuard<()>>,
 }
@@ -35,39 +43,62 @@ impl Owners {
     ///
     /// Whoever holds some must not ask for more: two that do so could wait for each other.
     pub async fn lock(self: &Arc<Self>, accounts: &[AccountId]) -> Locked {
-        let mut sorted: SmallVec<[AccountId; 2]> = SmallVec::from_slice(accounts);
+        self.lock_all(accounts.iter().copied().map(Owned::Account).collect()).await
+    }
+
+    /// Takes the locks of all these nodes of one account, whether they exist or not, in the order of their names. Whoever holds some asks for
+    /// no more; those of accounts may be held meanwhile, since they come before all nodes.
+    pub async fn lock_nodes(self: &Arc<Self>, owner: AccountId, names: &[&str]) -> Locked {
+        self.lock_all(names.iter().map(|name| Owned::Node(owner, (*name).into())).collect()).await
+    }
+
+    async fn lock_all(self: &Arc<Self>, mut sorted: SmallVec<[Owned; 2]>) -> Locked {
         sorted.sort_unstable();
         sorted.dedup();
         let mut locked = Locked(SmallVec::new());
-        for account in sorted {
-            let lock = self.of(account);
-            let mut held = Held { owners: self.clone(), account, lock: Some(lock.clone()), guard: None };
+        for owned in sorted {
+            let lock = self.of(&owned);
+            let mut held = Held { owners: self.clone(), owned, lock: Some(lock.clone()), guard: None };
             held.guard = Some(lock.lock_owned().await);
             locked.0.push(held);
         }
         locked
     }
 
-    fn of(&self, account: AccountId) -> Arc<Fair<()>> {
+    fn of(&self, owned: &Owned) -> Arc<Fair<()>> {
         let mut locks = self.locks.lock();
-        if let Some(lock) = locks.get(&account).and_then(Weak::upgrade) {
+        if let Some(lock) = locks.get(owned).and_then(Weak::upgrade) {
             return lock;
         }
         let lock = Arc::default();
-        locks.insert(account, Arc::downgrade(&lock));
+        locks.insert(owned.clone(), Arc::downgrade(&lock));
         lock
     }
 
-    /// How many accounts are locked or waited for.
+    /// How many accounts and nodes are locked or waited for.
     pub fn count(&self) -> usize {
         self.locks.lock().len()
     }
 }
 
 impl Locked {
+    /// Both, held until both are dropped.
+    #[must_use]
+    pub fn with(mut self, other: Locked) -> Locked {
+        self.0.extend(other.0);
+        self
+    }
+
     /// Whether it holds the lock of this account.
     pub fn holds(&self, account: AccountId) -> bool {
-        self.0.binary_search_by_key(&account, |held| held.account).is_ok()
+        self.0.iter().any(|held| held.owned == Owned::Account(account))
+    }
+
+    /// Whether it holds the lock of this node.
+    pub fn holds_node(&self, owner: AccountId, name: &str) -> bool {
+        self.0
+            .iter()
+            .any(|held| matches!(&held.owned, Owned::Node(account, held) if *account == owner && **held == *name))
     }
 }
 
@@ -77,8 +108,8 @@ impl Drop for Held {
         self.lock = None;
         let mut locks = self.owners.locks.lock();
         // Whoever has got hold of it between the two is counted, and cleans up in its turn.
-        if locks.get(&self.account).is_some_and(|lock| lock.strong_count() == 0) {
-            locks.remove(&self.account);
+        if locks.get(&self.owned).is_some_and(|lock| lock.strong_count() == 0) {
+            locks.remove(&self.owned);
         }
     }
 }
@@ -126,6 +157,23 @@ mod tests {
         assert!(is_ready(other.as_mut()).is_none());
         drop(held);
         assert!(is_ready(other.as_mut()).is_some());
+        assert_eq!(owners.count(), 0);
+    }
+
+    #[test]
+    fn nodes_of_one_owner_do_not_wait_for_each_other_nor_for_the_account() {
+        let owners = Arc::new(Owners::default());
+        let account_held = is_ready(std::pin::pin!(owners.lock(&[account(1)]))).unwrap();
+        let one = is_ready(std::pin::pin!(owners.lock_nodes(account(1), &["a", "b", "a"]))).unwrap();
+        assert!(one.holds_node(account(1), "b") && !one.holds_node(account(2), "b") && !one.holds(account(1)));
+        let other = is_ready(std::pin::pin!(owners.lock_nodes(account(1), &["c"]))).unwrap();
+        let same_name = is_ready(std::pin::pin!(owners.lock_nodes(account(2), &["a"]))).unwrap();
+        let again = owners.clone();
+        let mut waits = Box::pin(async move { again.lock_nodes(account(1), &["d", "b"]).await });
+        assert!(is_ready(waits.as_mut()).is_none());
+        drop(one);
+        assert!(is_ready(waits.as_mut()).is_some());
+        drop((account_held, other, same_name, waits));
         assert_eq!(owners.count(), 0);
     }
 

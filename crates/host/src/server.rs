@@ -29,6 +29,7 @@ use crate::hosts::{Host, Hosts, UNSEEN};
 use crate::interests::Interests;
 use crate::linked::Linked;
 use crate::lost::Lost;
+use crate::nodes::Nodes;
 use crate::options::Values;
 use crate::outside::Outside;
 use crate::owners::Owners;
@@ -64,6 +65,8 @@ pub struct Server {
     pub writer: Writer<Load>,
     /// What admission knows of accounts.
     pub facts: Facts,
+    /// Nodes that were asked for lately.
+    pub nodes: Nodes,
     /// The locks under which stored state is changed.
     pub owners: Arc<Owners>,
     /// Guests on their way in and out.
@@ -169,6 +172,7 @@ impl Server {
             store: opened.store,
             writer: Writer::start(opened.backend, limits, committed)?,
             facts: Facts::default(),
+            nodes: Nodes::default(),
             owners: Arc::default(),
             guests: Guests::default(),
             remotes: Arc::default(),

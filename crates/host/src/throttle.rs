@@ -31,6 +31,8 @@ pub struct Throttles {
     pub all_accounts_made: Throttle<()>,
     /// Passwords that an account has changed itself.
     pub passwords_changed: Throttle<AccountId>,
+    /// Notifications that somebody has caused by what they did to nodes, by bare address.
+    pub notified: Throttle<Box<str>>,
     /// People whom an account has reported.
     pub reports: Throttle<AccountId>,
 }
@@ -51,6 +53,13 @@ impl<K: Hash + Eq> Throttle<K> {
     /// Counts one more, unless `limit` is reached in the window that began with the first; false if it is. `now_ms` is steady time.
     #[must_use = "what is refused must not happen"]
     pub fn take(&self, key: K, limit: Frequency, now_ms: u64) -> bool {
+        self.take_many(key, 1, limit, now_ms)
+    }
+
+    /// Counts so many more at once, unless they go beyond the limit and others were counted in the window already: what is too large by
+    /// itself may happen once in a window.
+    #[must_use = "what is refused must not happen"]
+    pub fn take_many(&self, key: K, count: u32, limit: Frequency, now_ms: u64) -> bool {
         let window_ms = u64::try_from(limit.per.as_millis()).unwrap_or(u64::MAX);
         let is_over = |window: &Window| now_ms.saturating_sub(window.since_ms) >= window_ms;
         let mut windows = self.windows.lock();
@@ -64,8 +73,11 @@ impl<K: Hash + Eq> Throttle<K> {
         if is_over(window) {
             *window = Window { since_ms: now_ms, count: 0 };
         }
-        let takes = window.count < limit.times;
-        window.count += u32::from(takes);
+        let after = window.count.saturating_add(count);
+        let takes = after <= limit.times || (window.count == 0 && limit.times > 0);
+        if takes {
+            window.count = after;
+        }
         takes
     }
 
@@ -110,6 +122,14 @@ mod tests {
         throttle.give_back(&"one");
         assert!(throttle.take("one", TWICE, 0) && !throttle.take("one", TWICE, 0));
         throttle.give_back(&"nobody");
+    }
+
+    #[test]
+    fn many_at_once_count_as_many_and_what_is_too_large_happens_once() {
+        let throttle = Throttle::default();
+        assert!(throttle.take_many("one", 5, TWICE, 0) && !throttle.take("one", TWICE, 1));
+        assert!(throttle.take_many("other", 2, TWICE, 0) && !throttle.take_many("other", 1, TWICE, 1));
+        assert!(!throttle.take_many("third", 5, Frequency { times: 0, ..TWICE }, 0));
     }
 
     #[test]

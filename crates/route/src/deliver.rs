@@ -75,6 +75,11 @@ pub(crate) fn changed(server: &Arc<Server>, effects: Effects) {
 
 /// After a failed commit nobody knows whether a change took place: what is in memory of rosters and privacy lists is read again.
 pub(crate) fn rosters_in_doubt(server: &Arc<Server>, effects: &Effects, outcome: &Outcome) {
+    for effect in effects {
+        if let Effect::Nodes(changed) = effect {
+            server.nodes.forget(changed.owner);
+        }
+    }
     if !matches!(outcome, Outcome::Unavailable(_)) {
         return;
     }
@@ -99,7 +104,7 @@ fn owner_of(env: &Envelope) -> Option<AccountId> {
         Destination::Account(owner) => owner,
         Destination::Nobody
         | Destination::Host
-        | Destination::Service
+        | Destination::Service(_)
         | Destination::Remote
         | Destination::Unserved => None,
     }
@@ -140,6 +145,7 @@ fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) 
             // The writer's thread has seen to it (`workers`).
             Effect::Outgoing { .. } => {}
             Effect::Notify(told) => notify::run(server, *told),
+            Effect::Nodes(changed) => server.nodes.change(*changed),
             Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
             Effect::Blocking { owner, jid, blocking } => {
                 server.facts.change(jid.bare_str(), |facts| facts.blocking = blocking.clone());

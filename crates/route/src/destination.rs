@@ -20,7 +20,7 @@ fn of_other(server: &Server, to: &Jid) -> Destination {
         None | Some(Standing::Component) => Destination::Remote,
         Some(Standing::Served) if to.local().is_none() => Destination::Host,
         Some(Standing::Served) => Destination::Account(None),
-        Some(Standing::Service) => Destination::Service,
+        Some(Standing::Service) => Destination::Service(None),
         Some(_) => Destination::Unserved,
     }
 }

@@ -559,7 +559,7 @@ fn hash_of(to: &Jid) -> u64 {
 
 /// Whether nobody but its sender hears of this stanza: a request that the server answers, or a refused one.
 fn is_for_sender_only(env: &Envelope) -> bool {
-    let is_ours = matches!(env.destination, Destination::Host | Destination::Service);
+    let is_ours = matches!(env.destination, Destination::Host | Destination::Service(_));
     let to_client = env.stanza.to.as_ref().is_some_and(|to| to.is_full()) && !is_ours;
     let to_other = to_client || env.destination == Destination::Remote;
     env.destination == Destination::Nobody || (matches!(env.stanza.kind, Kind::Iq(_)) && !to_other)

@@ -67,7 +67,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
             return last_activity::refuse_stranger(server, env).await;
         }
         Destination::Host => At::Host,
-        Destination::Service => at_service(server, env)?,
+        Destination::Service(_) => at_service(server, env)?,
         Destination::OwnAccount => At::OwnAccount,
         Destination::Account(_) => At::Account,
         Destination::Remote => return remotes::refuse(server, env),

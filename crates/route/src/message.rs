@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metronome_features::blocking::check;
-use metronome_features::{archive, carbons, mam, retraction, stanza_id};
+use metronome_features::{archive, carbons, mam, pubsub, retraction, stanza_id};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::facts::AccountFacts;
 use metronome_host::hosts::{Host, Keeps};
@@ -22,6 +22,9 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     stanza_id::drop_claims(server, env); // XEP-0359 section 3: nobody may speak for us
     carbons::drop_claims(env); // XEP-0280 section 11: copies are made by the server
     crate::destination::resolve(server, env); // own account, another of ours, this host, remote
+    if pubsub::is_answer(env) {
+        return pubsub::admit_answer(server, env).await; // XEP-0060 section 8.6: an owner approves a subscription
+    }
     let decision = archive::decide(&env.stanza);
     let at_ms = server.clock.unix_ms();
     if let Some(session) = env.sender.as_session().cloned() {
@@ -54,7 +57,7 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ke
             return Err(StanzaError::new(Condition::RemoteServerNotFound).into());
         }
         Destination::Account(_) => env.stanza.to.as_ref(),
-        Destination::Host | Destination::Service | Destination::Nobody => None,
+        Destination::Host | Destination::Service(_) | Destination::Nobody => None,
     };
     let unavailable = || Refuse::from(StanzaError::new(Condition::ServiceUnavailable));
     let to = to.ok_or_else(unavailable)?;

@@ -121,7 +121,7 @@ const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
 /// The owner whose order a record keeps: the recipient, or the sender of what nobody received.
 fn owner_of(env: &Envelope) -> AccountId {
     match env.destination {
-        Destination::Account(Some(owner)) => owner,
+        Destination::Account(Some(owner)) | Destination::Service(Some(owner)) => owner,
         _ => env.sender.as_session().map_or(NOBODY, |session| session.account),
     }
 }

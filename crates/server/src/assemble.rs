@@ -97,6 +97,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         store,
         writer,
         facts: Default::default(),
+        nodes: Default::default(),
         owners: Default::default(),
         guests: Default::default(),
         remotes: Default::default(),

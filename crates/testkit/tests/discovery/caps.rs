@@ -37,9 +37,12 @@ fn ver(info: &str) -> String {
         format!("{category}/{kind}/{lang}/{name}<")
     };
     let identities = info.split("<identity").skip(1).map(identity).collect();
-    let features = info.split("<feature").skip(1).map(|tag| format!("{}<", attribute(tag, "var"))).collect();
+    // Sorted by themselves: what is appended to each comes behind `#`.
+    let mut features: Vec<String> = info.split("<feature").skip(1).map(|tag| attribute(tag, "var")).collect();
+    features.sort();
+    let features: String = features.iter().map(|feature| format!("{feature}<")).collect();
     let forms = info.split("<x xmlns='jabber:x:data'").skip(1).map(form).collect();
-    base64(Sha1::digest(sorted(identities) + &sorted(features) + &sorted(forms)))
+    base64(Sha1::digest(sorted(identities) + &features + &sorted(forms)))
 }
 
 fn form(xml: &str) -> String {

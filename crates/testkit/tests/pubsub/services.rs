@@ -73,7 +73,6 @@ fn what_is_for_accounts_is_not_answered_by_the_service() {
         ("get", "<query xmlns='jabber:iq:register'/>"),
         ("get", "<query xmlns='jabber:iq:roster'/>"),
         ("get", "<vCard xmlns='vcard-temp'/>"),
-        ("set", "<command xmlns='http://jabber.org/protocol/commands' node='x' action='execute'/>"),
         ("set", "<nonsense xmlns='urn:example:none'/>"),
     ] {
         assert_eq!(condition(&ask(&mut alice, kind, SERVICE, request)), "service-unavailable", "{request}");

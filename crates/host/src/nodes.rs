@@ -1,0 +1,212 @@
+//! Nodes of publish-subscribe that were asked for lately (XEP-0060): a cache bounded in bytes, in which a change replaces what it changes.
+//! What a node is made of is known to the crate that decides about nodes; here it is something with a size.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use hashlink::LinkedHashMap;
+use metronome_model::AccountId;
+
+use crate::sync::Mutex;
+
+/// Most bytes that the cache holds.
+pub const BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A node, without its items, as whoever keeps it knows it.
+pub type Kept = Arc<dyn Any + Send + Sync>;
+
+/// What is in memory of a node.
+#[derive(Clone)]
+pub enum Known {
+    /// There is none of this name.
+    Absent,
+    /// The node, and about how many bytes it takes.
+    Node(Kept, usize),
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Known::Absent => f.write_str("Absent"),
+            Known::Node(_, bytes) => write!(f, "Node({bytes} bytes)"),
+        }
+    }
+}
+
+/// Nodes of an owner that are about to change, and what is known of each then; those of which nothing is known are read anew.
+#[derive(Debug)]
+pub struct Changed {
+    /// Whose nodes.
+    pub owner: AccountId,
+    /// By name.
+    pub nodes: Vec<(Box<str>, Option<Known>)>,
+    /// Whether the others of the owner may have changed with them.
+    pub others: Others,
+}
+
+/// What becomes of the other nodes of an owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// They are as they were.
+    Stay,
+    /// They are read anew.
+    Forgotten,
+}
+
+/// The cache.
+#[derive(Debug, Default)]
+pub struct Nodes {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The one asked for last stands behind the others.
+    known: LinkedHashMap<(AccountId, Box<str>), Known>,
+    bytes: usize,
+    /// Raised by every change; a read that began before is not kept.
+    generation: u64,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("nodes", &self.known.len()).field("bytes", &self.bytes).finish()
+    }
+}
+
+impl Nodes {
+    /// What is in memory of a node.
+    pub fn get(&self, owner: AccountId, name: &str) -> Option<Known> {
+        self.state.lock().known.to_back(&(owner, name.into())).cloned()
+    }
+
+    /// How many changes there have been; asked before a node is read, and given to [`Nodes::keep`].
+    pub fn generation(&self) -> u64 {
+        self.state.lock().generation
+    }
+
+    /// Keeps what was read of a node, unless something has changed meanwhile.
+    pub fn keep(&self, owner: AccountId, name: &str, known: Known, generation: u64) {
+        let mut state = self.state.lock();
+        if state.generation == generation {
+            state.put((owner, name.into()), known);
+        }
+    }
+
+    /// What was decided has become durable.
+    pub fn change(&self, changed: Changed) {
+        let mut state = self.state.lock();
+        state.generation += 1;
+        if changed.others == Others::Forgotten {
+            state.forget(changed.owner);
+        }
+        for (name, known) in changed.nodes {
+            let key = (changed.owner, name);
+            match known {
+                Some(known) => state.put(key, known),
+                None => state.remove(&key),
+            }
+        }
+    }
+
+    /// Nobody knows whether a change took place, or an owner is no more: its nodes are read anew.
+    pub fn forget(&self, owner: AccountId) {
+        let mut state = self.state.lock();
+        state.generation += 1;
+        state.forget(owner);
+    }
+
+    /// Bytes held.
+    pub fn memory_usage(&self) -> usize {
+        self.state.lock().bytes
+    }
+}
+
+/// About what an entry takes.
+fn cost(name: &str, known: &Known) -> usize {
+    const ENTRY: usize = 160;
+    let node = match known {
+        Known::Absent => 0,
+        Known::Node(_, bytes) => *bytes,
+    };
+    ENTRY + name.len() + node
+}
+
+impl State {
+    fn put(&mut self, key: (AccountId, Box<str>), known: Known) {
+        self.remove(&key);
+        self.bytes += cost(&key.1, &known);
+        self.known.insert(key, known);
+        while self.bytes > BYTES_MAX
+            && let Some((key, known)) = self.known.pop_front()
+        {
+            self.bytes -= cost(&key.1, &known);
+        }
+    }
+
+    fn remove(&mut self, key: &(AccountId, Box<str>)) {
+        if let Some(known) = self.known.remove(key) {
+            self.bytes -= cost(&key.1, &known);
+        }
+    }
+
+    fn forget(&mut self, owner: AccountId) {
+        let theirs: Vec<_> = self.known.keys().filter(|(account, _)| *account == owner).cloned().collect();
+        theirs.iter().for_each(|key| self.remove(key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(byte: u8) -> AccountId {
+        AccountId::from_bytes([byte; 16])
+    }
+
+    fn node(bytes: usize) -> Known {
+        Known::Node(Arc::new(()), bytes)
+    }
+
+    fn has(nodes: &Nodes, owner: u8, name: &str) -> bool {
+        matches!(nodes.get(account(owner), name), Some(Known::Node(..)))
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept() {
+        let nodes = Nodes::default();
+        let before = nodes.generation();
+        let others = Others::Stay;
+        nodes.change(Changed { owner: account(1), nodes: vec![("a".into(), Some(Known::Absent))], others });
+        nodes.keep(account(1), "a", node(10), before);
+        assert!(matches!(nodes.get(account(1), "a"), Some(Known::Absent)));
+        nodes.keep(account(1), "b", node(10), nodes.generation());
+        assert!(has(&nodes, 1, "b"));
+    }
+
+    #[test]
+    fn it_stays_within_its_bytes_and_gives_back_what_it_takes() {
+        let nodes = Nodes::default();
+        for number in 0..40 {
+            nodes.keep(account(1), &number.to_string(), node(BYTES_MAX / 16), nodes.generation());
+            assert!(nodes.memory_usage() <= BYTES_MAX);
+        }
+        assert!(has(&nodes, 1, "39") && !has(&nodes, 1, "0"));
+        nodes.keep(account(2), "x", node(5), nodes.generation());
+        nodes.forget(account(1));
+        assert!(has(&nodes, 2, "x") && !has(&nodes, 1, "39"));
+        nodes.change(Changed { owner: account(2), nodes: vec![("x".into(), None)], others: Others::Stay });
+        assert_eq!(nodes.memory_usage(), 0);
+    }
+
+    #[test]
+    fn a_change_of_relations_forgets_the_others_of_the_owner() {
+        let nodes = Nodes::default();
+        for (owner, name) in [(1, "a"), (1, "b"), (2, "a")] {
+            nodes.keep(account(owner), name, node(5), nodes.generation());
+        }
+        let changed = vec![("a".into(), Some(node(7)))];
+        nodes.change(Changed { owner: account(1), nodes: changed, others: Others::Forgotten });
+        assert!(has(&nodes, 1, "a") && !has(&nodes, 1, "b") && has(&nodes, 2, "a"));
+    }
+}

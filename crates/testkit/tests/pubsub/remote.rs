@@ -1,0 +1,77 @@
+//! Subscribers, publishers and readers on other servers and behind components.
+
+use metronome_testkit::{Client, Component, Server, World, ask};
+
+use crate::{entry, get, refused, set};
+
+const SERVICE: &str = "pubsub.a.example";
+
+/// Two servers that find each other; the first has a service and a component.
+fn servers(world: &World) -> (Server, Server) {
+    let a = world.setup("a.example", "alice").component("gw.a.example").start();
+    for domain in ["a.example", SERVICE] {
+        world.publish(domain, &a);
+    }
+    (a, world.server("b.example", "bob", ""))
+}
+
+fn online(server: &Server, domain: &str, name: &str) -> Client {
+    let mut client = server.dial().domain(domain).direct();
+    client.log_in(name, "here");
+    client.send("<presence/>");
+    client.so_far();
+    client
+}
+
+#[test]
+fn somebody_on_another_server_subscribes_and_is_told() {
+    let world = World::new();
+    let (a, b) = servers(&world);
+    let (mut alice, mut bob) = (online(&a, "a.example", "alice"), online(&b, "b.example", "bob"));
+    set(&mut alice, SERVICE, "<create node='musings'/>");
+    set(&mut bob, SERVICE, "<subscribe node='musings' jid='bob@b.example'/>");
+    set(&mut alice, SERVICE, &format!("<publish node='musings'><item id='1'>{}</item></publish>", entry("one")));
+    let told = bob.wait_for(&format!("<message from='{SERVICE}'"));
+    assert!(told.contains(&entry("one")), "{told}");
+    assert!(get(&mut bob, SERVICE, "<items node='musings'/>").contains(&entry("one")));
+    refused(&mut bob, "set", SERVICE, "<create node='mine'/>", "forbidden");
+    refused(&mut bob, "set", SERVICE, "<subscribe node='musings' jid='alice@a.example'/>", "bad-request invalid-jid");
+}
+
+#[test]
+fn a_component_publishes_and_reads() {
+    let world = World::new();
+    let (a, _b) = servers(&world);
+    let mut alice = online(&a, "a.example", "alice");
+    let options = crate::submit("node_config", &[("pubsub#publish_model", "open")]);
+    set(&mut alice, SERVICE, &format!("<create node='musings'/><configure>{options}</configure>"));
+    set(&mut alice, SERVICE, "<subscribe node='musings' jid='alice@a.example'/>");
+    let mut component = Component::connect(&a, "gw.a.example");
+    let pubsub = |request: &str| format!("<pubsub xmlns='http://jabber.org/protocol/pubsub'>{request}</pubsub>");
+    let publish = pubsub(&format!("<publish node='musings'><item id='1'>{}</item></publish>", entry("from afar")));
+    let answer = component.ask("x@gw.a.example/y", SERVICE, "set", &publish);
+    assert_eq!(answer.attribute("type").as_deref(), Some("result"), "{answer}");
+    assert!(alice.wait_for("<message type='headline'").contains("from afar"));
+    let items = component.ask("x@gw.a.example/y", SERVICE, "get", &pubsub("<items node='musings'/>"));
+    assert!(items.contains("from afar"), "{items}");
+}
+
+/// An open node of an account is there for everybody, other nodes for nobody but those who see the owner.
+#[test]
+fn strangers_elsewhere_read_open_nodes_of_accounts_and_find_no_others() {
+    let world = World::new();
+    let (a, b) = servers(&world);
+    let (mut alice, mut bob) = (online(&a, "a.example", "alice"), online(&b, "b.example", "bob"));
+    let open = crate::publish_options(&[("pubsub#access_model", "open")]);
+    set(&mut alice, "", &format!("<publish node='blog'><item id='1'>{}</item></publish>{open}", entry("post")));
+    set(&mut alice, "", &format!("<publish node='mood'><item id='1'>{}</item></publish>", entry("happy")));
+    assert!(get(&mut bob, "alice@a.example", "<items node='blog'/>").contains("post"));
+    refused(&mut bob, "get", "alice@a.example", "<items node='mood'/>", "item-not-found");
+    refused(&mut bob, "get", "nobody@a.example", "<items node='blog'/>", "item-not-found");
+    set(&mut bob, "alice@a.example", "<subscribe node='blog' jid='bob@b.example'/>");
+    assert!(bob.wait_for("<message from='alice@a.example'").contains("post"), "the last item");
+    set(&mut alice, "", &format!("<publish node='blog'><item id='2'>{}</item></publish>", entry("again")));
+    assert!(bob.wait_for("<message from='alice@a.example'").contains("again"));
+    let info = ask(&mut bob, "get", "alice@a.example", "<query xmlns='http://jabber.org/protocol/disco#info'/>");
+    assert_eq!(info.attribute("type").as_deref(), Some("error"), "{info}");
+}
