@@ -207,6 +207,32 @@ async fn what_is_stored_for_a_server_that_cannot_be_reached_comes_back_after_its
 }
 
 #[tokio::test]
+async fn many_that_are_too_large_come_back_at_once_and_keep_nothing_behind_them_in_the_store() {
+    let world = world().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let large = "x".repeat(2_000);
+    for id in 0..20 {
+        alice.send(&format!("<message to='dave@far.example' type='chat' id='l{id}'><body>{large}</body></message>"));
+    }
+    alice.send(&chat("dave@far.example", "small"));
+    alice.settled().await;
+    assert!(world.wanted().is_some());
+    let mut far = world.far(FAR);
+    far.carrier.as_mut().unwrap().set_stanza_bytes_max(1_000);
+    let text = far.until("</message>").await;
+    assert!(text.contains("id='small'") && !text.contains("id='l"), "{text}");
+    far.has_all();
+    world.tick().await;
+    for id in 0..20 {
+        let refused = alice.until("</message>").await;
+        assert!(refused.contains(&format!("id='l{id}' type='error'")), "{refused}");
+    }
+    while stored(&world, FAR).await != [""; 0] {
+        world.tick().await;
+    }
+}
+
+#[tokio::test]
 async fn a_dead_server_costs_no_memory() {
     let world = world().await;
     let mut alice = world.available("alice@localhost/a").await;

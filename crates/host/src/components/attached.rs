@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use metronome_proto::stanza::Stanza;
@@ -15,7 +16,7 @@ use super::waiting::{Waiting, What};
 pub enum Drained {
     /// So many stanzas were appended, one at least.
     Stanzas(u64),
-    /// It writes a ping with this number, and says by [`Attached::answered`] when it is answered.
+    /// It writes a ping with this number, and says by [`Attached::asked`] when that is done and by [`Attached::answered`] when it is answered.
     Asks(u64),
     /// It ends with this error.
     Ends(Condition),
@@ -26,6 +27,7 @@ pub enum Drained {
 pub struct Attached {
     pub(super) component: Arc<Component>,
     pub(super) id: u64,
+    pub(super) heard_ms: Arc<AtomicU64>,
 }
 
 impl Attached {
@@ -53,14 +55,24 @@ impl Attached {
         Given::Queued
     }
 
+    /// Something has come, whatever it is: the component is there. `now_ms` is steady time.
+    pub fn hears(&self, now_ms: u64) {
+        self.heard_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// When something last came, steady milliseconds.
+    pub fn heard_ms(&self) -> u64 {
+        self.heard_ms.load(Ordering::Relaxed)
+    }
+
     /// Notes a stanza that the stream has brought: its answer is to go back there.
     pub fn note_sent(&self, stanza: &Stanza) {
         self.component.state.lock().asked.note(stanza, self.id);
     }
 
     /// Appends what waits for this stream, whole stanzas, until `out` has `bytes_max` bytes; the last may go beyond. Pending if nothing waits:
-    /// the task is woken when something comes. `now_ms` is steady time.
-    pub fn poll_drain(&self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize, now_ms: u64) -> Poll<Drained> {
+    /// the task is woken when something comes.
+    pub fn poll_drain(&self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<Drained> {
         let mut stanzas = 0;
         loop {
             let next = {
@@ -73,11 +85,15 @@ impl Attached {
                     return Poll::Ready(Drained::Ends(condition));
                 }
                 if stanzas == 0
-                    && let Some(number) = stream.asks(now_ms)
+                    && let Some(number) = stream.asks()
                 {
                     return Poll::Ready(Drained::Asks(number));
                 }
-                let next = if out.len() < bytes_max { stream.queue.pop_front() } else { None };
+                if stream.is_parting && stream.written.is_empty() {
+                    return Poll::Ready(Drained::Ends(Condition::SystemShutdown));
+                }
+                let may_take = out.len() < bytes_max && !stream.is_parting;
+                let next = if may_take { stream.queue.pop_front() } else { None };
                 match &next {
                     Some(waiting) if waiting.is_stored() && !stream.is_deaf => {
                         stream.written.push_back(waiting.clone())
@@ -98,6 +114,29 @@ impl Attached {
         }
     }
 
+    /// The server stops: nothing more is taken from the queue, and the stream ends with `system-shutdown` as soon as what was written is
+    /// proved.
+    pub fn part(&self) {
+        let waker = {
+            let mut state = self.component.state.lock();
+            let Some(stream) = state.streams.iter_mut().find(|stream| stream.id == self.id) else { return };
+            stream.is_parting = true;
+            stream.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The ping with this number has gone out; `now_ms` is steady time.
+    pub fn asked(&self, number: u64, now_ms: u64) {
+        let mut state = self.component.state.lock();
+        let stream = state.streams.iter_mut().find(|stream| stream.id == self.id);
+        if let Some(ping) = stream.and_then(|stream| stream.ping.as_mut()).filter(|ping| ping.number == number) {
+            ping.at_ms = Some(now_ms);
+        }
+    }
+
     /// The component has answered the ping with this number, so it has what was written before.
     pub fn answered(&self, number: u64) {
         let waker = {
@@ -105,6 +144,7 @@ impl Attached {
             let State { streams, room, kept, .. } = &mut *guard;
             let Some(stream) = streams.iter_mut().find(|stream| stream.id == self.id) else { return };
             let Some(ping) = stream.ping.take_if(|ping| ping.number == number) else { return };
+            stream.has_answered = true;
             for waiting in stream.written.drain(..ping.rows) {
                 kept_no_more(kept, room, &waiting);
             }
@@ -132,22 +172,27 @@ impl Attached {
 
     /// Ends the stream's place; `now_ms` is steady time.
     pub fn detach(self, now_ms: u64) {
-        let mut state = self.component.state.lock();
-        if state.streams.len() == 1 {
-            state.away_since_ms = Some(now_ms);
-        }
+        self.leave(Some(now_ms));
     }
-}
 
-impl Drop for Attached {
-    fn drop(&mut self) {
+    fn leave(&self, now_ms: Option<u64>) {
         let wakers: Vec<Waker> = {
             let mut state = self.component.state.lock();
             let Some(at) = state.streams.iter().position(|stream| stream.id == self.id) else { return };
-            let Stream { written, queue, .. } = state.streams.remove(at);
+            let Stream { written, queue, since_ms, .. } = state.streams.remove(at);
+            if state.streams.is_empty() {
+                state.away_since_ms = Some(now_ms.unwrap_or(since_ms));
+            }
             // Nobody knows whether what is not proved has arrived: it is sent again.
             written.into_iter().chain(queue).filter_map(|waiting| state.place(waiting)).collect()
         };
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Without [`Attached::detach`], nobody knows more than when it came.
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.leave(None);
     }
 }

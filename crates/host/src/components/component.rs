@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use metronome_model::OutboxRow;
@@ -20,8 +21,11 @@ use super::waiting::{Room, Waiting, What};
 use crate::outbox::Frame;
 use crate::sync::Mutex;
 
-/// For how long the answer to a ping is waited for. Whoever has not answered by then is taken to have what is written to it.
+/// For how long the answer to a ping is waited for. Whoever has said something else since and not answered by then is taken to have what is
+/// written to it; whoever is silent may hang, or be cut off, and is not.
 const DEAF_MS: u64 = 30_000;
+/// The same where an earlier ping was answered: it is slow, then.
+const LATE_MS: u64 = 10 * 60_000;
 
 /// One component.
 #[derive(Debug)]
@@ -56,8 +60,14 @@ pub(super) struct Stream {
     pub(super) ping: Option<Ping>,
     /// Of pings so far.
     pub(super) pings: u64,
+    /// When something was last heard of it, steady milliseconds.
+    pub(super) heard_ms: Arc<AtomicU64>,
+    /// It has answered a ping.
+    pub(super) has_answered: bool,
     /// A ping was not answered: what is written counts as proved.
     pub(super) is_deaf: bool,
+    /// Nothing more is taken from its queue, and it ends once what was written is proved.
+    pub(super) is_parting: bool,
     pub(super) waker: Option<Waker>,
     /// It is to end, and why.
     pub(super) ends: Option<Condition>,
@@ -68,7 +78,8 @@ pub(super) struct Stream {
 pub(super) struct Ping {
     pub(super) number: u64,
     pub(super) rows: usize,
-    pub(super) at_ms: u64,
+    /// Since when it is on its way, steady milliseconds; none while the connection does not take it.
+    pub(super) at_ms: Option<u64>,
 }
 
 /// What has waited for too long.
@@ -169,13 +180,14 @@ impl Component {
         if state.streams.len() >= streams_max {
             return Err(TooMany);
         }
-        state.streams.push(Stream::new(id, address, now_ms));
+        let heard_ms = Arc::new(AtomicU64::new(now_ms));
+        state.streams.push(Stream::new(id, address, now_ms, heard_ms.clone()));
         state.away_since_ms = None;
         // Only the new one gets any of it, if it was away, and it does not run yet.
         for waiting in std::mem::take(&mut state.waiting) {
             let _ = state.place(waiting);
         }
-        Ok(Attached { component: self.clone(), id })
+        Ok(Attached { component: self.clone(), id, heard_ms })
     }
 
     /// By the clock, steady milliseconds: what has waited for a stream for too long, all of it if `keep_ms` is zero.
@@ -190,14 +202,11 @@ impl Component {
         self.state.lock().take(|waiting| !waiting.is_stored())
     }
 
-    /// By the clock, steady milliseconds: who does not answer pings is not waited for.
+    /// By the clock, steady milliseconds: who is there and does not answer pings is not waited for.
     pub fn look_for_answers(&self, now_ms: u64) {
         let mut guard = self.state.lock();
         let State { streams, room, kept, .. } = &mut *guard;
-        let is_deaf = |stream: &&mut Stream| {
-            stream.ping.as_ref().is_some_and(|ping| now_ms >= ping.at_ms.saturating_add(DEAF_MS))
-        };
-        for stream in streams.iter_mut().filter(is_deaf) {
+        for stream in streams.iter_mut().filter(|stream| stream.hears_nothing(now_ms)) {
             (stream.is_deaf, stream.ping) = (true, None);
             for waiting in std::mem::take(&mut stream.written) {
                 kept_no_more(kept, room, &waiting);
@@ -249,7 +258,7 @@ impl Component {
 }
 
 impl Stream {
-    fn new(id: u64, address: IpAddr, since_ms: u64) -> Stream {
+    fn new(id: u64, address: IpAddr, since_ms: u64, heard_ms: Arc<AtomicU64>) -> Stream {
         Stream {
             id,
             address,
@@ -258,19 +267,31 @@ impl Stream {
             written: VecDeque::new(),
             ping: None,
             pings: 0,
+            heard_ms,
+            has_answered: false,
             is_deaf: false,
+            is_parting: false,
             waker: None,
             ends: None,
         }
     }
 
+    /// Whether the ping was not answered in time by somebody who has said other things since.
+    fn hears_nothing(&self, now_ms: u64) -> bool {
+        let patience_ms = if self.has_answered { LATE_MS } else { DEAF_MS };
+        let asked_ms = self.ping.as_ref().and_then(|ping| ping.at_ms);
+        asked_ms.is_some_and(|at_ms| {
+            now_ms >= at_ms.saturating_add(patience_ms) && self.heard_ms.load(Ordering::Relaxed) > at_ms
+        })
+    }
+
     /// The number of the ping by which what was written is proved, if one is to be written now.
-    pub(super) fn asks(&mut self, now_ms: u64) -> Option<u64> {
+    pub(super) fn asks(&mut self) -> Option<u64> {
         if self.written.is_empty() || self.ping.is_some() {
             return None;
         }
         self.pings += 1;
-        self.ping = Some(Ping { number: self.pings, rows: self.written.len(), at_ms: now_ms });
+        self.ping = Some(Ping { number: self.pings, rows: self.written.len(), at_ms: None });
         Some(self.pings)
     }
 }

@@ -35,9 +35,8 @@ fn component() -> Arc<Component> {
 fn drain(attached: &Attached) -> Vec<String> {
     let mut out = Vec::new();
     let mut cx = Context::from_waker(Waker::noop());
-    while let Poll::Ready(Drained::Stanzas(_) | Drained::Asks(_)) =
-        attached.poll_drain(&mut cx, &mut out, usize::MAX, 0)
-    {}
+    while let Poll::Ready(Drained::Stanzas(_) | Drained::Asks(_)) = attached.poll_drain(&mut cx, &mut out, usize::MAX) {
+    }
     let text = String::from_utf8(out).unwrap();
     text.split("id='").skip(1).map(|rest| rest.split('\'').next().unwrap().to_owned()).collect()
 }
@@ -124,8 +123,8 @@ fn done_to(component: &Component) -> Vec<u64> {
 }
 
 /// Asks whether what was written has arrived.
-fn ask(attached: &Attached, now_ms: u64) -> Option<u64> {
-    match attached.poll_drain(&mut Context::from_waker(Waker::noop()), &mut Vec::new(), 0, now_ms) {
+fn ask(attached: &Attached) -> Option<u64> {
+    match attached.poll_drain(&mut Context::from_waker(Waker::noop()), &mut Vec::new(), 0) {
         Poll::Ready(Drained::Asks(number)) => Some(number),
         _ => None,
     }
@@ -137,7 +136,7 @@ fn what_is_stored_is_done_once_a_ping_behind_it_is_answered() {
     store(&component, 1);
     let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
     let mut cx = Context::from_waker(Waker::noop());
-    let mut drain_once = || attached.poll_drain(&mut cx, &mut Vec::new(), usize::MAX, 0);
+    let mut drain_once = || attached.poll_drain(&mut cx, &mut Vec::new(), usize::MAX);
     assert_eq!(drain_once(), Poll::Ready(Drained::Stanzas(1)));
     assert_eq!(drain_once(), Poll::Ready(Drained::Asks(1)));
     store(&component, 2);
@@ -166,18 +165,80 @@ fn what_is_not_proved_is_sent_again_by_the_next_stream() {
 }
 
 #[test]
-fn who_answers_no_ping_is_not_asked_again() {
+fn who_is_there_and_answers_no_ping_is_not_asked_again() {
     let component = component();
     let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
     store(&component, 1);
     drain(&attached);
-    component.look_for_answers(29_999);
+    attached.asked(1, 5);
+    attached.hears(6);
+    component.look_for_answers(30_004);
     assert_eq!(done_to(&component), [0; 0]);
-    component.look_for_answers(30_000);
+    component.look_for_answers(30_005);
     assert_eq!(done_to(&component), [1]);
     store(&component, 2);
     drain(&attached);
-    assert_eq!((ask(&attached, 0), done_to(&component), component.report().bytes), (None, vec![2], 0));
+    assert_eq!((ask(&attached), done_to(&component), component.report().bytes), (None, vec![2], 0));
+}
+
+#[test]
+fn who_hangs_has_nothing_of_what_was_written_to_it() {
+    let component = component();
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    attached.hears(5);
+    store(&component, 1);
+    drain(&attached);
+    component.look_for_answers(u64::MAX);
+    assert_eq!(done_to(&component), [0; 0], "the ping is not written");
+    attached.asked(1, 5);
+    component.look_for_answers(u64::MAX);
+    assert_eq!(done_to(&component), [0; 0], "nothing was heard since");
+    attached.detach(6);
+    assert_eq!(drain(&component.attach(2, ADDRESS, 1, 6).unwrap()), ["1"]);
+}
+
+#[test]
+fn who_has_answered_before_is_slow_and_waited_for() {
+    let component = component();
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    store(&component, 1);
+    drain(&attached);
+    attached.answered(1);
+    store(&component, 2);
+    drain(&attached);
+    attached.asked(2, 1_000);
+    attached.hears(2_000);
+    component.look_for_answers(600_999);
+    assert_eq!(done_to(&component), [1]);
+    component.look_for_answers(601_000);
+    assert_eq!(done_to(&component), [2]);
+}
+
+#[test]
+fn a_stream_of_a_server_that_stops_ends_once_what_was_written_is_proved() {
+    let component = component();
+    let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
+    store(&component, 1);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut drain_once = || attached.poll_drain(&mut cx, &mut Vec::new(), usize::MAX);
+    assert_eq!(drain_once(), Poll::Ready(Drained::Stanzas(1)));
+    store(&component, 2);
+    attached.part();
+    assert_eq!(drain_once(), Poll::Ready(Drained::Asks(1)));
+    assert_eq!(drain_once(), Poll::Pending, "the second is for the next process");
+    attached.answered(1);
+    assert_eq!(drain_once(), Poll::Ready(Drained::Ends(Condition::SystemShutdown)));
+    assert_eq!((done_to(&component), component.report().waiting), (vec![1], 1));
+}
+
+#[test]
+fn of_streams_that_end_at_once_the_last_tells_since_when_it_is_away() {
+    let component = component();
+    let (first, second) = (component.attach(1, ADDRESS, 2, 3).unwrap(), component.attach(2, ADDRESS, 2, 4).unwrap());
+    first.detach(70);
+    assert_eq!(component.report().away_since_ms, None);
+    drop(second);
+    assert_eq!(component.report().away_since_ms, Some(4), "nobody has said when");
 }
 
 #[test]
@@ -258,7 +319,7 @@ fn a_closed_stream_hears_why() {
     let attached = component.attach(1, ADDRESS, 1, 0).unwrap();
     component.close(Condition::HostGone);
     let mut cx = Context::from_waker(Waker::noop());
-    assert_eq!(attached.poll_drain(&mut cx, &mut Vec::new(), 1, 0), Poll::Ready(Drained::Ends(Condition::HostGone)));
+    assert_eq!(attached.poll_drain(&mut cx, &mut Vec::new(), 1), Poll::Ready(Drained::Ends(Condition::HostGone)));
     drop(attached);
     assert!(!component.is_connected());
 }

@@ -15,6 +15,9 @@ use crate::outbox::Frame;
 /// What a stanza in memory counts for beside its content.
 const STANZA_BYTES: usize = 512;
 
+/// So many bytes are read from the store where something is needed and there is no room: others must not keep a stream from going on.
+const READ_BYTES_MIN: usize = 64 * 1024;
+
 /// A stanza that waits to be written.
 #[derive(Debug, Clone)]
 pub(super) enum Waiting {
@@ -198,8 +201,9 @@ impl Queue {
     }
 
     /// Takes the first rows of what [`Queue::backlog`] was when they were read; none at all if there are no more. Nothing happens if the
-    /// stream was lost meanwhile.
-    pub(super) fn fill(&mut self, read: Backlog, page: Vec<OutboxRow>) {
+    /// stream was lost meanwhile. Of many that are large as many are taken as there are bytes of room for, and a few in any case; the others
+    /// are read again.
+    pub(super) fn fill(&mut self, read: Backlog, page: Vec<OutboxRow>, room: usize) {
         let Some(backlog) = &mut self.backlog else { return };
         if read.after != backlog.after {
             return;
@@ -208,8 +212,12 @@ impl Queue {
         if is_empty {
             backlog.after = read.end;
         }
+        let bytes_max = self.bytes.saturating_add(room.max(READ_BYTES_MIN));
         // Rows beyond the end wait in memory.
         for row in page.into_iter().filter(|row| row.id <= backlog.end) {
+            if self.bytes >= bytes_max {
+                break;
+            }
             backlog.after = row.id;
             if row.id > self.done_to {
                 let waiting = Waiting::Stored(row.id, Arc::new(row.stanza));

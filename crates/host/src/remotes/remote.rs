@@ -215,9 +215,15 @@ impl Remote {
     }
 
     fn has_room(&self, state: &State) -> bool {
+        self.room(state) > 0
+    }
+
+    /// How many more bytes may wait in memory.
+    fn room(&self, state: &State) -> usize {
         let bounds = self.shared.bounds.load();
-        let pays = state.account.as_ref().is_none_or(|account| account.has_room(&bounds));
-        pays && state.queue.bytes() < bounds.bytes && self.shared.bytes.load(Ordering::Relaxed) < bounds.all_bytes
+        let of_payer = state.account.as_ref().map_or(usize::MAX, |account| account.room(&bounds));
+        let of_all = bounds.all_bytes.saturating_sub(self.shared.bytes.load(Ordering::Relaxed));
+        bounds.bytes.saturating_sub(state.queue.bytes()).min(of_payer).min(of_all)
     }
 
     /// Who is to pay where nothing waits in memory, as something of this sender will; none if somebody does already.
@@ -501,6 +507,11 @@ impl Remote {
         Some(row)
     }
 
+    /// The next row that is larger than the other side takes, for whoever has begun with [`Remote::begin_returning`].
+    pub fn goes_back(&self) -> Option<u64> {
+        self.state.lock().queue.to_return()
+    }
+
     /// This row went back to its sender; the caller removes it from the store, as [`Remote::take_done`] says.
     pub fn returned(self: &Arc<Self>, row: u64, sender: &Jid) {
         self.change(|state| {
@@ -533,13 +544,16 @@ impl Remote {
 
     pub(super) fn reads(&self, serial: u64) -> Option<Backlog> {
         let state = self.state.lock();
-        state.queue.backlog().filter(|_| state.serial == serial && state.queue.ready() < READY_MIN)
+        let ready = state.queue.ready();
+        let wants_more = ready == 0 || (ready < READY_MIN && self.has_room(&state));
+        state.queue.backlog().filter(|_| state.serial == serial && wants_more)
     }
 
     pub(super) fn fill(self: &Arc<Self>, serial: u64, read: Backlog, page: Vec<OutboxRow>) {
         self.change(|state| {
             if state.serial == serial {
-                state.queue.fill(read, page);
+                let room = self.room(state);
+                state.queue.fill(read, page, room);
                 state.wakes = true;
             }
         });

@@ -75,9 +75,9 @@ impl Account {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Whether it has less than its share.
-    pub(super) fn has_room(&self, bounds: &Bounds) -> bool {
-        self.bytes.load(Ordering::Relaxed) < bounds.bytes_of_payer()
+    /// How many bytes of its share are left.
+    pub(super) fn room(&self, bounds: &Bounds) -> usize {
+        bounds.bytes_of_payer().saturating_sub(self.bytes.load(Ordering::Relaxed))
     }
 }
 

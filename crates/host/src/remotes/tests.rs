@@ -122,6 +122,41 @@ fn what_finds_no_room_in_memory_is_read_from_the_store() {
 }
 
 #[test]
+fn what_is_read_from_the_store_keeps_to_the_room_in_memory() {
+    const ROWS: u64 = 1_000;
+    let (remotes, remote) = remotes();
+    (1..=ROWS).for_each(|id| remote.push_stored(id, 0, stanza(id)));
+    remotes.set_bounds(Bounds { bytes: 100_000, ..Bounds::default() });
+    drop(remote.carry());
+    let (carrier, mut ids) = (remote.carry(), Vec::new());
+    while let Some(read) = carrier.reads() {
+        carrier.fill(read, (read.after + 1..=ROWS).map(row).collect());
+        assert!((1..101_000).contains(&remote.report().bytes), "{:?}", remote.report());
+        if carrier.reads().is_none() {
+            ids.extend(drain(&carrier).unwrap());
+        }
+    }
+    assert_eq!(ids, (1..=ROWS).map(|id| id.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn where_others_have_all_the_room_a_little_is_read_all_the_same() {
+    let (remotes, remote) = remotes();
+    (1..=400).for_each(|id| remote.push_stored(id, 0, stanza(id)));
+    drop(remote.carry());
+    let other = remotes.of(&jid("localhost"), &jid("other.example")).unwrap();
+    assert_eq!(other.push(stanza("a")), Pushed::Queued);
+    remotes.set_bounds(Bounds { all_bytes: 1, ..Bounds::default() });
+    let (carrier, mut ids) = (remote.carry(), 0);
+    while let Some(read) = carrier.reads() {
+        carrier.fill(read, (read.after + 1..=400).map(row).collect());
+        assert!((1..67_000).contains(&remote.report().bytes) && carrier.reads().is_none());
+        ids += drain(&carrier).unwrap().len();
+    }
+    assert_eq!(ids, 400);
+}
+
+#[test]
 fn a_row_that_the_store_has_lost_stops_nobody() {
     let (_, remote) = remotes();
     remote.left(&jid("alice@localhost"), 3, 3, 0);

@@ -3,7 +3,6 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -29,6 +28,8 @@ use crate::socket::{CHUNK, Socket};
 
 /// For how long a component may leave everything unread before it is given up, and a ping unanswered.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For how long a server that stops waits for the proof of what was written.
+const PROOFS: Duration = Duration::from_secs(3);
 /// From our goodbye to the end of the connection.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -59,16 +60,14 @@ pub(super) async fn run(server: &Arc<Server>, proved: Proved) {
     let Proved { host, attached, link, socket, scanner, unread } = proved;
     tracing::info!(component = host.name.as_str(), link = link.id, peer = %link.address, "a component is connected");
     let (mut from, mut to) = tokio::io::split(socket);
-    let heard_ms = AtomicU64::new(server.clock.steady_ms());
     let list = InFlight::of_link(link.tickets.clone());
-    let mut hearing =
-        Hearing { server, host: &host, link: &link, attached: &attached, heard_ms: &heard_ms, list, scanner, unread };
+    let mut hearing = Hearing { server, host: &host, link: &link, attached: &attached, list, scanner, unread };
     let mut speaking = Speaking { server, host: &host, attached: &attached, out: Vec::new(), written: 0 };
     let end = tokio::select! {
         end = hearing.run(&mut from) => end,
         end = speaking.run(&mut to) => end,
-        end = watch(server, &host, &attached, &heard_ms) => end,
-        () = server.control.stopped() => Condition::SystemShutdown.into(),
+        end = watch(server, &host, &attached) => end,
+        () = parting(server, &attached) => Condition::SystemShutdown.into(),
     };
     tracing::info!(component = host.name.as_str(), link = link.id, ?end, "a component's stream is over");
     let mut list = hearing.list;
@@ -87,7 +86,6 @@ struct Hearing<'r> {
     host: &'r Arc<Host>,
     link: &'r Arc<Link>,
     attached: &'r Attached,
-    heard_ms: &'r AtomicU64,
     list: InFlight,
     scanner: Scanner,
     /// Read and not scanned.
@@ -123,7 +121,7 @@ impl Hearing<'_> {
                 Ok(count) if count > 0 => self.unread.extend_from_slice(&buffer[..count]),
                 Ok(_) | Err(_) => return End::Lost,
             }
-            self.heard_ms.store(self.server.clock.steady_ms(), Ordering::Relaxed);
+            self.attached.hears(self.server.clock.steady_ms());
         }
     }
 
@@ -236,11 +234,14 @@ struct Speaking<'r> {
 impl Speaking<'_> {
     async fn run(&mut self, socket: &mut WriteHalf<Socket>) -> End {
         loop {
-            let now_ms = self.server.clock.steady_ms();
-            match poll_fn(|cx| self.attached.poll_drain(cx, &mut self.out, CHUNK, now_ms)).await {
+            let mut asks = None;
+            match poll_fn(|cx| self.attached.poll_drain(cx, &mut self.out, CHUNK)).await {
                 Drained::Stanzas(_) => {}
                 // So it is known to have what was written before: the protocol has nothing else that would tell.
-                Drained::Asks(number) => ask(self.server, self.host, PROOF, number).write(&mut self.out),
+                Drained::Asks(number) => {
+                    asks = Some(number);
+                    ask(self.server, self.host, PROOF, number).write(&mut self.out);
+                }
                 Drained::Ends(condition) => return condition.into(),
             }
             while self.written < self.out.len() {
@@ -255,6 +256,9 @@ impl Speaking<'_> {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return End::Lost,
                 Err(_) => return Condition::ConnectionTimeout.into(),
+            }
+            if let Some(number) = asks {
+                self.attached.asked(number, self.server.clock.steady_ms());
             }
         }
     }
@@ -274,11 +278,11 @@ impl Speaking<'_> {
 }
 
 /// Ready once a component that was asked whether it is there has said nothing at all.
-async fn watch(server: &Server, host: &Host, attached: &Attached, heard_ms: &AtomicU64) -> End {
+async fn watch(server: &Server, host: &Host, attached: &Attached) -> End {
     let idle = host.values.duration(&IDLE);
     let mut pings: u64 = 0;
     loop {
-        let silent = || server.clock.steady_ms().saturating_sub(heard_ms.load(Ordering::Relaxed));
+        let silent = || server.clock.steady_ms().saturating_sub(attached.heard_ms());
         let silence = Duration::from_millis(silent());
         if silence < idle {
             sleep(idle - silence).await;
@@ -292,6 +296,14 @@ async fn watch(server: &Server, host: &Host, attached: &Attached, heard_ms: &Ato
             return Condition::ConnectionTimeout.into();
         }
     }
+}
+
+/// The server stops: the stream ends as soon as what was written is proved, so that the next process does not send it again. Ready when that
+/// has taken too long.
+async fn parting(server: &Server, attached: &Attached) {
+    server.control.stopped().await;
+    attached.part();
+    sleep(PROOFS).await;
 }
 
 /// Queues what the server itself says to the component.

@@ -17,6 +17,9 @@ use super::external::Shown;
 use super::{IDLE, STANZA};
 use crate::stream::Stream;
 
+/// No server takes less, whatever it says (RFC 6120 section 13.12).
+pub(super) const STANZA_BYTES_MIN: usize = 10_000;
+
 /// A stream over which stanzas flow for the pairs that are proved, and further pairs are proved by dialback.
 pub(super) struct Proved {
     pub(super) stream: Stream,

@@ -26,7 +26,7 @@ use super::authorise::{Method, Pair, Proof, Proofs};
 use super::dial::{Dialed, Dialling};
 use super::dialback::Ways;
 use super::external::{EXTERNAL, Shown};
-use super::negotiate::{Proved, holds_until_ms, limits};
+use super::negotiate::{Proved, STANZA_BYTES_MIN, holds_until_ms, limits};
 use super::resolve::Target;
 use super::{Federation, IDLE, policy};
 use crate::listen::Entry;
@@ -35,8 +35,8 @@ use crate::stream::{Fault, Stream};
 use crate::tls::handshake;
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// No server takes less (RFC 6120 section 13.12), and of strangers many take no more.
-const STRANGERS_BYTES_MAX: usize = 10_000;
+/// Of strangers many take no more than what they must.
+const STRANGERS_BYTES_MAX: usize = STANZA_BYTES_MIN;
 
 /// A stream with a server of a domain, on which nothing is proved yet.
 pub(super) struct Reached {

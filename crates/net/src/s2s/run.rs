@@ -30,7 +30,7 @@ use super::authorise::{Pair, Proofs};
 use super::cargo::Cargo;
 use super::dialback::{Conversation, Verdict};
 use super::external::Shown;
-use super::negotiate::Proved;
+use super::negotiate::{Proved, STANZA_BYTES_MIN};
 use super::streams::Handle;
 use super::{BURST, Ending, Federation, IDLE, RATE};
 use crate::admission::{Admitted, Unproved};
@@ -221,7 +221,7 @@ impl Run {
             _admitted: admitted,
             _running: federation.running.clone(),
         };
-        run.cargo.set_stanza_bytes_max(limits.bytes_max);
+        run.cargo.set_stanza_bytes_max(limits.bytes_max.map(|bytes| bytes.max(STANZA_BYTES_MIN)));
         run.begin(accepted, asks, first);
         run
     }

@@ -3,9 +3,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use futures_util::FutureExt as _;
 use metronome_host::gate::ENABLED;
 use metronome_host::hosts::Host;
 use metronome_host::links::{Link, LinkKind};
@@ -151,7 +153,16 @@ pub(super) async fn run(federation: Arc<Federation>) {
 
 /// Makes a stream of its own for a pair, in a task of its own.
 pub(super) fn dial_anew(federation: &Arc<Federation>, remote: Arc<Remote>) {
-    tokio::spawn(dial(federation.clone(), remote));
+    let federation = federation.clone();
+    tokio::spawn(async move {
+        let dialled = AssertUnwindSafe(dial(federation.clone(), remote.clone())).catch_unwind().await;
+        if dialled.is_err() {
+            // Whatever the other side has said to cause it: the pair does not wait for this task for ever.
+            federation.server.counters.panics.add();
+            tracing::error!(remote = remote.remote.as_str(), "making a stream to another server panicked");
+            fail(&federation, &remote, Condition::RemoteServerTimeout);
+        }
+    });
 }
 
 async fn dial(federation: Arc<Federation>, remote: Arc<Remote>) {

@@ -57,13 +57,19 @@ async fn give_back_rows(server: &Arc<Server>, remote: &Arc<Remote>, keep_ms: u64
     Ok(())
 }
 
-/// Begins to return the row that the other side does not take, unless somebody is at it.
+/// Begins to return the rows that the other side does not take, unless somebody is at it: one after the other, as far as everything before
+/// each is done, so that many of them do not keep what was sent behind them from being done.
 pub(super) fn return_too_large(server: &Arc<Server>, remote: &Arc<Remote>) {
-    if let Some(row) = remote.begin_returning() {
+    if let Some(first) = remote.begin_returning() {
         let (server, remote) = (server.clone(), remote.clone());
         tokio::spawn(async move {
-            if let Err(error) = return_row(&server, &remote, row).await {
-                tracing::error!(%error, remote = remote.remote.as_str(), "what is too large for another server cannot be read");
+            let mut next = Some(first);
+            while let Some(row) = next {
+                if let Err(error) = return_row(&server, &remote, row).await {
+                    tracing::error!(%error, remote = remote.remote.as_str(), "what is too large for another server cannot be read");
+                    break;
+                }
+                next = remote.goes_back();
             }
             remote.end_giving_up();
         });

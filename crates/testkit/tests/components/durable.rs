@@ -1,6 +1,9 @@
 //! Messages for components that must not be lost: what was acknowledged to a sender is stored until the component has it.
 
+use std::time::Duration;
+
 use metronome_testkit::{Client, Component, ServerPings, Setup, online};
+use rustix::process::Signal;
 
 use crate::{GATEWAY, server, until_waiting};
 
@@ -77,6 +80,28 @@ fn what_the_component_has_does_not_come_again() {
     server.restart();
     let mut component = Component::connect(&server, GATEWAY);
     component.expect("<message id='2'");
+    component.nothing_before_ping();
+}
+
+#[test]
+fn a_server_that_stops_waits_for_the_answer_and_sends_nothing_twice() {
+    let mut server = server();
+    let mut component = Component::connect(&server, GATEWAY);
+    component.server_pings(ServerPings::Shown);
+    let mut alice = online(&server, "alice", "phone");
+    speaks(&mut alice, "1");
+    component.expect("<message id='1'");
+    let ping = component.expect("<iq type='get' from='localhost'");
+    server.signal(Signal::TERM);
+    alice.wait_for("</stream:stream>");
+    let id = ping.attribute("id").unwrap();
+    component.send(&format!("<iq from='gw.localhost' to='localhost' type='result' id='{id}'/>"));
+    component.expect_stream_error("system-shutdown");
+    component.send("</stream:stream>");
+    assert!(server.wait_for_exit(Duration::from_secs(15)).success());
+    server.kill();
+    server.start_again();
+    let mut component = Component::connect(&server, GATEWAY);
     component.nothing_before_ping();
 }
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 use metronome_testkit::{Client, Peer, Server, World, server_header};
 use rustix::process::Signal;
 
+use super::hostile::BOTH;
+use super::proved;
+
 const DIALBACK: &str = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>";
 const SM: &str = "<sm xmlns='urn:xmpp:sm:3'/>";
 
@@ -155,4 +158,32 @@ fn what_is_larger_than_the_other_server_takes_comes_back() {
     called.send("<a xmlns='urn:xmpp:sm:3' h='1'/>");
     speaks(&mut alice, "next");
     called.expect("<message id='next'");
+}
+
+/// Who cannot count sends nothing again: what has come before our goodbye is taken, read already or not.
+#[test]
+fn what_came_before_our_goodbye_is_taken() {
+    let world = World::new();
+    let mut a = world.server("a.example", "alice", "[limits.s2s]\nbytes = \"1 KiB/s\"\nburst = \"20 KiB\"");
+    let mut alice = online(&a);
+    let mut peer = proved(&world, &a, &BOTH);
+    let message = |id: &str, body: &str| {
+        format!(
+            "<message from='bob@b.example' to='alice@a.example' type='chat' id='{id}'><body>{body}</body></message>"
+        )
+    };
+    peer.send(&message("m1", &"x".repeat(30_000)));
+    alice.wait_for("<message from='bob@b.example' to='alice@a.example' id='m1'");
+    // It has said more than it may at once, so these wait in the connection.
+    peer.send(&message("m2", "hello"));
+    peer.send(&message("m3", "hello"));
+    a.signal(Signal::TERM);
+    peer.expect_stream_error("system-shutdown");
+    peer.send("</stream:stream>");
+    assert!(a.wait_for_exit(Duration::from_secs(15)).success());
+    a.kill();
+    a.start_again();
+    let mut alice = online(&a);
+    alice.wait_for("<message from='bob@b.example' to='alice@a.example' id='m2'");
+    alice.wait_for("<message from='bob@b.example' to='alice@a.example' id='m3'");
 }

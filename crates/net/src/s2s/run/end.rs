@@ -52,7 +52,7 @@ impl Run {
 
     /// Whether nothing more is to be carried.
     pub(in crate::s2s) fn is_parting(&self) -> bool {
-        self.parting_ms.is_some()
+        self.parting_ms.is_some() || self.phase != Phase::Open
     }
 
     /// Ends a stream that was only waiting for proof. One whose server ends waits for the others as well.
@@ -107,24 +107,29 @@ impl Run {
 
     /// Looks whether the other side has ended its stream by now: that it does so later proves that it has read everything.
     fn hear_out(&mut self, cx: &mut TaskContext<'_>) {
+        // Who counts sends again what we have not counted; what others have sent before they know of our goodbye would be lost.
+        self.takes_last = self.is_in_order() && !self.counts;
         let unread = std::mem::take(&mut self.unread);
         self.take_last(&unread);
         for _ in 0..CHUNKS_MAX {
-            let read = self.poll_read_last(cx);
-            if !matches!(read, Poll::Ready(Moved::Yes)) {
+            // What there is no room for is read behind our goodbye.
+            if !self.list.has_room() || !matches!(self.poll_read_last(cx), Poll::Ready(Moved::Yes)) {
                 return;
             }
         }
     }
 
+    fn is_in_order(&self) -> bool {
+        self.fault.as_ref().is_none_or(|fault| fault.condition == Condition::SystemShutdown)
+    }
+
     fn say_last(&mut self) {
-        let is_in_order = self.fault.as_ref().is_none_or(|fault| fault.condition == Condition::SystemShutdown);
+        let is_in_order = self.is_in_order();
         if is_in_order && self.counts {
             // So that nothing is sent again that has arrived.
             self.say_how_many();
         }
-        // Who counts sends again what we have not counted; what others send before they know of our goodbye would be lost.
-        self.takes_last = is_in_order && !self.counts && !self.wants_count;
+        self.takes_last &= is_in_order;
         if let Some(fault) = self.fault.take() {
             self.has_failed = true;
             fault.write(&mut self.unwritten);
@@ -194,6 +199,10 @@ impl Run {
                 Ok(Some(Item::Element(element))) if self.takes_last => {
                     self.heard(element);
                     self.let_go();
+                    if self.phase == Phase::Waiting {
+                        // Behind our goodbye nothing is said, whatever it is asked.
+                        self.unwritten = Vec::new();
+                    }
                 }
                 Ok(Some(Item::Element(element))) => self.heard_last(&element),
                 Ok(Some(Item::Close)) => {
