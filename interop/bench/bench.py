@@ -24,6 +24,8 @@ BENCH = RELEASE / "metronome-bench"
 
 PAIRS, IDLE, LOGINS, ARCHIVED_MESSAGES = 100, 5000, 100, 1_000_000
 GROUPS, CONTACTS = 10, 20
+# Of one node, all online.
+SUBSCRIBERS = 1000
 # Streams that other servers open in a second.
 LINKS_RATE = 200
 RUNS = 3
@@ -173,6 +175,12 @@ def presence(seconds: int) -> dict:
     return compare("durable", NOT_STORED, GROUPS * CONTACTS, *run)
 
 
+def pubsub(seconds: int) -> dict:
+    run = ("pubsub", "--subscribers", SUBSCRIBERS, "--seconds", seconds)
+    peers = [(kind, f"{variant}+pubsub") for kind, variant in NOT_STORED]
+    return compare("durable", peers, SUBSCRIBERS + 1, *run)
+
+
 def memory(variants: list, *run) -> dict:
     """Bytes of a session. Less is better; each peer is run once."""
     size = lambda kind, variant: fresh(kind, variant, IDLE, *run)["rss_bytes_per_session"]
@@ -267,6 +275,7 @@ ROWS = [
     ("login", login, "logins/cpu s", ">= 3 x", lambda row, _: row["ratio"] >= 3),
     ("login by token", login_by_token, "logins/cpu s", "a figure", lambda row, _: row["metronome"] > 0),
     ("presence", presence, "deliveries/cpu s", ">= 6 x", lambda row, _: row["ratio"] >= 6),
+    ("pubsub", pubsub, "notifications/cpu s", ">= 8 x", lambda row, _: row["ratio"] >= 8),
     (
         "archive page",
         archive_page,
@@ -292,6 +301,7 @@ def only_peers(seconds: int) -> int:
         fresh(kind, variant, LOGINS, "login", "--accounts", LOGINS, "--seconds", seconds)
         fresh(kind, variant, GROUPS * CONTACTS, "presence", "--seconds", seconds)
         fresh(kind, variant, IDLE, "idle", "--accounts", IDLE)
+        fresh(kind, f"{variant}+pubsub", SUBSCRIBERS + 1, "pubsub", "--seconds", seconds)
     return 0
 
 

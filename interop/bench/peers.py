@@ -12,7 +12,8 @@ from servers import DOMAIN, PASSWORD, Server
 
 
 class Prosody(Server):
-    """Variants: `none` (nothing stored), `files` and `sqlite` (archive of every message); with `+sm` stream management."""
+    """Variants: `none` (nothing stored), `files` and `sqlite` (archive of every message); with `+sm` stream management, with
+    `+pubsub` a publish-subscribe service."""
 
     name = "prosody"
 
@@ -40,14 +41,17 @@ ssl = {{ certificate = "{self.cert}"; key = "{self.key}"; protocol = "tlsv1_2+" 
 default_archive_policy = true
 archive_expires_after = "never"
 {self.STORAGE[self.storage]}
+{f'admins = {{ "u1@{DOMAIN}" }}' if self.has_pubsub else ""}
 VirtualHost "{DOMAIN}"
+{f'Component "pubsub.{DOMAIN}" "pubsub"' if self.has_pubsub else ""}
 """)
         programs.prosody_accounts(self.folder, DOMAIN, PASSWORD, self.accounts)
         return programs.prosody(root, self.folder)
 
 
 class Ejabberd(Server):
-    """Variants: `none` (nothing stored), `mnesia` and `sqlite` (archive of every message); with `+sm` stream management."""
+    """Variants: `none` (nothing stored), `mnesia` and `sqlite` (archive of every message); with `+sm` stream management, with
+    `+pubsub` a publish-subscribe service."""
 
     name = "ejabberd"
 
@@ -88,6 +92,7 @@ modules:
   mod_disco: {{}}
   mod_roster: {{}}
 {"  mod_stream_mgmt: {}" if self.is_managed else ""}
+{"  mod_pubsub: {}" if self.has_pubsub else ""}
 {self.ARCHIVE.format(database) if database else ""}
 """)
         if database == "sql":

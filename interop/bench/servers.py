@@ -61,6 +61,11 @@ class Server:
         """Whether it has stream management: the variant ends with `+sm`."""
         return self.variant.endswith("+sm")
 
+    @property
+    def has_pubsub(self) -> bool:
+        """Whether it has a publish-subscribe service, where u1 may create nodes: the variant ends with `+pubsub`."""
+        return self.variant.endswith("+pubsub")
+
     def __enter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)

@@ -8,6 +8,7 @@ mod audience;
 mod change;
 mod commands;
 pub mod discovery;
+pub mod last;
 pub mod nodes;
 pub(crate) mod pending;
 mod place;

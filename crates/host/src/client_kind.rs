@@ -1,6 +1,7 @@
 //! What a client wants to hear of (XEP-0060 section 9.2), as a value that all clients share which announce the same (XEP-0115): what is
 //! learned of one is known of all at once. `interests` makes them; sessions and what is known of remote clients hold them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// The nodes that a client wants to hear of, in the order of their bytes.
@@ -41,22 +42,41 @@ impl Wants {
 pub struct ClientKind {
     name: Box<str>,
     wants: OnceLock<Wants>,
+    /// Whether one of its clients is being asked, or waits to be.
+    open: AtomicBool,
+}
+
+/// Whether somebody is being asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Open {
+    Yes,
+    No,
 }
 
 impl ClientKind {
     /// Clients of which nothing is known yet.
     pub(crate) fn unknown(name: &str) -> Arc<ClientKind> {
-        Arc::new(ClientKind { name: name.into(), wants: OnceLock::new() })
+        Arc::new(ClientKind { name: name.into(), wants: OnceLock::new(), open: AtomicBool::new(false) })
     }
 
     /// One client that says of itself what its name does not prove; nobody else is believed to be like it.
     pub fn alone(name: &str, wants: Wants) -> Arc<ClientKind> {
-        Arc::new(ClientKind { name: name.into(), wants: OnceLock::from(wants) })
+        Arc::new(ClientKind { name: name.into(), wants: OnceLock::from(wants), open: AtomicBool::new(false) })
     }
 
     /// What it is announced by.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether nothing is known of it and nobody is being asked: then it is worth another try.
+    pub fn is_given_up(&self) -> bool {
+        self.wants().is_none() && !self.open.load(Ordering::Acquire)
+    }
+
+    /// Its clients are being asked from here on, or not any more.
+    pub(crate) fn set_open(&self, open: Open) {
+        self.open.store(open == Open::Yes, Ordering::Release);
     }
 
     /// It is proved what its clients want. What is known already stays: it is the same.

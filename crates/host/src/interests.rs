@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use hashlink::LinkedHashMap;
 use metronome_proto::jid::Jid;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::client_kind;
 pub use crate::client_kind::{ClientKind, Wants};
 use crate::sync::Mutex;
 
@@ -17,8 +19,10 @@ pub const BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const KEEP_MS: u64 = 24 * 60 * 60 * 1000;
 /// Most names that are being asked about at a time; who announces another one is not asked.
 pub const QUESTIONS_MAX: usize = 2_000;
-/// Most names that clients of one account, or of one other server, may be asked about at a time.
-pub const QUESTIONS_OF_ONE_MAX: usize = 16;
+/// Most names that clients of one account may be asked about at a time.
+pub const QUESTIONS_OF_ACCOUNT_MAX: usize = 16;
+/// Most names that clients of one other server may be asked about at a time.
+pub const QUESTIONS_OF_REMOTE_MAX: usize = 64;
 /// Most clients that wait for an answer which another one gives; those beyond it share what is learned, but are not told that it is.
 pub const WAITING_MAX: usize = 50_000;
 
@@ -53,10 +57,20 @@ pub enum Met {
     Unknown(Arc<ClientKind>),
 }
 
+/// Most clients on other servers that are looked for at a time among the contacts of accounts that are not online.
+pub const LOOKING_MAX: usize = 256;
+
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Interests {
     state: Mutex<State>,
+    looking: Arc<Semaphore>,
+}
+
+impl Default for Interests {
+    fn default() -> Interests {
+        Interests { state: Mutex::default(), looking: Arc::new(Semaphore::new(LOOKING_MAX)) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +102,11 @@ struct Open {
 }
 
 impl Interests {
+    /// A turn at looking for somebody among the contacts of an account that is not online; none if too many look already.
+    pub fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.looking.clone().try_acquire_owned().ok()
+    }
+
     /// A client announces something, at this steady time in milliseconds.
     pub fn meet(&self, announcement: &Announcement, client: &Jid, by: &Jid, now_ms: u64) -> Met {
         let mut state = self.state.lock();
@@ -105,12 +124,16 @@ impl Interests {
         }
         let kind = ClientKind::unknown(&announcement.name);
         // A client of ours is its account's, any other its server's.
-        let payer = if client.domain() == by.as_str() { client.bare_str() } else { client.domain() };
+        let (payer, most) = match client.domain() == by.as_str() {
+            true => (client.bare_str(), QUESTIONS_OF_ACCOUNT_MAX),
+            false => (client.domain(), QUESTIONS_OF_REMOTE_MAX),
+        };
         let opened = state.opened.get(payer).copied().unwrap_or_default();
-        if state.open.len() >= QUESTIONS_MAX || opened >= QUESTIONS_OF_ONE_MAX {
+        if state.open.len() >= QUESTIONS_MAX || opened >= most {
             return Met::Unknown(kind);
         }
         state.opened.insert(payer.into(), opened + 1);
+        kind.set_open(client_kind::Open::Yes);
         let open = Open { kind: kind.clone(), waiting: VecDeque::new(), payer: payer.into() };
         state.open.insert(announcement.name.clone(), open);
         Met::Ask(kind)
@@ -183,6 +206,7 @@ impl State {
 
     fn close(&mut self, name: &str) -> Option<Open> {
         let open = self.open.remove(name)?;
+        open.kind.set_open(client_kind::Open::No);
         self.waiting -= open.waiting.len();
         if let Some(opened) = self.opened.get_mut(&open.payer) {
             *opened -= 1;
@@ -224,6 +248,7 @@ mod tests {
     fn one_of_many_is_asked_and_what_it_proves_is_known_of_all() {
         let interests = Interests::default();
         let Met::Ask(first) = meet(&interests, "v", "a@localhost/1") else { panic!("nobody was asked before") };
+        assert!(!first.is_given_up());
         let mut others = Vec::new();
         for number in 0..100 {
             match meet(&interests, "v", &format!("b{number}@localhost/x")) {
@@ -242,13 +267,14 @@ mod tests {
     #[test]
     fn after_a_lie_the_next_one_is_asked_and_nothing_is_known() {
         let interests = Interests::default();
-        assert!(matches!(meet(&interests, "v", "a@localhost/1"), Met::Ask(_)));
+        let Met::Ask(first) = meet(&interests, "v", "a@localhost/1") else { panic!("nobody was asked before") };
         assert!(matches!(meet(&interests, "v", "b@localhost/1"), Met::Unknown(_)));
         assert!(matches!(meet(&interests, "v", "a@localhost/1"), Met::Unknown(_)), "seen by somebody else");
         let (same, next) = interests.not_learned("v", &jid("a@localhost/1"));
         let next = next.unwrap();
         assert_eq!((same.len(), next.client.as_str(), &*next.node), (1, "b@localhost/1", "urn:x#v"));
         assert_eq!(interests.not_learned("v", &next.client), (vec![], None));
+        assert!(first.is_given_up(), "it can be tried again");
         assert_eq!((interests.count(), interests.memory_usage()), ((0, 0), 0));
         assert!(matches!(meet(&interests, "v", "c@localhost/1"), Met::Ask(_)));
     }
@@ -258,7 +284,7 @@ mod tests {
         let interests = Interests::default();
         let ask = |number: usize, client: &str| matches!(meet(&interests, &number.to_string(), client), Met::Ask(_));
         let asked = (0..100).filter(|&number| ask(number, "mallory@localhost/x")).count();
-        assert_eq!(asked, QUESTIONS_OF_ONE_MAX);
+        assert_eq!(asked, QUESTIONS_OF_ACCOUNT_MAX);
         let far = (100..200).filter(|&number| {
             let met = interests.meet(
                 &announcement(&number.to_string()),
@@ -268,9 +294,9 @@ mod tests {
             );
             matches!(met, Met::Ask(_))
         });
-        assert_eq!(far.count(), QUESTIONS_OF_ONE_MAX, "another server pays for all of its clients");
+        assert_eq!(far.count(), QUESTIONS_OF_REMOTE_MAX, "another server pays for all of its clients");
         let others = (200..200 + 2 * QUESTIONS_MAX).filter(|&number| ask(number, &format!("m{number}@localhost/x")));
-        assert_eq!(others.count(), QUESTIONS_MAX - 2 * QUESTIONS_OF_ONE_MAX);
+        assert_eq!(others.count(), QUESTIONS_MAX - QUESTIONS_OF_ACCOUNT_MAX - QUESTIONS_OF_REMOTE_MAX);
         interests.give_up("0");
         assert!(ask(9_999, "mallory@localhost/x"), "one is over, so there is room for another");
     }

@@ -12,6 +12,9 @@ use crate::sync::Mutex;
 /// Most bytes that the cache holds.
 pub const BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Most bytes of the names of nodes, kept of each owner together.
+pub const NAMES_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// A node, without its items, as whoever keeps it knows it.
 pub type Kept = Arc<dyn Any + Send + Sync>;
 
@@ -64,6 +67,9 @@ struct State {
     /// The one asked for last stands behind the others.
     known: LinkedHashMap<(AccountId, Box<str>), Known>,
     bytes: usize,
+    /// The names of all nodes of an owner; the one asked for last stands behind the others. Most owners have none.
+    names: LinkedHashMap<AccountId, Arc<[Box<str>]>>,
+    names_bytes: usize,
     /// Raised by every change; a read that began before is not kept.
     generation: u64,
 }
@@ -93,10 +99,32 @@ impl Nodes {
         }
     }
 
+    /// The names of all nodes of an owner, if they are in memory.
+    pub fn names(&self, owner: AccountId) -> Option<Arc<[Box<str>]>> {
+        self.state.lock().names.to_back(&owner).cloned()
+    }
+
+    /// Keeps the names that were read, unless something has changed meanwhile.
+    pub fn keep_names(&self, owner: AccountId, names: Arc<[Box<str>]>, generation: u64) {
+        let mut state = self.state.lock();
+        if state.generation != generation {
+            return;
+        }
+        state.forget_names(owner);
+        state.names_bytes += cost_of_names(&names);
+        state.names.insert(owner, names);
+        while state.names_bytes > NAMES_BYTES_MAX
+            && let Some((_, names)) = state.names.pop_front()
+        {
+            state.names_bytes -= cost_of_names(&names);
+        }
+    }
+
     /// What was decided has become durable.
     pub fn change(&self, changed: Changed) {
         let mut state = self.state.lock();
         state.generation += 1;
+        state.forget_names(changed.owner);
         if changed.others == Others::Forgotten {
             state.forget(changed.owner);
         }
@@ -118,8 +146,15 @@ impl Nodes {
 
     /// Bytes held.
     pub fn memory_usage(&self) -> usize {
-        self.state.lock().bytes
+        let state = self.state.lock();
+        state.bytes + state.names_bytes
     }
+}
+
+/// About what the names of one owner take.
+fn cost_of_names(names: &[Box<str>]) -> usize {
+    const ENTRY: usize = 96;
+    ENTRY + names.iter().map(|name| name.len() + size_of::<Box<str>>()).sum::<usize>()
 }
 
 /// About what an entry takes.
@@ -150,7 +185,14 @@ impl State {
         }
     }
 
+    fn forget_names(&mut self, owner: AccountId) {
+        if let Some(names) = self.names.remove(&owner) {
+            self.names_bytes -= cost_of_names(&names);
+        }
+    }
+
     fn forget(&mut self, owner: AccountId) {
+        self.forget_names(owner);
         let theirs: Vec<_> = self.known.keys().filter(|(account, _)| *account == owner).cloned().collect();
         theirs.iter().for_each(|key| self.remove(key));
     }
@@ -182,6 +224,28 @@ mod tests {
         assert!(matches!(nodes.get(account(1), "a"), Some(Known::Absent)));
         nodes.keep(account(1), "b", node(10), nodes.generation());
         assert!(has(&nodes, 1, "b"));
+    }
+
+    #[test]
+    fn the_names_of_an_owner_are_known_until_one_of_its_nodes_changes() {
+        let nodes = Nodes::default();
+        let names = |names: &[&str]| -> Arc<[Box<str>]> { names.iter().map(|name| Box::from(*name)).collect() };
+        nodes.keep_names(account(1), names(&["a", "b"]), nodes.generation());
+        nodes.keep_names(account(2), names(&[]), nodes.generation());
+        assert_eq!(nodes.names(account(1)).unwrap().len(), 2);
+        let before = nodes.generation();
+        nodes.change(Changed { owner: account(1), nodes: Vec::new(), others: Others::Stay });
+        assert!(nodes.names(account(1)).is_none() && nodes.names(account(2)).unwrap().is_empty());
+        nodes.keep_names(account(1), names(&["a"]), before);
+        assert!(nodes.names(account(1)).is_none());
+        nodes.forget(account(2));
+        assert_eq!(nodes.memory_usage(), 0);
+        let long = "x".repeat(1000);
+        for number in 0..=255 {
+            nodes.keep_names(account(number), names(&vec![&*long; 100]), nodes.generation());
+            assert!(nodes.memory_usage() <= NAMES_BYTES_MAX);
+        }
+        assert!(nodes.names(account(0)).is_none() && nodes.names(account(255)).is_some());
     }
 
     #[test]

@@ -115,6 +115,13 @@ impl RemoteClients {
         client.map_or(Owed::Nothing, |client| std::mem::replace(&mut client.owed, Owed::Nothing))
     }
 
+    /// Those of one bare address that this account sees.
+    pub fn of(&self, owner: AccountId, bare: &Jid) -> Vec<RemoteClient> {
+        let state = self.state.lock();
+        let clients = state.seen.get(&owner).map(Vec::as_slice).unwrap_or_default();
+        clients.iter().filter(|client| client.jid.same_bare(bare)).cloned().collect()
+    }
+
     /// Those that this account sees and that want this node.
     pub fn wanting(&self, owner: AccountId, node: &str) -> Vec<Jid> {
         let state = self.state.lock();

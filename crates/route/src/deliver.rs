@@ -17,7 +17,8 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
-use crate::{audience, copies, csi, finish, iq, notify, presence, push, remotes, resumables};
+use crate::interests::Viewer;
+use crate::{audience, copies, csi, finish, interests, iq, notify, presence, push, remotes, resumables};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
 pub(crate) fn admitted(server: &Arc<Server>, env: &mut Envelope) {
@@ -138,9 +139,15 @@ fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) 
             Effect::ToInterested(account, stanza) => {
                 to_sessions(server, account, &stanza, |session| session.is_interested() || session.is_available());
             }
-            Effect::Show { of, to } => presence::show(server, of, to),
+            Effect::Show { of, to } => {
+                presence::show(server, of, to);
+                interests::begins_to_see(server, of, Viewer::Account(to));
+            }
             Effect::Hide { of, to } => presence::hide(server, of, to),
-            Effect::ShowTo { of, to } => presence::show_to(server, of, &to),
+            Effect::ShowTo { of, to } => {
+                presence::show_to(server, of, &to);
+                interests::begins_to_see(server, of, Viewer::Remote(&to));
+            }
             Effect::HideFrom { of, from } => presence::hide_from(server, of, &from),
             // The writer's thread has seen to it (`workers`).
             Effect::Outgoing { .. } => {}

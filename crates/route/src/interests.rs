@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use metronome_features::caps::learn::{self, Verdict};
+use metronome_features::pubsub::last;
 use metronome_host::contacts::Known;
 use metronome_host::interests::{Announcement, Asked, ClientKind, Met};
 use metronome_host::remote_clients::{Owed, RemoteClient};
@@ -19,11 +20,12 @@ use metronome_proto::xml::{Content, Tree};
 use metronome_store::stored;
 
 use crate::ask::{self, Answer};
+use crate::last_items;
 
 /// A session has shown itself. One that says nothing of what it can do can still do what it could: it need not say so each time.
 pub(crate) fn shown(server: &Arc<Server>, session: &Arc<Session>, presence: &Stanza) {
     let Some(announcement) = learn::announced(presence) else { return };
-    if session.kind().is_some_and(|kind| *kind.name() == *announcement.name) {
+    if session.kind().is_some_and(|kind| is_settled(&kind, &announcement)) {
         return;
     }
     let met = meet(server, announcement, &session.jid, session.jid.domain_jid());
@@ -42,26 +44,62 @@ pub fn resumed(server: &Arc<Server>, session: &Arc<Session>) {
     }
 }
 
-/// An account has seen the presence of somebody on another server. Only those whom it lets see its own count.
+/// An account has seen the presence of somebody on another server. Only contacts count; of an account that is not online, only if it has nodes.
 pub(crate) fn seen(server: &Arc<Server>, presence: &Stanza, to: &Jid) {
-    let Some(owner) = server.sessions.online(to.bare_str()) else { return };
     let from = &presence.from;
     if presence.kind != Kind::Presence(PresenceType::Available) {
-        return server.remote_clients.remove(owner, from);
+        if let Some(owner) = owner_of(server, to) {
+            server.remote_clients.remove(owner, from);
+        }
+        return;
     }
+    let Some(announcement) = learn::announced(presence).filter(|_| from.is_full()) else { return };
+    let Some(owner) = server.sessions.online(to.bare_str()) else {
+        return seen_while_away(server, from, announcement, to);
+    };
     let contacts = server.sessions.contacts(owner);
-    let is_shown = contacts.is_some_and(|contacts| contacts.get(from.bare_str()).is_some_and(Known::is_shown));
-    let Some(announcement) = learn::announced(presence).filter(|_| is_shown && from.is_full()) else { return };
+    let is_contact = |known: &Known| known.is_shown() || known.sees();
+    if contacts.is_some_and(|contacts| contacts.get(from.bare_str()).is_some_and(is_contact)) {
+        seen_by(server, owner, from, announcement, to);
+    }
+}
+
+/// The account with this address, as far as that is in memory.
+fn owner_of(server: &Server, jid: &Jid) -> Option<AccountId> {
+    let known = || Some(server.facts.peek(jid.bare_str())??.account.id);
+    server.sessions.online(jid.bare_str()).or_else(known)
+}
+
+/// Beside the stream, because it may have to be read. Where too many are looked for already, what comes is not looked at.
+fn seen_while_away(server: &Arc<Server>, from: &Jid, announcement: Announcement, to: &Jid) {
+    let Some(permit) = server.interests.permit() else { return server.counters.dropped.add() };
+    let (server, from, to) = (server.clone(), from.clone(), to.bare());
+    tokio::spawn(async move {
+        let _permit = permit;
+        match last::sees(&server, &to, &from).await {
+            Ok(Some(owner)) => seen_by(&server, owner, &from, announcement, &to),
+            Ok(None) => {}
+            Err(refuse) => tracing::debug!(jid = to.as_str(), ?refuse, "whom an account sees cannot be told"),
+        }
+    });
+}
+
+fn seen_by(server: &Arc<Server>, owner: AccountId, from: &Jid, announcement: Announcement, to: &Jid) {
     let known = server.remote_clients.get(owner, from);
-    if known.as_ref().is_some_and(|known| *known.kind.name() == *announcement.name) {
+    if known.as_ref().is_some_and(|known| is_settled(&known.kind, &announcement)) {
         return;
     }
     let met = meet(server, announcement, from, to.bare());
     let owed = known.map_or(Owed::LastItems, |known| known.owed);
     server.remote_clients.set(owner, RemoteClient { jid: from.clone(), kind: met.kind, owed });
     if met.is_known {
-        tell_remote(server, owner, from);
+        tell_remote(server, owner, to, from);
     }
+}
+
+/// Whether what a client announces is what it has announced before, and it is known or being asked what that is.
+fn is_settled(kind: &ClientKind, announcement: &Announcement) -> bool {
+    *kind.name() == *announcement.name && !kind.is_given_up()
 }
 
 /// What is known of a client that announces something.
@@ -138,7 +176,7 @@ fn query(node: &str) -> Content {
 fn hold(server: &Arc<Server>, asked: &Asked, kind: &Arc<ClientKind>) {
     if let Some(session) = server.sessions.at(&asked.client) {
         session.set_kind_alone(kind.clone());
-    } else if let Some(owner) = server.sessions.online(asked.by.bare_str()) {
+    } else if let Some(owner) = owner_of(server, &asked.by) {
         server.remote_clients.set_kind_alone(owner, &asked.client, kind.clone());
     }
     known(server, asked);
@@ -148,17 +186,57 @@ fn hold(server: &Arc<Server>, asked: &Asked, kind: &Arc<ClientKind>) {
 fn known(server: &Arc<Server>, asked: &Asked) {
     if let Some(session) = server.sessions.at(&asked.client) {
         tell_session(server, &session);
-    } else if let Some(owner) = server.sessions.online(asked.by.bare_str()) {
-        tell_remote(server, owner, &asked.client);
+    } else if let Some(owner) = owner_of(server, &asked.by) {
+        tell_remote(server, owner, &asked.by, &asked.client);
     }
 }
 
-/// A session that has just come is told what there is for it, once.
-fn tell_session(_server: &Arc<Server>, session: &Arc<Session>) {
-    session.take_owed_last_items();
+/// A session that has just come is told what there is for it, once: of its own account, of the contacts that it sees, and of its domain
+/// (XEP-0163 section 4.3.4).
+fn tell_session(server: &Arc<Server>, session: &Arc<Session>) {
+    if wants_something(session.kind().as_deref()) && session.take_owed_last_items() {
+        tokio::spawn(last_items::for_session(server.clone(), session.clone()));
+    }
 }
 
-/// The same for a client on another server.
-fn tell_remote(server: &Arc<Server>, owner: AccountId, client: &Jid) {
-    server.remote_clients.take_owed(owner, client);
+/// The same for a client on another server, of what the account has that sees it.
+fn tell_remote(server: &Arc<Server>, owner: AccountId, to: &Jid, client: &Jid) {
+    let kind = server.remote_clients.get(owner, client).map(|client| client.kind);
+    if wants_something(kind.as_deref()) && server.remote_clients.take_owed(owner, client) == Owed::LastItems {
+        tokio::spawn(last_items::for_remote(server.clone(), to.bare(), client.clone(), kind));
+    }
+}
+
+/// Somebody sees an account from here on: its clients are told what there is of it.
+pub(crate) fn begins_to_see(server: &Arc<Server>, of: AccountId, to: Viewer<'_>) {
+    let Some(address) = server.sessions.of(of).first().map(|session| session.jid.bare()) else { return };
+    match to {
+        Viewer::Account(account) => {
+            for session in server.sessions.of(account) {
+                if wants_something(session.kind().as_deref()) {
+                    tokio::spawn(last_items::of_one(server.clone(), address.clone(), session));
+                }
+            }
+        }
+        Viewer::Remote(jid) => {
+            for client in server.remote_clients.of(of, jid) {
+                if wants_something(Some(&client.kind)) {
+                    let kind = Some(client.kind.clone());
+                    tokio::spawn(last_items::for_remote(server.clone(), address.clone(), client.jid.clone(), kind));
+                }
+            }
+        }
+    }
+}
+
+/// Who sees an account.
+pub(crate) enum Viewer<'a> {
+    /// Another account of ours.
+    Account(AccountId),
+    /// Somebody on another server.
+    Remote(&'a Jid),
+}
+
+fn wants_something(kind: Option<&ClientKind>) -> bool {
+    kind.and_then(ClientKind::wants).is_some_and(|wants| !wants.is_empty())
 }

@@ -16,6 +16,7 @@ mod finish;
 pub mod inflight;
 pub mod interests;
 mod iq;
+mod last_items;
 mod made;
 mod message;
 mod notify;

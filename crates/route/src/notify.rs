@@ -23,7 +23,9 @@ use metronome_store::stored;
 use crate::{made, presence, remotes};
 
 /// Tells everybody.
-pub(crate) fn run(server: &Arc<Server>, notify: Notify) {
+pub(crate) fn run(server: &Arc<Server>, mut notify: Notify) {
+    // One that is connected without having said so is nobody's business.
+    notify.reply_to.take_if(|jid| server.sessions.at(jid).is_none_or(|session| !session.is_available()));
     if notify.kind == MessageType::Headline { tell(server, &notify) } else { keep(server, &notify) }
 }
 
@@ -77,6 +79,9 @@ fn keep(server: &Arc<Server>, notify: &Notify) {
     }
 }
 
+/// What stands around the address in a start tag: ` to='` before it and `'>` behind it. So a head takes exactly its room, most of the time.
+const ADDRESS_BYTES: usize = 7;
+
 /// A notification as far as it is the same for many.
 struct Written {
     /// The start tag up to the value of `to`, which is the only thing that is missing.
@@ -98,7 +103,7 @@ impl Written {
     }
 
     fn to(&self, to: &Jid, extra: &[u8]) -> Frame {
-        let mut head = Vec::with_capacity(self.head.len() + to.as_str().len() + extra.len() + 16);
+        let mut head = Vec::with_capacity(self.head.len() + to.as_str().len() + extra.len() + ADDRESS_BYTES);
         head.extend_from_slice(&self.head);
         write::attribute(&mut head, "to", to.as_str());
         head.push(b'>');
@@ -113,8 +118,25 @@ fn reply_to(jid: &Jid) -> Vec<u8> {
     Tree::new(ns::ADDRESS, "addresses").child(address).to_vec(ns::CLIENT)
 }
 
+/// What was published before a client came, for this client alone.
+pub(crate) fn last(server: &Server, from: &Jid, content: &[u8], to: &Client<'_>) {
+    let stanza = Stanza::new(Kind::Message(MessageType::Headline), from.clone()).with_id(&server.rng.token());
+    let frame = |to: &Jid| {
+        let mut written = Vec::with_capacity(content.len() + 256);
+        stanza.write_head(&mut written, Some(to), None);
+        written.extend_from_slice(content);
+        written.extend_from_slice(stanza.tail().as_bytes());
+        Frame::whole(written)
+    };
+    match to {
+        _ if is_denied(server, from, to.jid()) => {}
+        Client::Here(session) => hand(server, session, from, Some(Passing::Event), || frame(&session.jid)),
+        Client::Elsewhere(jid) => remotes::tell(server, from, jid, || frame(jid)),
+    }
+}
+
 /// A client that asks for a node in its capabilities.
-enum Client<'a> {
+pub(crate) enum Client<'a> {
     /// One of a session.
     Here(&'a Session),
     /// One on another server, which the owner of the node has seen.
@@ -129,7 +151,7 @@ enum SeesOwner {
 }
 
 impl Client<'_> {
-    fn jid(&self) -> &Jid {
+    pub(crate) fn jid(&self) -> &Jid {
         match self {
             Client::Here(session) => &session.jid,
             Client::Elsewhere(jid) => jid,
@@ -142,6 +164,10 @@ impl Client<'_> {
 fn each_interested(server: &Server, notify: &Notify, mut tell: impl FnMut(Client<'_>, SeesOwner)) {
     let Some(node) = notify.audience.node() else { return };
     let may = |who: &Jid| notify.audience.may_read(server, who) && !is_denied(server, &notify.from, who);
+    let sees = |who: &Jid| match check::denies_account_now(server, &notify.from, who, What::PresenceOut) {
+        true => SeesOwner::No,
+        false => SeesOwner::Yes,
+    };
     let mut here = |session: &Session, sees: SeesOwner| {
         if session.wants_node(node) && !session.is_locked() && may(&session.jid) {
             tell(Client::Here(session), sees);
@@ -155,13 +181,13 @@ fn each_interested(server: &Server, notify: &Notify, mut tell: impl FnMut(Client
     server.sessions.of(notify.owner).iter().for_each(|own| here(own, SeesOwner::Yes));
     let contacts = seeing(server, notify);
     for contact in &contacts {
-        server.sessions.named(contact.as_str()).iter().for_each(|session| here(session, SeesOwner::Yes));
+        server.sessions.named(contact.as_str()).iter().for_each(|session| here(session, sees(contact)));
     }
     let elsewhere = server.remote_clients.wanting(notify.owner, node);
     if !elsewhere.is_empty() {
         let contacts: HashSet<&str> = contacts.iter().map(Jid::as_str).collect();
         let seeing = elsewhere.iter().filter(|client| contacts.contains(client.bare_str()) && may(client));
-        seeing.for_each(|client| tell(Client::Elsewhere(client), SeesOwner::Yes));
+        seeing.for_each(|client| tell(Client::Elsewhere(client), sees(client)));
     }
 }
 

@@ -188,7 +188,7 @@ async fn a_client_that_invents_names_is_asked_a_few_times_at_once() {
         mallory.settled().await;
     }
     mallory.turn().await;
-    assert_eq!(world.server.asked.count(), metronome_host::interests::QUESTIONS_OF_ONE_MAX);
+    assert_eq!(world.server.asked.count(), metronome_host::interests::QUESTIONS_OF_ACCOUNT_MAX);
     mallory.lose();
 }
 

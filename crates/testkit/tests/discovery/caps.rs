@@ -110,7 +110,7 @@ fn a_reload_that_changes_what_is_told_changes_the_hash() {
 const TOLD: &str = "<identity category='client' type='pc'/><feature var='urn:xmpp:mood+notify'/><feature var='urn:xmpp:avatar:metadata+notify'/>";
 const HASH: &str = "IZLpgEG5sAVLgJYfN6qA26sxVCo=";
 
-// XEP-0115 example 1, XEP-0163 section 4.2.
+// XEP-0115 examples 1, 3 and 4; XEP-0163 section 4.2.
 #[test]
 fn the_server_asks_one_client_for_all_that_announce_the_same() {
     let server = Setup::default().store(Backend::Memory).start();

@@ -1,0 +1,99 @@
+//! XEP-0163 section 4.3: clients say in their capabilities what they want to hear of, and hear of it.
+
+use metronome_testkit::{Client, Server, online};
+
+use crate::{publish_options, server, set};
+
+const MOOD: &str = "urn:xmpp:mood";
+/// What these clients tell of themselves, and its hash.
+const TOLD: &str = "<identity category='client' type='pc'/><feature var='urn:xmpp:mood+notify'/>\
+    <feature var='urn:xmpp:avatar:metadata+notify'/>";
+const HASH: &str = "IZLpgEG5sAVLgJYfN6qA26sxVCo=";
+
+fn mood(item: &str) -> String {
+    format!("<publish node='{MOOD}'><item id='{item}'><mood xmlns='{MOOD}'><happy/></mood></item></publish>")
+}
+
+fn caps() -> String {
+    format!("<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:app' ver='{HASH}'/>")
+}
+
+/// Comes online with these capabilities, and tells what they are if it is asked.
+fn comes(server: &Server, name: &str, resource: &str, first: bool) -> Client {
+    let mut client = Client::login(server, name, resource);
+    client.send(&format!("<presence>{}</presence>", caps()));
+    client.wait_for(&format!("<presence from='{name}@localhost/{resource}'"));
+    if first {
+        let asked = client.wait_for("<iq type='get' from='localhost'");
+        client.send(&format!(
+            "<iq type='result' to='localhost' id='{}'><query xmlns='http://jabber.org/protocol/disco#info'>{TOLD}</query></iq>",
+            asked.attribute("id").unwrap()
+        ));
+    }
+    client
+}
+
+#[track_caller]
+fn befriend(one: &mut Client, other: &mut Client) {
+    let (me, them) = (one.bare().to_owned(), other.bare().to_owned());
+    one.send(&format!("<presence to='{them}' type='subscribe'/>"));
+    other.wait_for("<presence type='subscribe'");
+    other.send(&format!("<presence to='{me}' type='subscribed'/><presence to='{me}' type='subscribe'/>"));
+    one.wait_for("<presence type='subscribe'");
+    one.send(&format!("<presence to='{them}' type='subscribed'/>"));
+    other.wait_for("<presence type='subscribed'");
+    other.so_far();
+    one.so_far();
+}
+
+// XEP-0163 examples 1 to 6.
+#[test]
+fn contacts_and_own_devices_hear_of_what_their_clients_ask_for() {
+    let server = server("");
+    let mut alice = online(&server, "alice", "phone");
+    let mut bob = comes(&server, "bob", "desk", true);
+    befriend(&mut bob, &mut alice);
+    let mut own = comes(&server, "alice", "desk", false);
+    let mut other = online(&server, "bob", "phone");
+    other.so_far();
+    bob.so_far();
+    alice.so_far();
+    set(&mut alice, "", &mood("one"));
+    for (client, to) in [(&mut bob, "bob@localhost/desk"), (&mut own, "alice@localhost/desk")] {
+        let event = client.wait_for(&format!("<message from='alice@localhost' type='headline' to='{to}'>"));
+        assert!(event.contains("<item id='one'") && event.contains("<happy/>"), "{event}");
+        assert!(event.contains("<address type='replyto' jid='alice@localhost/phone'/>"), "{event}");
+    }
+    other.expect_nothing_before_ping();
+    alice.expect_nothing_before_ping();
+}
+
+// XEP-0163 examples 7 to 9.
+#[test]
+fn who_comes_is_told_what_was_published_before_once() {
+    let server = server("");
+    let mut alice = online(&server, "alice", "phone");
+    set(&mut alice, "", &mood("one"));
+    let mut desk = comes(&server, "alice", "desk", true);
+    let event = desk.wait_for("<message from='alice@localhost'");
+    assert!(event.contains("<item id='one'"), "{event}");
+    desk.send(&format!("<presence><show>away</show>{}</presence>", caps()));
+    desk.wait_for("<presence from='alice@localhost/desk'");
+    desk.so_far();
+    desk.expect_nothing_before_ping();
+}
+
+/// What only the owner may read nobody else hears of.
+#[test]
+fn a_node_that_only_its_owner_reads_tells_nobody_else() {
+    let server = server("");
+    let mut alice = online(&server, "alice", "phone");
+    let mut bob = comes(&server, "bob", "desk", true);
+    befriend(&mut bob, &mut alice);
+    let private = publish_options(&[("pubsub#access_model", "whitelist")]);
+    set(&mut alice, "", &format!("{}{private}", mood("secret")));
+    let mut desk = comes(&server, "alice", "desk", false);
+    assert!(desk.wait_for("<message from='alice@localhost'").contains("<item id='secret'"));
+    bob.so_far();
+    bob.expect_nothing_before_ping();
+}
