@@ -49,6 +49,20 @@ pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
 pub const MUC: &str = "http://jabber.org/protocol/muc";
 /// XEP-0045: Multi-User Chat, what rooms tell their occupants.
 pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+/// XEP-0045: Multi-User Chat, what administrators and moderators change of people.
+pub const MUC_ADMIN: &str = "http://jabber.org/protocol/muc#admin";
+/// XEP-0045: Multi-User Chat, what owners change of a room.
+pub const MUC_OWNER: &str = "http://jabber.org/protocol/muc#owner";
+/// XEP-0045: Multi-User Chat, the form with the configuration of a room.
+pub const MUC_ROOMCONFIG: &str = "http://jabber.org/protocol/muc#roomconfig";
+/// XEP-0045: Multi-User Chat, the form with what everybody may know of a room.
+pub const MUC_ROOMINFO: &str = "http://jabber.org/protocol/muc#roominfo";
+/// XEP-0045: Multi-User Chat, the form of who asks for membership and a nickname.
+pub const MUC_REGISTER: &str = "http://jabber.org/protocol/muc#register";
+/// XEP-0045: Multi-User Chat, the form of who asks for voice.
+pub const MUC_REQUEST: &str = "http://jabber.org/protocol/muc#request";
+/// XEP-0045: Multi-User Chat, a room leaves the ids of messages as they are.
+pub const MUC_STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
 /// XEP-0048: Bookmarks, and the name of the node with them.
 pub const BOOKMARKS_LEGACY: &str = "storage:bookmarks";
 /// XEP-0033: Extended Stanza Addressing.
@@ -179,6 +193,12 @@ pub const STANZA_ID: &str = "urn:xmpp:sid:0";
 pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 /// XEP-0249: Direct MUC Invitations.
 pub const CONFERENCE: &str = "jabber:x:conference";
+/// XEP-0307: Unique Room Names for Multi-User Chat.
+pub const MUC_UNIQUE: &str = "http://jabber.org/protocol/muc#unique";
+/// XEP-0317: Hats.
+pub const HATS: &str = "urn:xmpp:hats:0";
+/// XEP-0317: Hats, the form of its commands.
+pub const HATS_COMMANDS: &str = "urn:xmpp:hats:commands";
 /// XEP-0353: Jingle Message Initiation.
 pub const JINGLE_MESSAGE: &str = "urn:xmpp:jingle-message:0";
 /// XEP-0373: OpenPGP for XMPP.
@@ -201,18 +221,32 @@ pub const CAPS_2: &str = "urn:xmpp:caps";
 pub const COMPARE_AND_PUBLISH: &str = "urn:xmpp:pubsub:cap:0";
 /// XEP-0402: PEP Native Bookmarks, and the name of the node with them.
 pub const BOOKMARKS: &str = "urn:xmpp:bookmarks:1";
+/// XEP-0410: MUC Self-Ping, a room answers for the clients that are in it.
+pub const SELF_PING_OPTIMIZATION: &str = "http://jabber.org/protocol/muc#self-ping-optimization";
 /// XEP-0413: Order-By.
 pub const ORDER_BY: &str = "urn:xmpp:order-by:1";
+/// XEP-0421: Anonymous unique occupant identifiers for MUCs.
+pub const OCCUPANT_ID: &str = "urn:xmpp:occupant-id:0";
+/// XEP-0422: Message Fastening, of which the older form of moderation is made.
+pub const FASTEN: &str = "urn:xmpp:fasten:0";
 /// XEP-0424: Message Retraction.
 pub const RETRACT: &str = "urn:xmpp:message-retract:1";
 /// XEP-0424: Message Retraction, an archive has tombstones in the place of what was retracted.
 pub const RETRACT_TOMBSTONE: &str = "urn:xmpp:message-retract:1#tombstone";
+/// XEP-0424: Message Retraction, the older form.
+pub const RETRACT_0: &str = "urn:xmpp:message-retract:0";
+/// XEP-0425: Moderated Message Retraction.
+pub const MODERATE: &str = "urn:xmpp:message-moderate:1";
+/// XEP-0425: Moderated Message Retraction, the older form.
+pub const MODERATE_0: &str = "urn:xmpp:message-moderate:0";
 /// XEP-0444: Message Reactions.
 pub const REACTIONS: &str = "urn:xmpp:reactions:0";
 /// XEP-0447: Stateless file sharing.
 pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
 /// XEP-0462: PubSub Type Filtering.
 pub const PUBSUB_FILTER: &str = "urn:xmpp:pubsub-filter:0";
+/// XEP-0463: MUC Affiliations Versioning.
+pub const MUC_AFFILIATIONS: &str = "urn:xmpp:muc:affiliations:0";
 /// XEP-0465: Pubsub Public Subscriptions.
 pub const PUBLIC_SUBSCRIPTIONS: &str = "urn:xmpp:pps:0";
 /// XEP-0478: Stream Limits Advertisement.

@@ -21,6 +21,7 @@ pub mod hints;
 pub mod jid_prep;
 pub mod last;
 pub mod mam;
+pub mod muc;
 pub mod ping;
 pub mod privacy;
 pub mod private;
