@@ -109,6 +109,12 @@ impl Account {
         Account { id, host: host.into(), name, role, state, auth_epoch: 0, created_ms }
     }
 
+    /// The account of a room (XEP-0045) of a service at `host`, a domain where no people have accounts. It is disabled and gets no keys, so
+    /// nobody logs in to it.
+    pub fn of_room(id: AccountId, host: &str, name: &str, created_ms: u64) -> Account {
+        Account { name: name.into(), ..Account::of_domain(id, host, created_ms) }
+    }
+
     /// Whether it is a domain's own.
     pub fn is_of_domain(&self) -> bool {
         self.name.is_empty()

@@ -15,6 +15,7 @@ mod outbox;
 mod outcome;
 mod record;
 mod resumable;
+mod room;
 mod roster;
 
 pub use account::{Account, AccountId, AccountState, Role};
@@ -29,4 +30,8 @@ pub use outbox::{OutboxRow, Outgoing};
 pub use outcome::{Outcome, Unavailable};
 pub use record::{Op, Record};
 pub use resumable::{Handled, Noted, Resumable, StreamNumber};
+pub use room::{
+    RoomAffiliation, RoomChange, RoomMember, RoomRedirect, RoomRole, RoomRow, RoomSecret, RoomSubject, SavedOccupant,
+    Visibility,
+};
 pub use roster::{Contact, Listed, RosterSize, RosterVersion};

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::{
     Account, AccountId, AccountState, Contact, Direction, Document, Handled, Keep, LastSeen, NodeChange, Noted,
-    Resumable, Role, StoredHost, StoredKeys, StreamNumber,
+    Resumable, Role, RoomChange, RoomRedirect, StoredHost, StoredKeys, StreamNumber,
 };
 use metronome_proto::stanza::Stanza;
 
@@ -213,6 +213,25 @@ pub enum Op {
         name: Box<str>,
         /// The change.
         change: Box<NodeChange>,
+    },
+    /// Changes a room; changes of one record happen in their order.
+    Room {
+        /// The room's account.
+        owner: AccountId,
+        /// The change.
+        change: Box<RoomChange>,
+    },
+    /// Notes that a room was destroyed, in the place of what was noted of its address before; needs no account.
+    SetRedirect {
+        /// The room, and where to go instead.
+        redirect: Box<RoomRedirect>,
+    },
+    /// Forgets what was noted of rooms that were destroyed; needs no account.
+    ForgetRedirect {
+        /// The domain of their service.
+        host: Box<str>,
+        /// The local part of the address of one room; without it all of the service are meant.
+        name: Option<Box<str>>,
     },
     /// A value of the server itself, such as the secret behind the salts of unknown users. Replaces an earlier one.
     SetMeta {

@@ -1,7 +1,7 @@
 //! What must survive a restart: accounts with their keys, rosters and documents, the message archive, and domains.
 //!
 //! Reading goes through the traits of [`accounts`], [`archive`], [`documents`], [`hosts`], [`meta`], [`nodes`], [`outbox`],
-//! [`resumables`] and [`rosters`], together [`Store`]; every change is a `Record` given to the one [`Writer`], which commits many at once. Backends live in
+//! [`resumables`], [`rooms`] and [`rosters`], together [`Store`]; every change is a `Record` given to the one [`Writer`], which commits many at once. Backends live in
 //! [`backend`].
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -17,6 +17,7 @@ pub mod meta;
 pub mod nodes;
 pub mod outbox;
 pub mod resumables;
+pub mod rooms;
 pub mod rosters;
 pub mod stored;
 mod writer;
@@ -34,6 +35,7 @@ pub use meta::Meta;
 pub use nodes::Nodes;
 pub use outbox::Outboxes;
 pub use resumables::Resumables;
+pub use rooms::Rooms;
 pub use rosters::{Rosters, RowAbout};
 pub use writer::{Committed, Permit, Writer, WriterLimits};
 
@@ -42,9 +44,15 @@ pub type Reading<T> = BoxFuture<'static, Result<T, StoreError>>;
 
 /// Everything that can be read. Each call sees one committed state: all of every record whose outcome was handed out
 /// before the call, and never a part of a record.
-pub trait Reads: Accounts + Archive + Documents + Meta + Nodes + Outboxes + Resumables + Rosters + StoredHosts {}
+pub trait Reads:
+    Accounts + Archive + Documents + Meta + Nodes + Outboxes + Resumables + Rooms + Rosters + StoredHosts
+{
+}
 
-impl<T: Accounts + Archive + Documents + Meta + Nodes + Outboxes + Resumables + Rosters + StoredHosts> Reads for T {}
+impl<T> Reads for T where
+    T: Accounts + Archive + Documents + Meta + Nodes + Outboxes + Resumables + Rooms + Rosters + StoredHosts
+{
+}
 
 /// The reading side of a store, shared by everyone.
 pub type Store = Arc<dyn Reads>;

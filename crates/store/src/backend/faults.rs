@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use metronome_model::{
     Account, AccountId, AccountState, Contact, Document, Handled, LastSeen, NodeChange, Noted, Record, Resumable, Role,
-    StoredHost, StoredKeys, StreamNumber, Unavailable,
+    RoomChange, RoomRedirect, StoredHost, StoredKeys, StreamNumber, Unavailable,
 };
 use metronome_proto::stanza::Stanza;
 use parking_lot::{Condvar, Mutex};
@@ -20,6 +20,7 @@ use crate::meta::MetaWrites;
 use crate::nodes::NodeWrites;
 use crate::outbox::OutboxWrites;
 use crate::resumables::ResumableWrites;
+use crate::rooms::RoomWrites;
 use crate::rosters::RosterWrites;
 use crate::{Opened, StoreError};
 
@@ -278,6 +279,24 @@ impl OutboxWrites for FaultyBackend {
 
     fn dequeue(&mut self, local: &str, remote: &str, to: u64) -> Result<(), StoreError> {
         self.inner.dequeue(local, remote, to)
+    }
+}
+
+impl RoomWrites for FaultyBackend {
+    fn is_room(&mut self, owner: AccountId) -> Result<bool, StoreError> {
+        self.inner.is_room(owner)
+    }
+
+    fn change_room(&mut self, owner: AccountId, change: &RoomChange) -> Result<(), StoreError> {
+        self.inner.change_room(owner, change)
+    }
+
+    fn set_redirect(&mut self, redirect: &RoomRedirect) -> Result<(), StoreError> {
+        self.inner.set_redirect(redirect)
+    }
+
+    fn forget_redirect(&mut self, host: &str, name: Option<&str>) -> Result<(), StoreError> {
+        self.inner.forget_redirect(host, name)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Places to keep a store. Each backend has the same file names: `mod`, `accounts`, `archive`, `documents`,
-//! `hosts`, `meta`, `nodes`, `outbox`, `rosters`.
+//! `hosts`, `meta`, `nodes`, `outbox`, `rooms`, `rosters`.
 //! The writer does all checks and gives all ids, so that backends only read and change rows.
 
 pub mod faults;
@@ -18,6 +18,7 @@ use crate::meta::MetaWrites;
 use crate::nodes::NodeWrites;
 use crate::outbox::OutboxWrites;
 use crate::resumables::ResumableWrites;
+use crate::rooms::RoomWrites;
 use crate::rosters::RosterWrites;
 
 /// The writing side of a backend. Only its `Writer` calls it, from one thread, one transaction at a time.
@@ -30,6 +31,7 @@ pub trait Backend:
     + NodeWrites
     + OutboxWrites
     + ResumableWrites
+    + RoomWrites
     + RosterWrites
     + Send
 {

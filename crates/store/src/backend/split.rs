@@ -7,8 +7,9 @@ use std::sync::Arc;
 use futures_util::future::FutureExt;
 use metronome_model::{
     Account, AccountId, AccountState, Affiliation, ArchivedRow, Contact, Document, Drawer, DrawerSize, Handled, Item,
-    KeyHash, LastSeen, NodeChange, NodesUsage, Noted, Op, OutboxRow, Outgoing, Record, Resumable, Role, RosterSize,
-    RosterVersion, StoredHost, StoredKeys, StreamNumber, Subscription,
+    KeyHash, LastSeen, NodeChange, NodesUsage, Noted, Op, OutboxRow, Outgoing, Record, Resumable, Role,
+    RoomAffiliation, RoomChange, RoomRedirect, RosterSize, RosterVersion, StoredHost, StoredKeys, StreamNumber,
+    Subscription,
 };
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
@@ -24,6 +25,7 @@ use crate::meta::{Meta, MetaWrites};
 use crate::nodes::{ItemSearch, ItemsFound, ListedNode, NodeWrites, Nodes, StoredNode};
 use crate::outbox::{OutboxWrites, Outboxes};
 use crate::resumables::{ResumableWrites, Resumables};
+use crate::rooms::{ListedRoom, RoomWrites, Rooms, RoomsListed, StoredRoom};
 use crate::rosters::{RosterWrites, Rosters, RowAbout};
 use crate::{Opened, Reading, Store, StoreError};
 
@@ -251,6 +253,72 @@ impl Nodes for SplitStore {
     }
 }
 
+/// A room whose account is a guest's is gone with the next stop, like a guest.
+impl Rooms for SplitStore {
+    fn room(&self, host: &str, name: &str) -> Reading<Option<StoredRoom>> {
+        match self.guests.find_room(host, name) {
+            Some(room) => std::future::ready(Ok(Some(room))).boxed(),
+            None => self.durable.room(host, name),
+        }
+    }
+
+    fn rooms(&self, host: &str, listed: RoomsListed, after: Option<&str>, limit: usize) -> Reading<Vec<ListedRoom>> {
+        let pages = (self.guests.rooms(host, listed, after, limit), self.durable.rooms(host, listed, after, limit));
+        merge(pages, limit, |room| room.name.clone())
+    }
+
+    fn rooms_count(&self, host: &str) -> Reading<u64> {
+        let (guests, durable) = (self.guests.rooms_count(host), self.durable.rooms_count(host));
+        async move { Ok(guests.await? + durable.await?) }.boxed()
+    }
+
+    fn rooms_of(
+        &self,
+        host: &str,
+        bare: &Jid,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Reading<Vec<(Box<str>, RoomAffiliation)>> {
+        let pages = (self.guests.rooms_of(host, bare, after, limit), self.durable.rooms_of(host, bare, after, limit));
+        merge(pages, limit, |(name, _)| name.clone())
+    }
+
+    fn rooms_with_occupants(&self, host: &str, after: Option<&str>, limit: usize) -> Reading<Vec<Box<str>>> {
+        let guests = self.guests.rooms_with_occupants(host, after, limit);
+        merge((guests, self.durable.rooms_with_occupants(host, after, limit)), limit, |name| name.clone())
+    }
+
+    fn redirect(&self, host: &str, name: &str) -> Reading<Option<RoomRedirect>> {
+        self.durable.redirect(host, name)
+    }
+
+    fn redirects(&self, host: &str, after: Option<&str>, limit: usize) -> Reading<Vec<RoomRedirect>> {
+        self.durable.redirects(host, after, limit)
+    }
+}
+
+/// One page of two, in the order of the names. It ends with the first of their ends: one that is there because of its bytes has more
+/// behind it, and who goes on behind a later name would never see that.
+fn merge<T: Send + 'static>(
+    (guests, durable): (Reading<Vec<T>>, Reading<Vec<T>>),
+    limit: usize,
+    name: fn(&T) -> Box<str>,
+) -> Reading<Vec<T>> {
+    async move {
+        let (mut all, durable) = (guests.await?, durable.await?);
+        let ends = [all.last().map(name), durable.last().map(name)];
+        all.extend(durable);
+        all.sort_by_key(name);
+        if let Some(end) = ends.into_iter().flatten().min() {
+            let is_torn = |page: &T| name(page) > end;
+            let whole = all.iter().position(is_torn).unwrap_or(all.len());
+            all.truncate(whole.min(limit));
+        }
+        Ok(all)
+    }
+    .boxed()
+}
+
 /// Guests speak to nobody on other servers.
 impl Outboxes for SplitStore {
     fn outgoing(&self) -> Reading<Vec<Outgoing>> {
@@ -409,6 +477,24 @@ impl OutboxWrites for SplitBackend {
 
     fn dequeue(&mut self, local: &str, remote: &str, to: u64) -> Result<(), StoreError> {
         self.durable.dequeue(local, remote, to)
+    }
+}
+
+impl RoomWrites for SplitBackend {
+    fn is_room(&mut self, owner: AccountId) -> Result<bool, StoreError> {
+        self.of(owner).is_room(owner)
+    }
+
+    fn change_room(&mut self, owner: AccountId, change: &RoomChange) -> Result<(), StoreError> {
+        self.of(owner).change_room(owner, change)
+    }
+
+    fn set_redirect(&mut self, redirect: &RoomRedirect) -> Result<(), StoreError> {
+        self.durable.set_redirect(redirect)
+    }
+
+    fn forget_redirect(&mut self, host: &str, name: Option<&str>) -> Result<(), StoreError> {
+        self.durable.forget_redirect(host, name)
     }
 }
 

@@ -1,10 +1,10 @@
 //! One record: first every check, then its changes. A refused record has changed nothing, so the rest of its batch
 //! need not know of it; any number of checks costs only reads, mostly of the cache.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use metronome_model::{AccountId, NodeChange, Op, Outcome, Record};
+use metronome_model::{AccountId, NodeChange, Op, Outcome, Record, RoomChange};
 use metronome_proto::stanza::Stanza;
 use smallvec::SmallVec;
 
@@ -91,7 +91,8 @@ pub(super) fn run(
     limits: &WriterLimits,
     record: &Record,
 ) -> Result<Outcome, StoreError> {
-    let mut run = Run { backend, heads, limits, touched: Touched::default(), nodes: BTreeMap::new() };
+    let mut run =
+        Run { backend, heads, limits, touched: Touched::default(), nodes: BTreeMap::new(), rooms: BTreeSet::new() };
     match run.check(record) {
         Ok(ids) => {
             run.apply(record, &ids)?;
@@ -109,6 +110,8 @@ struct Run<'a, 'r> {
     touched: Touched,
     /// How many items the nodes that the record touches have numbers for, after it; none for one that is not there.
     nodes: BTreeMap<(AccountId, &'r str), Option<u64>>,
+    /// Accounts that are rooms, or are made so by the record.
+    rooms: BTreeSet<AccountId>,
 }
 
 impl<'r> Run<'_, 'r> {
@@ -142,12 +145,15 @@ impl<'r> Run<'_, 'r> {
                     self.owner(*owner)?;
                 }
                 Op::Node { owner, name, change } => self.check_node(*owner, name, change)?,
+                Op::Room { owner, change } => self.check_room(*owner, change)?,
                 Op::SetResumable { stream } => drop(self.owner(stream.owner)?),
                 Op::SetHost { .. }
                 | Op::ForgetHost { .. }
                 | Op::NoteResumable { .. }
                 | Op::ForgetResumable { .. }
                 | Op::Dequeue { .. }
+                | Op::SetRedirect { .. }
+                | Op::ForgetRedirect { .. }
                 | Op::SetMeta { .. } => {}
             }
         }
@@ -172,6 +178,18 @@ impl<'r> Run<'_, 'r> {
             (_, room) => room,
         };
         self.nodes.insert((owner, name), room);
+        Ok(())
+    }
+
+    fn check_room(&mut self, owner: AccountId, change: &RoomChange) -> Result<(), Refused> {
+        self.owner(owner)?;
+        let is_room = self.rooms.contains(&owner) || self.backend.is_room(owner)?;
+        match (change, is_room) {
+            (RoomChange::Create(_), true) => return Err(Refused::For(Outcome::Conflict)),
+            (RoomChange::Create(_), false) | (_, true) => {}
+            (_, false) => return Err(Refused::For(Outcome::Gone)),
+        }
+        self.rooms.insert(owner);
         Ok(())
     }
 
@@ -278,6 +296,9 @@ impl<'r> Run<'_, 'r> {
             Op::NoteResumable { number, noted } => self.backend.note_resumable(*number, noted),
             Op::ForgetResumable { number } => self.backend.forget_resumable(*number),
             Op::Node { owner, name, change } => self.backend.change_node(*owner, name, change),
+            Op::Room { owner, change } => self.backend.change_room(*owner, change),
+            Op::SetRedirect { redirect } => self.backend.set_redirect(redirect),
+            Op::ForgetRedirect { host, name } => self.backend.forget_redirect(host, name.as_deref()),
             Op::SetMeta { key, value } => self.backend.set_meta(key, value),
             Op::Dequeue { local, remote, to } => {
                 // Known before the rows are gone: those who sent them go on counting.

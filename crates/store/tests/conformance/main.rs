@@ -31,6 +31,8 @@ mod nodes;
 mod nodes_random;
 mod outbox;
 mod random;
+mod rooms;
+mod rooms_random;
 mod rosters;
 mod search;
 mod seen;

@@ -79,7 +79,7 @@ fn retraction(moderate: &Child<'_>, retract: &str) -> Result<Option<Box<str>>, M
     if moderate.child(retract, "retract").is_none() {
         return Err(Malformed("a moderation without a retraction"));
     }
-    text(moderate, &moderate.ns().to_owned(), "reason", REASON_BYTES_MAX)
+    text(moderate, moderate.ns(), "reason", REASON_BYTES_MAX)
 }
 
 impl Moderation {

@@ -1,6 +1,7 @@
 //! Accounts in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use metronome_model::{Account, AccountId, AccountState, KeyHash, Role, StoredKeys};
 
@@ -35,6 +36,19 @@ impl Table {
 
     pub(super) fn get(&self, id: AccountId) -> Option<&Account> {
         self.by_id.get(&id).map(|known| &known.account)
+    }
+
+    /// The account with this address, whatever it is.
+    pub(super) fn id_of(&self, host: &str, name: &str) -> Option<AccountId> {
+        self.at(host, name).map(|found| found.account.id)
+    }
+
+    /// The accounts of a host behind a name, in the order of their names; without the host's own.
+    pub(super) fn of_host<'a>(&'a self, host: &'a str, after: Option<&str>) -> impl Iterator<Item = &'a Account> {
+        let first = (Box::from(host), Box::from(after.unwrap_or_default()));
+        let behind = self.by_address.range((Bound::Excluded(first), Bound::Unbounded));
+        let of_host = behind.take_while(move |((known, _), _)| **known == *host);
+        of_host.filter_map(|(_, id)| Some(&self.by_id.get(id)?.account))
     }
 
     /// A forgotten account that still has rows.
@@ -144,13 +158,7 @@ impl Accounts for MemoryStore {
     }
 
     fn list(&self, host: &str, after: Option<&str>, limit: usize) -> Reading<Vec<Account>> {
-        self.read(|tables| {
-            let table = &tables.accounts;
-            let first = (Box::from(host), Box::from(after.unwrap_or_default()));
-            let of_host = table.by_address.range(first..).take_while(|((known, _), _)| &**known == host);
-            let behind = of_host.filter(|((_, name), _)| **name > *after.unwrap_or_default());
-            behind.take(limit).filter_map(|(_, id)| Some(table.by_id.get(id)?.account.clone())).collect()
-        })
+        self.read(|tables| tables.accounts.of_host(host, after).take(limit).cloned().collect())
     }
 }
 

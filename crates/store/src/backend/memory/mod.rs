@@ -9,6 +9,7 @@ mod meta;
 mod nodes;
 mod outbox;
 mod resumables;
+mod rooms;
 mod rosters;
 mod usage;
 
@@ -50,6 +51,7 @@ struct Tables {
     nodes: nodes::Table,
     outbox: outbox::Table,
     resumables: resumables::Table,
+    rooms: rooms::Table,
     rosters: rosters::Table,
     usage: Usage,
 }
@@ -63,6 +65,7 @@ impl Tables {
             Change::Document(change) => self.documents.apply(change, usage),
             Change::Host(change) => self.hosts.apply(change),
             Change::Resumable(change) => self.resumables.apply(change),
+            Change::Room(change) => self.rooms.apply(change, usage),
             Change::Roster(change) => self.rosters.apply(change, usage),
             Change::Meta(change) => self.meta.apply(change),
             Change::Node(change) => self.nodes.apply(change, usage),
@@ -81,6 +84,7 @@ enum Change {
     Meta(meta::Change),
     Node(nodes::Change),
     Outbox(outbox::Change),
+    Room(rooms::Change),
     Roster(rosters::Change),
 }
 
@@ -157,6 +161,7 @@ impl Backend for MemoryBackend {
             self.change(Change::Roster(rosters::Change::Forget { owner }))?;
             self.change(Change::Document(documents::Change::Forget { owner }))?;
             self.change(Change::Node(nodes::Change::Forget { owner }))?;
+            self.change(Change::Room(rooms::Change::Forget { owner }))?;
             self.change(Change::Account(accounts::Change::Buried { id: owner }))?;
         }
         Ok(Purge::More)

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use metronome_model::{Account, AccountId, Contact, Document, LastSeen, NodeChange, Op, Subscription};
+use metronome_model::{
+    Account, AccountId, Contact, Document, LastSeen, NodeChange, Op, RoomChange, RoomMember, RoomRow, SavedOccupant,
+    Subscription,
+};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 
@@ -53,6 +56,7 @@ pub(super) fn of(op: &Op) -> Option<(AccountId, usize)> {
         Op::SetDocument { owner, document: new } => Some((*owner, document(new))),
         Op::SetLastSeen { owner, last } => Some((*owner, last_seen(last))),
         Op::Node { owner, name, change } => Some((*owner, change_of_node(name, change)?)),
+        Op::Room { owner, change } => Some((*owner, change_of_room(change)?)),
         _ => None,
     }
 }
@@ -102,6 +106,32 @@ pub(super) fn subscription(subscription: &Subscription) -> usize {
 /// So many items with so many bytes.
 pub(super) fn items(count: usize, bytes: u64) -> usize {
     ROW_BYTES * count + bytes as usize
+}
+
+/// A room without the people around it.
+pub(super) fn room(row: &RoomRow) -> usize {
+    ROW_BYTES + row.len_bytes()
+}
+
+pub(super) fn member(member: &RoomMember) -> usize {
+    ROW_BYTES + member.len_bytes()
+}
+
+pub(super) fn occupant(occupant: &SavedOccupant) -> usize {
+    ROW_BYTES + occupant.len_bytes()
+}
+
+fn change_of_room(change: &RoomChange) -> Option<usize> {
+    match change {
+        RoomChange::Create(row) => Some(room(row)),
+        RoomChange::Configure { config, .. } => Some(config.len()),
+        RoomChange::SetSubject(Some(subject)) => Some(subject.len_bytes()),
+        RoomChange::SetMember(new) => Some(member(new)),
+        RoomChange::SaveOccupants(occupants) => {
+            Some(occupants.iter().map(occupant).sum::<usize>()).filter(|sum| *sum > 0)
+        }
+        RoomChange::SetSubject(None) | RoomChange::RemoveMember { .. } | RoomChange::Use { .. } => None,
+    }
 }
 
 fn change_of_node(name: &str, change: &NodeChange) -> Option<usize> {

@@ -12,6 +12,7 @@ mod outbox;
 mod purge;
 mod readers;
 mod resumables;
+mod rooms;
 mod rosters;
 mod schema;
 

@@ -93,10 +93,10 @@ fn state_of(number: i64) -> SubscriptionState {
 }
 
 /// An address that this server has written; `None`, with a line in the log, for one that is damaged.
-fn jid_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Jid>> {
+pub(super) fn jid_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Jid>> {
     let jid = Jid::parse(row.get_ref(at)?.as_str()?).ok();
     if jid.is_none() {
-        tracing::error!("an address stored with a node cannot be read and is passed over");
+        tracing::error!("a stored address cannot be read; what belongs to it is passed over");
     }
     Ok(jid)
 }

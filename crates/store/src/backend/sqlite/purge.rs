@@ -3,7 +3,7 @@
 
 use super::SqliteBackend;
 use super::db::Db;
-use super::{archive, documents, nodes, resumables, rosters};
+use super::{archive, documents, nodes, resumables, rooms, rosters};
 use crate::StoreError;
 use crate::backend::Purge;
 
@@ -37,6 +37,10 @@ fn remove(db: &Db, slot: i64, rows_max: usize) -> Result<bool, StoreError> {
         return Ok(false);
     }
     left -= nodes::leave_behind(db, slot, left)?;
+    if left == 0 {
+        return Ok(false);
+    }
+    left -= rooms::purge(db, slot, left)?;
     if left == 0 {
         return Ok(false);
     }
