@@ -16,6 +16,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::Content;
 
+use crate::conversions::bookmarks;
 use crate::stored_xml;
 
 /// Largest document.
@@ -86,10 +87,16 @@ fn document(env: &Envelope, nothing: Condition) -> Result<(Document, bool), Refu
 /// What is stored, or the element that was asked for where nothing is (section 2.3).
 async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let (wanted, _) = document(env, Condition::BadRequest)?;
-    let stored = server.store.document(env.sender.session()?.account, wanted.drawer, &wanted.ns, &wanted.name).await?;
-    let content = match stored {
-        Some(xml) => stored_xml::content(&xml)?,
-        None => Content::from_tree(&private::nothing(&wanted.ns, &wanted.name)),
+    let owner = env.sender.session()?.account;
+    let stored = server.store.document(owner, wanted.drawer, &wanted.ns, &wanted.name).await?;
+    let converted = match bookmarks::is_list(&wanted) {
+        true => bookmarks::list(server, owner, stored.as_deref()).await?,
+        false => None,
+    };
+    let content = match (converted, stored) {
+        (Some(content), _) => content,
+        (None, Some(xml)) => stored_xml::content(&xml)?,
+        (None, None) => Content::from_tree(&private::nothing(&wanted.ns, &wanted.name)),
     };
     env.effects.push(Effect::Reply(env.stanza.result(content)));
     Ok(())
@@ -113,7 +120,13 @@ async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
         if after > env.host.values.bytes(&TOTAL) && after > all {
             return Err(StanzaError::new(Condition::ResourceConstraint).with_text("there is no room for more").into());
         }
-        env.record.push(Op::SetDocument { owner, document: Box::new(document) });
+        env.record.push(Op::SetDocument { owner, document: Box::new(document.clone()) });
+    }
+    if bookmarks::is_list(&document) {
+        let (content, address) = (env.stanza.content.clone(), env.stanza.from.bare());
+        let storage = content.iter().next().and_then(|query| query.child(&document.ns, &document.name));
+        bookmarks::set(server, owner, &address, &storage.ok_or(Condition::BadRequest)?).await?;
+        bookmarks::keep_list_if_there(server, owner, &address).await?;
     }
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     Ok(())

@@ -19,7 +19,7 @@ mod trust;
 use std::sync::Arc;
 
 use metronome_host::effect::Effect;
-use metronome_host::envelope::Envelope;
+use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::feature::{Asks, At, Feature, IqHandler, Service, Xep};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
@@ -31,7 +31,9 @@ use metronome_proto::stanza::StanzaError;
 use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::Content;
+use metronome_pubsub::{Trust, Verb, Verdict, asks_for_trust, judge};
 
+use crate::conversions::bookmarks;
 use asked::Asked;
 use place::{Kind, Place};
 
@@ -117,7 +119,34 @@ async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
         return Err(Condition::ItemNotFound.into());
     }
     let asked = asked.map_err(|error| refuse(env, error))?;
+    if let (Destination::OwnAccount, Some(owner), Asked::Request(request)) = (env.destination, place.owner, &asked) {
+        bookmarks::before(server, owner, &place.address, request).await?;
+        if bookmarks::changes_list(server, owner, request).await? {
+            change::run_at_once(server, env, &place, &asked).await?;
+            return bookmarks::keep_list(server, owner, &place.address).await;
+        }
+    }
     change::run(server, env, &place, &asked).await
+}
+
+/// Whether somebody may read a node of an account; nobody may read one that is not there.
+pub(crate) async fn may_read(
+    server: &Arc<Server>,
+    owner: AccountId,
+    address: &Jid,
+    name: &str,
+    who: &Jid,
+) -> Result<bool, Refuse> {
+    let Some(node) = nodes::node(server, owner, name).await? else { return Ok(false) };
+    if address.same_bare(who) {
+        return Ok(true);
+    }
+    let place = Place::of_account(server, owner, address)?;
+    let trust = match asks_for_trust(Verb::Read, node.affiliation(who), node.config.access_model) {
+        true => trust::of(server, &place, &node, who).await?,
+        false => Trust::NONE,
+    };
+    Ok(judge(Verb::Read, node.claim(who, &trust, server.clock.unix_ms()), node.policy()) == Verdict::Granted)
 }
 
 /// Decides a request of the owner of an account's nodes that has not come as one: the server itself publishes, or keeps forms of the same

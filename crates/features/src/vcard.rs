@@ -16,6 +16,7 @@ use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::Content;
 
+use crate::conversions::{avatar, cards};
 use crate::{stored_xml, strangers};
 
 /// Largest card.
@@ -71,7 +72,16 @@ async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
         Destination::Account(Some(owner)) => owner,
         _ => env.sender.session()?.account,
     };
-    match server.store.document(owner, Drawer::Card, ns::VCARD, NAME).await? {
+    let stored = server.store.document(owner, Drawer::Card, ns::VCARD, NAME).await?;
+    let address = match env.destination {
+        Destination::OwnAccount => env.stanza.from.bare(),
+        _ => env.stanza.to.as_ref().ok_or(Condition::ServiceUnavailable)?.bare(),
+    };
+    let stored = match stored {
+        Some(stored) => Some(stored.to_vec()),
+        None => cards::old(server, owner, &address, &env.stanza.from).await?,
+    };
+    match avatar::card(server, owner, &address, &env.stanza.from, stored.as_deref()).await? {
         Some(xml) => {
             let content = stored_xml::content(&xml)?;
             env.effects.push(Effect::Reply(env.stanza.result(content)));
@@ -92,6 +102,9 @@ async fn set(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     if stored.as_deref().unwrap_or_default() != &*document.xml {
         env.record.push(Op::SetDocument { owner, document: Box::new(document) });
     }
+    let (content, address) = (env.stanza.content.clone(), env.stanza.from.bare());
+    let card = content.iter().next().ok_or(Condition::BadRequest)?;
+    avatar::card_set(server, owner, &address, &card, stored.as_deref()).await?;
     env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
     Ok(())
 }

@@ -12,7 +12,7 @@ type Profile = (&'static [&'static str], fn(&mut Config));
 /// What nodes are by default, by their names.
 const BY_NAME: &[Profile] = &[
     // XEP-0223: what is nobody else's business, in one item: bookmarks of XEP-0048, and a key of XEP-0373.
-    (&["storage:bookmarks", "urn:xmpp:openpgp:0:secret-key"], private),
+    (&["storage:bookmarks", "urn:xmpp:openpgp:0:secret-key"], private_item),
     // The same with an item for each room, chat or contact: XEP-0402, XEP-0490 and XEP-0292 section 5.2.
     (&["urn:xmpp:bookmarks:1", "urn:xmpp:mds:displayed:0", "urn:xmpp:contacts"], private_list),
     // Keys that everybody needs: XEP-0384, as it is and as most clients have it, and XEP-0373.
@@ -49,6 +49,11 @@ pub(crate) fn by_type(kind: &str, mut config: Config) -> Config {
 fn private(config: &mut Config) {
     config.access_model = AccessModel::Whitelist;
     config.persist_items = true;
+}
+
+fn private_item(config: &mut Config) {
+    private(config);
+    config.max_items = Amount::Count(1);
 }
 
 fn private_list(config: &mut Config) {

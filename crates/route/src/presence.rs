@@ -11,6 +11,7 @@ mod subscription;
 
 use std::sync::Arc;
 
+use metronome_features::conversions::avatar;
 use metronome_features::last_activity;
 use metronome_features::roster::load;
 use metronome_host::announcement::Announcement;
@@ -48,7 +49,11 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
         (Some(verb), _) => subscription::admit(server, &session, env, verb).await,
         (None, PresenceType::Available) if env.stanza.to.is_none() => admit_available(server, &session, env).await,
         (None, PresenceType::Unavailable) if env.stanza.to.is_none() => Ok(()),
-        (None, PresenceType::Available | PresenceType::Unavailable) => directed::admit(server, &session, env),
+        (None, PresenceType::Available) => {
+            avatar::amend(server, &session, env).await?;
+            directed::admit(server, &session, env)
+        }
+        (None, PresenceType::Unavailable) => directed::admit(server, &session, env),
         (None, PresenceType::Probe) => Ok(()),
         // An error goes to the resource whose presence caused it; it changes nothing here.
         (None, _) => directed::admit_error(env),
@@ -59,7 +64,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
 async fn admit_available(server: &Arc<Server>, session: &Session, env: &mut Envelope) -> Result<(), Refuse> {
     judge(&env.stanza)?;
     load::contacts(server, session.account, &session.jid).await?;
-    Ok(())
+    avatar::amend(server, session, env).await
 }
 
 /// What every available presence must be: a number as priority, and small, since everybody who sees it pays for it.

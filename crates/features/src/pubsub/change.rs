@@ -128,6 +128,26 @@ pub(super) async fn run(server: &Arc<Server>, env: &mut Envelope, place: &Place,
     Ok(())
 }
 
+/// The same, and makes it happen at once; only the answer is left in the envelope, for something that has to come before it.
+pub(super) async fn run_at_once(
+    server: &Arc<Server>,
+    env: &mut Envelope,
+    place: &Place,
+    asked: &Asked,
+) -> Result<(), Refuse> {
+    run(server, env, place, asked).await?;
+    let (record, locked) = (std::mem::take(&mut env.record), env.locked.take());
+    let is_answer = |effect: &Effect| matches!(effect, Effect::Reply(_));
+    let (answers, others) = std::mem::take(&mut env.effects).into_iter().partition(is_answer);
+    env.effects = answers;
+    let outcome = server.commit_with(record, others).await;
+    drop(locked);
+    match outcome {
+        Outcome::Done { .. } => Ok(()),
+        _ => Err(Condition::ResourceConstraint.into()),
+    }
+}
+
 /// Whoever makes the server write to many pays for it.
 fn charge(server: &Server, place: &Place, who: &Who, told_max: usize) -> Result<(), Refuse> {
     let limit = place.host.values.frequency(&settings::NOTIFICATIONS);

@@ -14,8 +14,14 @@ use crate::xml::{Child, Content, Tree, write};
 /// Most rooms of one list.
 pub const ROOMS_MAX: usize = 1000;
 
-/// The features that announce that both forms are the same bookmarks (XEP-0402 section 5).
-pub const COMPAT: [&str; 2] = ["urn:xmpp:bookmarks:1#compat", "urn:xmpp:bookmarks:1#compat-pep"];
+/// The feature that announces that private data and items are the same bookmarks (XEP-0402 section 5).
+pub const COMPAT: &str = "urn:xmpp:bookmarks:1#compat";
+
+/// The feature that announces the same of the list in one item (XEP-0402 section 5).
+pub const COMPAT_PEP: &str = "urn:xmpp:bookmarks:1#compat-pep";
+
+/// The feature that announces that private data and the list in one item are the same bookmarks (XEP-0411 section 2).
+pub const CONVERSION: &str = "urn:xmpp:bookmarks-conversion:0";
 
 /// The item with the list in its node (XEP-0048 section 3.1).
 pub const LIST_ITEM: &str = "current";

@@ -3,6 +3,7 @@
 
 mod administration;
 mod blogs;
+mod conversions;
 mod interest;
 mod limits;
 mod nodes;

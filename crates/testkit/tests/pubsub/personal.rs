@@ -121,7 +121,7 @@ fn section_4_3_contacts_are_told_what_their_clients_want() {
 
 /// A client says by its capabilities (XEP-0115) that it wants a node, and answers what it is asked.
 #[track_caller]
-fn wants(client: &mut Client, node: &str) {
+pub(crate) fn wants(client: &mut Client, node: &str) {
     let feature = format!("{node}+notify");
     let ver = metronome_testkit::base64(sha1_of(&format!("client/pc//test<{feature}<")));
     client.send(&format!(
