@@ -2,6 +2,7 @@
 //! there. The three wait for each other in no way, and whichever ends first ends the stream.
 
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -70,11 +71,20 @@ pub(super) async fn run(server: &Arc<Server>, proved: Proved) {
         () = parting(server, &attached) => Condition::SystemShutdown.into(),
     };
     tracing::info!(component = host.name.as_str(), link = link.id, ?end, "a component's stream is over");
+    let last_words = speaking.end(&end);
+    if let End::Error(Condition::SystemShutdown) = end {
+        // What it has said before it knows of our goodbye would be lost.
+        let _ = timeout(CLOSE, async {
+            if say_goodbye(&mut to, &last_words).await.is_ok() {
+                hearing.run(&mut from).await;
+            }
+        })
+        .await;
+    }
     let mut list = hearing.list;
     // A component that is being restarted comes back at once: what was not written waits for it.
-    let last_words = speaking.end(&end);
     attached.detach(server.clock.steady_ms());
-    if !matches!(end, End::Lost) {
+    if !matches!(end, End::Lost | End::Error(Condition::SystemShutdown)) {
         let _ = timeout(CLOSE, part(from, to, &last_words)).await;
     }
     poll_fn(|cx| list.poll_empty(server, cx)).await;
@@ -324,9 +334,15 @@ fn ask(server: &Server, host: &Host, used: &str, number: u64) -> Stanza {
     stanza.with_id(&format!("{used}{number}")).with_content(Content::from_tree(&ping::request()))
 }
 
+async fn say_goodbye(to: &mut WriteHalf<Socket>, last_words: &[u8]) -> io::Result<()> {
+    to.write_all(last_words).await?;
+    to.flush().await?;
+    to.shutdown().await
+}
+
 /// Says the last words, and reads a little more before the connection is closed: closing with unread bytes would destroy them.
 async fn part(mut from: ReadHalf<Socket>, mut to: WriteHalf<Socket>, last_words: &[u8]) {
-    if to.write_all(last_words).await.is_err() || to.flush().await.is_err() || to.shutdown().await.is_err() {
+    if say_goodbye(&mut to, last_words).await.is_err() {
         return;
     }
     const BYTES_MAX: usize = 64 * 1024;

@@ -106,6 +106,22 @@ fn a_server_that_stops_waits_for_the_answer_and_sends_nothing_twice() {
 }
 
 #[test]
+fn what_the_component_says_before_it_knows_of_the_goodbye_is_taken() {
+    let mut server = server();
+    online(&server, "alice", "phone").close();
+    let mut component = Component::connect(&server, GATEWAY);
+    server.signal(Signal::TERM);
+    component.expect_stream_error("system-shutdown");
+    component
+        .send("<message from='x@gw.localhost' to='alice@localhost' type='chat' id='last'><body>last</body></message>");
+    component.send("</stream:stream>");
+    assert!(server.wait_for_exit(Duration::from_secs(15)).success());
+    server.kill();
+    server.start_again();
+    online(&server, "alice", "phone").wait_for("<message from='x@gw.localhost' to='alice@localhost' id='last'");
+}
+
+#[test]
 fn what_waits_for_too_long_comes_back_to_those_who_are_not_there() {
     let server = Setup::default().component(GATEWAY).options("[component]\nkeep = \"1 s\"").start();
     let mut alice = Client::login(&server, "alice", "phone");
@@ -115,7 +131,8 @@ fn what_waits_for_too_long_comes_back_to_those_who_are_not_there() {
     while server.control().run("component list", serde_json::json!({}))[0]["waiting"] != 0 {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    let mut alice = Client::login(&server, "alice", "desk");
+    // The same address, to which it comes whether it is on the disk by now or a moment later.
+    let mut alice = Client::login(&server, "alice", "phone");
     alice.send("<presence/>");
     alice.wait_for("<message type='error' id='lost' from='x@gw.localhost'><recipient-unavailable");
 }
