@@ -15,6 +15,7 @@ mod place;
 mod reads;
 mod settings;
 mod trust;
+pub mod upkeep;
 
 use std::sync::Arc;
 

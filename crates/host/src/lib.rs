@@ -63,6 +63,7 @@ pub mod switches;
 pub mod throttle;
 pub mod tickets;
 pub mod unshown;
+pub mod upkeep;
 pub mod way;
 
 #[cfg(test)]

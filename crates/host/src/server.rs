@@ -41,6 +41,7 @@ use crate::services::Notices;
 use crate::sessions::Sessions;
 use crate::sync::Mutex;
 use crate::throttle::Throttles;
+use crate::upkeep::Upkeep;
 
 /// What travels beside a record through the writer.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub struct Server {
     pub facts: Facts,
     /// Nodes that were asked for lately.
     pub nodes: Nodes,
+    /// Nodes for which something happens without a request.
+    pub upkeep: Upkeep,
     /// The locks under which stored state is changed.
     pub owners: Arc<Owners>,
     /// Guests on their way in and out.
@@ -194,6 +197,7 @@ impl Server {
             linked: Arc::default(),
             gate: Gate::default(),
             throttles: Throttles::default(),
+            upkeep: Upkeep::default(),
             fake_salt_secret: Box::default(),
             seen: Mutex::default(),
             surroundings: OnceLock::new(),

@@ -176,10 +176,13 @@ fn leave(server: &Server, session: &Session, said: &Stanza) {
     directed::taken_back(server, session, &told);
 }
 
-/// Notes when an account was last there, and what it said (XEP-0012), once none of its sessions is available.
+/// Notes when an account was last there, and what it said (XEP-0012), once none of its sessions is available; and that what lasts as long as
+/// it is there may be over.
 fn left(server: &Server, session: &Session, said: Option<&Stanza>) {
+    server.upkeep.left(&session.jid);
     if server.sessions.of(session.account).iter().all(|other| !other.is_available()) {
         let status = said.and_then(|stanza| Some(stanza.child(ns::CLIENT, "status")?.text().into_owned()));
+        server.upkeep.left(&session.jid.bare());
         last_activity::note(server, session.account, status.as_deref().unwrap_or_default());
     }
 }

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use metronome_features::accounts::guests;
 use metronome_features::federation;
 use metronome_features::mam::retention;
+use metronome_features::pubsub::upkeep;
 use metronome_host::clock::Clock;
 use metronome_host::components::Added;
 use metronome_host::counters::Counters;
@@ -119,6 +120,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         linked: Default::default(),
         gate: Default::default(),
         throttles: Default::default(),
+        upkeep: Default::default(),
         fake_salt_secret,
         seen: Default::default(),
         surroundings: Default::default(),
@@ -132,6 +134,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     tokio::spawn(timers::run(server.clone()));
     tokio::spawn(guests::run(server.clone()));
     tokio::spawn(retention::run(server.clone()));
+    tokio::spawn(upkeep::run(server.clone()));
+    tokio::spawn(upkeep::go_rounds(server.clone()));
     tokio::spawn(federation::run(server.clone()));
     tokio::spawn(tls::watch(server.clone()));
 

@@ -19,7 +19,7 @@ use metronome_pubsub::{Creation, Decision, Facts, Known, Nodes, Rules, Standing,
 
 use super::asked::Asked;
 use super::place::{Kind, Place};
-use super::{audience, nodes, reads, reply, settings};
+use super::{audience, nodes, reads, reply, settings, upkeep};
 
 /// How often locks are taken anew because the nodes that change have become others meanwhile.
 const TRIES: usize = 5;
@@ -254,6 +254,9 @@ fn put(
             others = Others::Forgotten;
         }
         after.insert(name.clone(), before.and_then(|node| node.after(change)).map(Arc::new));
+    }
+    for (name, node) in &after {
+        upkeep::note(server, owner, name, node.as_deref());
     }
     let known = |node: Option<Arc<_>>| node.map(|node| nodes::known(Some(node)));
     let changed: Vec<_> = after.into_iter().map(|(name, node)| (name, known(node))).collect();

@@ -9,8 +9,11 @@ mod limits;
 mod nodes;
 mod pages;
 mod personal;
+mod publishers;
 mod remote;
 mod services;
+mod subscribers;
+mod upkeep;
 
 use metronome_testkit::{Backend, Client, Seen, Server, Setup, ask};
 

@@ -8,7 +8,10 @@ fn server() -> Server {
     Setup::default().store(Backend::Memory).start()
 }
 
-// XEP-0060 example 116, example 118
+// XEP-0248 example 3
+// XEP-0248 example 4
+// XEP-0060 example 9
+// XEP-0060 example 10
 #[test]
 fn section_8_1_a_node_is_created_by_name_or_gets_a_name() {
     let server = server();
@@ -22,7 +25,6 @@ fn section_8_1_a_node_is_created_by_name_or_gets_a_name() {
     assert!(items.contains("node='musings'") && items.contains(&format!("node='{name}'")), "{items}");
 }
 
-// XEP-0060 example 27, example 83, example 86
 #[test]
 fn section_7_1_what_is_published_is_stored_and_told_to_subscribers() {
     on_both_stores(|server| {
@@ -69,7 +71,6 @@ fn section_7_1_3_who_may_not_publish_changes_nothing_and_tells_nobody() {
     assert!(!get(&mut alice, SERVICE, "<items node='musings'/>").contains("<item "));
 }
 
-// XEP-0060 example 103, example 141, example 139
 #[test]
 fn section_7_2_and_8_items_are_retracted_purged_and_nodes_deleted() {
     on_both_stores(|server| {
@@ -118,7 +119,6 @@ fn refused_owner(client: &mut Client, request: &str) {
     assert_eq!(condition(&ask(client, "set", SERVICE, &request)), "forbidden");
 }
 
-// XEP-0060 example 130, example 133
 #[test]
 fn section_8_2_an_owner_reads_and_changes_the_configuration() {
     let server = server();
@@ -148,7 +148,11 @@ fn section_8_2_an_owner_reads_and_changes_the_configuration() {
     assert_eq!(answer.attribute("type").as_deref(), Some("error"), "{answer}");
 }
 
-// XEP-0060 example 8, example 10, example 11
+// XEP-0060 example 11
+// XEP-0060 example 12
+// XEP-0060 example 13
+// XEP-0060 example 14
+// XEP-0060 example 15
 #[test]
 fn sections_5_3_to_5_5_a_node_tells_what_it_is_and_what_is_in_it() {
     let server = server();
@@ -214,7 +218,6 @@ fn section_4_5_the_access_model_decides_who_finds_subscribes_and_reads() {
     refused(&mut bob, "get", SERVICE, "<items node='secret'/>", "forbidden");
 }
 
-// XEP-0060 example 178, example 186
 #[test]
 fn sections_8_8_and_8_9_owners_see_and_set_who_is_subscribed_and_who_may_do_what() {
     let server = server();
@@ -250,7 +253,6 @@ fn sections_8_8_and_8_9_owners_see_and_set_who_is_subscribed_and_who_may_do_what
     assert_eq!(condition(&ask(&mut alice, "set", SERVICE, last)), "not-acceptable", "a node has an owner");
 }
 
-// XEP-0060 example 150, example 153
 #[test]
 fn section_8_6_an_owner_approves_subscriptions_by_a_message() {
     let server = server();

@@ -96,6 +96,11 @@ fn section_6_3_a_subscription_has_options_and_an_address_several_subscriptions()
 }
 
 // XEP-0060 section 8.7
+// XEP-0060 example 176
+// XEP-0060 example 177
+// XEP-0060 example 180
+// XEP-0060 example 182
+// XEP-0060 example 183
 #[test]
 fn section_8_7_an_owner_asks_for_what_waits_by_a_command() {
     let server = server("");
@@ -130,6 +135,8 @@ fn section_8_7_an_owner_asks_for_what_waits_by_a_command() {
 }
 
 // XEP-0248
+// XEP-0248 example 5
+// XEP-0248 example 6
 #[test]
 fn subscribers_of_a_collection_hear_of_what_is_in_it() {
     let server = server("");

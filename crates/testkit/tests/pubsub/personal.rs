@@ -105,6 +105,10 @@ fn nodes_of_one_item_keep_the_last_one_only() {
 }
 
 /// XEP-0163 section 4.3: who announces that it wants a node is told, without a subscription.
+// XEP-0060 example 212
+// XEP-0060 example 213
+// XEP-0060 example 214
+// XEP-0060 example 215
 #[test]
 fn section_4_3_contacts_are_told_what_their_clients_want() {
     let server = server();
@@ -141,6 +145,7 @@ fn sha1_of(text: &str) -> Vec<u8> {
     sha1::Sha1::digest(text.as_bytes()).to_vec()
 }
 
+// XEP-0060 example 211
 #[test]
 fn accounts_and_domains_announce_their_nodes() {
     let server = server();

@@ -28,7 +28,8 @@ fn reload(server: &Server, options: &str) -> Value {
     server.control().ask("reload", json!({}))
 }
 
-// XEP-0060 example 1, example 2
+// XEP-0060 example 7
+// XEP-0060 example 8
 #[test]
 fn a_domain_lists_its_service_which_tells_what_it_is() {
     let server = server("");
@@ -48,6 +49,9 @@ fn a_domain_lists_its_service_which_tells_what_it_is() {
     }
 }
 
+// XEP-0248 example 1
+// XEP-0248 example 2
+// XEP-0060 example 54
 #[test]
 fn every_feature_of_the_service_is_one_that_answers() {
     let server = server("");
