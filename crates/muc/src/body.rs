@@ -1,0 +1,31 @@
+//! What a room writes into stanzas, and what it takes out of those of its occupants: nobody may speak for the room.
+
+use metronome_proto::jid::Jid;
+use metronome_proto::ns;
+use metronome_proto::payload::stanza_id;
+use metronome_proto::xml::{Child, Content, Tree};
+
+/// Contents behind each other: what somebody sent, and what the room says of it. Read once, whatever it is made of.
+pub(crate) fn join(content: &Content, trees: &[Tree]) -> Content {
+    let mut bytes = content.bytes().to_vec();
+    for tree in trees {
+        tree.write(&mut bytes, ns::CLIENT);
+    }
+    Content::parse(&bytes).unwrap_or_default()
+}
+
+/// Without what an occupant's stanza must not carry: what rooms say (section 15.4), ids of occupants (XEP-0421 section 4), and ids and
+/// delays in the name of the room.
+pub(crate) fn clean(content: &Content, room: &Jid) -> Content {
+    content.clone().without(|child| is_claim(child, room))
+}
+
+fn is_claim(child: &Child<'_>, room: &Jid) -> bool {
+    let is_by_room = |name| child.attr(name).is_some_and(|jid| Jid::parse(&jid).is_ok_and(|jid| jid.same_bare(room)));
+    match child.ns() {
+        ns::MUC | ns::MUC_USER | ns::OCCUPANT_ID | ns::HATS => true,
+        ns::STANZA_ID => stanza_id::is_by(child, room),
+        ns::DELAY => is_by_room("from"),
+        _ => false,
+    }
+}

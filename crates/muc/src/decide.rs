@@ -1,0 +1,77 @@
+//! Which input is decided where. Nothing here reads or writes: what has to be known comes in, and what is to happen goes out.
+
+use metronome_proto::jid::Jid;
+use metronome_proto::payload::muc::{
+    AdminRequest, Decline, Destroy, Invite, Moderate, OwnerRequest, RegistrationRequest, VoiceForm,
+};
+use metronome_proto::stanza::Stanza;
+use metronome_proto::xml::Content;
+
+use crate::decision::Verdict;
+use crate::enter::Entry;
+use crate::facts::Facts;
+use crate::history::Past;
+use crate::room::Room;
+use crate::{admin, configure, destroy, enter, invite, leave, message, moderate, nick, private, register, voice};
+
+/// What happens to a room.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Available presence with `<x/>` of the namespace `muc`.
+    Enter(Entry<'a>),
+    /// Available presence without it: news of an occupant, or another nickname. What the entry says of joining is not looked at.
+    Update(Entry<'a>),
+    /// Unavailable presence, with its content.
+    Leave(&'a Content),
+    /// A session cannot be reached any more, or its server says that it is gone.
+    Lose(&'a Jid),
+    /// The service stops.
+    Stop,
+    /// A message of type `groupchat` to the room; with the row that a retraction in it names, if there is one.
+    Say(&'a Stanza, Option<&'a Past>),
+    /// A message to the occupant with this nickname.
+    Tell(&'a str, &'a Stanza),
+    /// Mediated invitations.
+    Invite(&'a [Invite]),
+    /// The refusal of one.
+    Decline(&'a Decline),
+    /// A form about voice.
+    Voice(&'a VoiceForm),
+    /// A request about people.
+    Admin(&'a AdminRequest),
+    /// A request of an owner.
+    Owner(&'a OwnerRequest),
+    /// The service ends the room, for this reason.
+    Destroy(&'a Destroy),
+    /// A question about the own registration.
+    AskRegistration,
+    /// A registration, or its end.
+    Register(&'a RegistrationRequest),
+    /// A question for the own reserved nickname, at this disco node.
+    AskNick(&'a str),
+    /// A moderator takes back the message in this row.
+    Moderate(&'a Moderate, Option<&'a Past>),
+}
+
+/// Decides what an input leads to. Nothing of it has happened when this returns.
+pub fn decide(room: &Room, facts: &Facts<'_>, input: &Input<'_>) -> Verdict {
+    match *input {
+        Input::Enter(ref entry) => enter::enter(room, facts, entry),
+        Input::Update(ref entry) => nick::update(room, facts, entry),
+        Input::Leave(presence) => Ok(leave::leave(room, facts, presence)),
+        Input::Lose(session) => Ok(leave::lose(room, session)),
+        Input::Stop => Ok(leave::stop(room, facts)),
+        Input::Say(stanza, target) => message::say(room, facts, stanza, target),
+        Input::Tell(nick, stanza) => private::send(room, facts, nick, stanza),
+        Input::Invite(invites) => invite::invite(room, facts, invites),
+        Input::Decline(decline) => invite::decline(room, facts, decline),
+        Input::Voice(form) => voice::decide(room, facts, form),
+        Input::Admin(request) => admin::decide(room, facts, request),
+        Input::Owner(request) => configure::decide(room, facts, request),
+        Input::Destroy(request) => destroy::destroy(room, facts, request),
+        Input::AskRegistration => register::ask(room, facts),
+        Input::Register(request) => register::decide(room, facts, request),
+        Input::AskNick(node) => Ok(register::own_nick(room, facts, node)),
+        Input::Moderate(request, target) => moderate::moderate(room, facts, request, target),
+    }
+}

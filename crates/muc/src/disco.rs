@@ -1,0 +1,60 @@
+//! What everybody may know of a room (section 6.4): features that follow from its configuration, and the form about it.
+
+use metronome_proto::ns;
+use metronome_proto::payload::data_form::{DataForm, Field, FormType};
+
+use crate::config::{self, NAME, PUBLIC, Shown, Table};
+use crate::room::{Room, State};
+
+/// The features of any room that keeps to what this crate does.
+pub const FEATURES: &[&str] = &[
+    ns::MUC,
+    ns::MUC_STABLE_ID,
+    ns::SELF_PING_OPTIMIZATION,
+    ns::OCCUPANT_ID,
+    ns::STANZA_ID,
+    ns::MODERATE,
+    ns::MODERATE_0,
+    ns::RETRACT,
+    ns::RETRACT_TOMBSTONE,
+    ns::REGISTER,
+    ns::MUC_REQUEST,
+];
+
+/// The features of this room: those of any, and one or the other for what can be configured.
+pub fn features(room: &Room, table: &Table) -> Vec<&'static str> {
+    let chosen = table.fields().iter().filter_map(|field| match field.shown {
+        Shown::Feature(on, off) => Some(if room.config.is_on(field) { on } else { off }),
+        _ => None,
+    });
+    let whois = if room.is_open_about_addresses() { "muc_nonanonymous" } else { "muc_semianonymous" };
+    FEATURES.iter().copied().chain(chosen).chain([whois]).collect()
+}
+
+/// Its name for humans; none if nobody gave it one.
+pub fn name(room: &Room) -> Option<&str> {
+    Some(room.config.text(&NAME)).filter(|name| !name.is_empty())
+}
+
+/// Whether it is in the list of rooms.
+pub fn is_listed(room: &Room) -> bool {
+    room.state == State::Open && room.config.is_on(&PUBLIC)
+}
+
+/// The form about it; how many are in it is no secret, who they are is.
+pub fn info(room: &Room, table: &Table) -> DataForm {
+    let form = DataForm::new(FormType::Result).field(Field::hidden_form_type(ns::MUC_ROOMINFO));
+    let subject = room.subject.as_ref().and_then(|subject| subject.content.child(ns::CLIENT, "subject"));
+    let subject = subject.map(|subject| subject.text().into_owned()).unwrap_or_default();
+    let form = form
+        .field(Field::text_single("muc#roominfo_occupants").value(room.occupants.len().to_string()))
+        .field(Field::text_single("muc#roominfo_subject").value(subject));
+    table.fields().iter().fold(form, |form, field| match field.shown {
+        Shown::Info(var) => form.field(shown(room, field, var)),
+        _ => form,
+    })
+}
+
+fn shown(room: &Room, field: &config::Field, var: &str) -> Field {
+    Field::text_single(var).label(field.label).values(room.config.list(field))
+}

@@ -1,0 +1,84 @@
+//! Occupants: a nickname in a room, with one or several sessions of the same account behind it (section 7.2.9), and the id by which
+//! others know them whatever their nickname (XEP-0421).
+
+use std::fmt::Write as _;
+
+use hmac::{Hmac, KeyInit, Mac};
+use metronome_proto::jid::Jid;
+use metronome_proto::payload::muc::Role;
+use metronome_proto::xml::Content;
+use sha2::Sha256;
+
+/// Somebody in a room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Occupant {
+    /// The nickname.
+    pub nick: Box<str>,
+    /// The address of the account, bare.
+    pub jid: Jid,
+    /// What they may do now.
+    pub role: Role,
+    /// At least one; the last is the one whose presence others see.
+    pub sessions: Vec<Session>,
+    /// XEP-0421: the same for the same account, and nothing can be learnt from it.
+    pub id: Box<str>,
+    /// When they asked for voice.
+    pub(crate) asked_ms: Option<u64>,
+    /// What those are shown who may see real addresses, and the others.
+    pub(crate) open: Content,
+    pub(crate) veiled: Content,
+}
+
+/// One connection of an occupant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its full address.
+    pub jid: Jid,
+    /// The content of its last presence, without anything that only rooms may say.
+    pub presence: Content,
+    /// When it entered, Unix time in milliseconds.
+    pub entered_ms: u64,
+}
+
+impl Occupant {
+    /// The session whose presence is shown.
+    pub(crate) fn shown(&self) -> &Session {
+        self.sessions.last().expect("an occupant without a session is removed")
+    }
+
+    /// The addresses of its sessions.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = Jid> {
+        self.sessions.iter().map(|session| session.jid.clone())
+    }
+}
+
+/// The id of an account in a room (XEP-0421 section 5): 64 characters. `secret` is the room's own, `jid` is taken as a bare address.
+pub fn occupant_id(secret: &[u8; 32], jid: &Jid) -> Box<str> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key of any length will do");
+    mac.update(jid.bare_str().as_bytes());
+    hex(&mac.finalize().into_bytes()).into()
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_same_for_the_account_and_another_in_another_room() {
+        let jid = |text| Jid::parse(text).unwrap();
+        let (one, other) = ([1; 32], [2; 32]);
+        let id = occupant_id(&one, &jid("hag66@shakespeare.lit/pda"));
+        assert_eq!(id.len(), 64);
+        assert_eq!(id, occupant_id(&one, &jid("hag66@shakespeare.lit")));
+        assert_ne!(id, occupant_id(&other, &jid("hag66@shakespeare.lit")));
+        assert_ne!(id, occupant_id(&one, &jid("crone1@shakespeare.lit")));
+    }
+}

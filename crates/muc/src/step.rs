@@ -1,0 +1,41 @@
+//! The steps that a room's change consists of. They say what was decided and cannot fail.
+
+use metronome_proto::jid::Jid;
+use metronome_proto::payload::muc::{Affiliation, Role};
+use metronome_proto::xml::Content;
+
+use crate::config::Config;
+use crate::occupant::Session;
+use crate::room::Subject;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    /// Another session, of a new occupant if there is none of this nick.
+    Enter { nick: Box<str>, role: Role, session: Session },
+    /// A session shows other presence; the occupant is shown with it.
+    Show { jid: Jid, presence: Content },
+    /// A session leaves, and the occupant with the last one.
+    Leave { jid: Jid },
+    /// An occupant has another nick.
+    Rename { from: Box<str>, to: Box<str> },
+    /// One session goes to the occupant with this nick, who is made if there is none.
+    Move { jid: Jid, to: Box<str> },
+    /// An occupant has another role.
+    Role { nick: Box<str>, role: Role },
+    /// Somebody has another affiliation.
+    Affiliate { jid: Jid, affiliation: Affiliation, nick: Option<Box<str>>, reason: Option<Box<str>> },
+    /// The room is configured anew.
+    Configure(Config),
+    /// Others may enter.
+    Unlock,
+    /// Another subject.
+    Subject(Subject),
+    /// Somebody, a bare address, has said something at this time; what was said before the other time is forgotten.
+    Spoke { jid: Jid, at_ms: u64, forget_ms: u64 },
+    /// An occupant has asked for voice at this time.
+    Asked { nick: Box<str>, at_ms: u64 },
+    /// Somebody was invited, and may decline.
+    Invited { by: Jid, whom: Jid },
+    /// They have.
+    Declined { by: Jid, whom: Jid },
+}
