@@ -1,7 +1,7 @@
 //! Nodes of publish-subscribe with their items, affiliations and subscriptions (the store behind XEP-0060 and XEP-0163).
 //! Whoever changes a node holds its lock, so what is read under the lock is what is changed.
 
-use metronome_model::{AccountId, Affiliation, Item, NodeChange, NodeRow, NodeSize, NodesUsage, Subscription};
+use metronome_model::{Account, AccountId, Affiliation, Item, NodeChange, NodeRow, NodeSize, NodesUsage, Subscription};
 use metronome_proto::jid::Jid;
 
 use crate::{Reading, StoreError};
@@ -32,6 +32,17 @@ pub struct ListedNode {
     pub size: NodeSize,
 }
 
+/// An account that has nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeOwner {
+    /// Where it stands in the list of all of them; means nothing once the server has been started anew.
+    pub place: u64,
+    /// The account.
+    pub account: Account,
+    /// How much its nodes take.
+    pub usage: NodesUsage,
+}
+
 /// Reads nodes. An owner that does not exist has none. Names and ids are compared byte by byte, so callers give the bytes that were given to
 /// them; addresses as well, so callers give prepared ones.
 ///
@@ -53,6 +64,10 @@ pub trait Nodes: Send + Sync {
         after: Option<&str>,
         limit: usize,
     ) -> Reading<Vec<ListedNode>>;
+
+    /// Up to `limit` accounts that have nodes, people's and domains' own, in an order of the store's own: for administration, and for what is
+    /// done to all nodes every now and then. The next page begins behind the last [`NodeOwner::place`], the first behind 0.
+    fn node_owners(&self, after: u64, limit: usize) -> Reading<Vec<NodeOwner>>;
 
     /// How much all nodes of an owner take; one look, however many they are.
     fn nodes_usage(&self, owner: AccountId) -> Reading<NodesUsage>;

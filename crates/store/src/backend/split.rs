@@ -22,7 +22,7 @@ use crate::archive::{Archive, ArchiveWrites, Counts, Filter, Found, Head, NewRow
 use crate::documents::{DocumentWrites, Documents};
 use crate::hosts::{HostWrites, StoredHosts};
 use crate::meta::{Meta, MetaWrites};
-use crate::nodes::{ItemSearch, ItemsFound, ListedNode, NodeWrites, Nodes, StoredNode};
+use crate::nodes::{ItemSearch, ItemsFound, ListedNode, NodeOwner, NodeWrites, Nodes, StoredNode};
 use crate::outbox::{OutboxWrites, Outboxes};
 use crate::resumables::{ResumableWrites, Resumables};
 use crate::rooms::{ListedRoom, RoomWrites, Rooms, RoomsListed, StoredRoom};
@@ -214,6 +214,24 @@ impl Nodes for SplitStore {
         limit: usize,
     ) -> Reading<Vec<ListedNode>> {
         self.of(owner).nodes_in(owner, collection, after, limit)
+    }
+
+    /// Guests come behind all others.
+    fn node_owners(&self, after: u64, limit: usize) -> Reading<Vec<NodeOwner>> {
+        const OF_GUEST: u64 = 1 << 63;
+        let durable = (after < OF_GUEST).then(|| self.durable.node_owners(after, limit));
+        let guests = Arc::clone(&self.guests);
+        async move {
+            let mut all = match durable {
+                Some(durable) => durable.await?,
+                None => Vec::new(),
+            };
+            let after = after.saturating_sub(OF_GUEST);
+            let guests = guests.node_owners(after, limit - all.len().min(limit)).await?;
+            all.extend(guests.into_iter().map(|guest| NodeOwner { place: OF_GUEST + guest.place, ..guest }));
+            Ok(all)
+        }
+        .boxed()
     }
 
     fn nodes_usage(&self, owner: AccountId) -> Reading<NodesUsage> {

@@ -23,6 +23,7 @@ over_each_backend!(
     somebody_finds_what_concerns_them_among_all_nodes,
     a_deleted_node_leaves_nothing_to_one_with_its_name,
     what_nodes_take_is_known,
+    who_has_nodes_is_listed,
     nodes_go_with_their_account,
     much_that_is_deleted_goes_in_pieces,
     a_domain_has_an_account_of_its_own_that_nobody_finds_by_name,
@@ -360,6 +361,25 @@ fn what_nodes_take_is_known(world: &mut World) {
     assert_eq!(usage(world), NodesUsage { nodes: 1, items: 0, bytes: row - 9 });
     world.one(node_op(alice, "tune", NodeChange::Delete));
     assert_eq!(usage(world), NodesUsage::default());
+}
+
+fn who_has_nodes_is_listed(world: &mut World) {
+    let owners: Vec<AccountId> = (1..=5).map(|n| world.add(&format!("user{n}"), n)).collect();
+    for owner in [owners[2], owners[0], owners[4], owners[3]] {
+        world.one(create(owner, "tune"));
+    }
+    world.one(create(owners[0], "mood"));
+    world.one(node_op(owners[4], "tune", NodeChange::Delete));
+    world.forget(owners[3]);
+    let page = |world: &World, after, limit| read(world.store.node_owners(after, limit));
+    let all = page(world, 0, 9);
+    let mut ids: Vec<_> = all.iter().map(|owner| (owner.account.id, owner.usage.nodes)).collect();
+    ids.sort_unstable_by_key(|(id, _)| owners.iter().position(|owner| owner == id));
+    assert_eq!(ids, [(owners[0], 2), (owners[2], 1)]);
+    assert_eq!(page(world, 0, 1), all[..1]);
+    assert_eq!(page(world, all[0].place, 1), all[1..]);
+    assert_eq!(page(world, all[1].place, 9), []);
+    assert_eq!(Some(&all[0].account), world.account(&all[0].account.name).as_ref());
 }
 
 /// The tables that hold something of nodes.

@@ -10,7 +10,7 @@ use metronome_proto::jid::Jid;
 use super::usage::{self, Usage};
 use super::{MemoryBackend, MemoryStore};
 use crate::archive::PAGE_BYTES_MAX;
-use crate::nodes::{ItemSearch, ItemsFound, ListedNode, NodeWrites, Nodes, StoredNode};
+use crate::nodes::{ItemSearch, ItemsFound, ListedNode, NodeOwner, NodeWrites, Nodes, StoredNode};
 use crate::{Reading, StoreError};
 use items::Items;
 
@@ -20,6 +20,8 @@ mod items;
 #[derive(Clone, Default)]
 pub(super) struct Table {
     owners: HashMap<AccountId, Owned>,
+    /// In the order in which they came to have nodes.
+    places: BTreeMap<u64, AccountId>,
 }
 
 /// By name.
@@ -46,13 +48,19 @@ impl Table {
     pub(super) fn apply(&mut self, change: &Change, usage: &mut Usage) {
         match change {
             Change::Node { owner, name, change } => {
-                let owned = self.owners.entry(*owner).or_default();
+                let next = self.places.last_key_value().map_or(1, |(last, _)| last + 1);
+                let places = &mut self.places;
+                let owned = self.owners.entry(*owner).or_insert_with(|| {
+                    places.insert(next, *owner);
+                    Owned::default()
+                });
                 let (more, less) = apply(owned, name, change);
                 usage.add(*owner, more);
                 usage.sub(*owner, less);
             }
             Change::Forget { owner } => {
                 let owned = self.owners.remove(owner).unwrap_or_default();
+                self.places.retain(|_, other| other != owner);
                 owned.values().for_each(|node| usage.sub(*owner, node.memory));
             }
         }
@@ -190,6 +198,14 @@ impl Node {
     }
 }
 
+fn usage_of(owned: &Owned) -> NodesUsage {
+    owned.values().fold(NodesUsage::default(), |all, node| NodesUsage {
+        nodes: all.nodes + 1,
+        items: all.items + node.size().items,
+        bytes: all.bytes + node.size().bytes + node.row.len_bytes() as u64,
+    })
+}
+
 /// The nodes behind a name, in the order of their names.
 fn behind<'a>(owned: &'a Owned, after: Option<&str>) -> impl Iterator<Item = &'a Node> {
     let first = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -236,14 +252,20 @@ impl Nodes for MemoryStore {
         self.read_owned(owner, |owned| page(behind(owned, after).filter(|node| node.is_in(collection)), limit))
     }
 
-    fn nodes_usage(&self, owner: AccountId) -> Reading<NodesUsage> {
-        self.read_owned(owner, |owned| {
-            owned.values().fold(NodesUsage::default(), |all, node| NodesUsage {
-                nodes: all.nodes + 1,
-                items: all.items + node.size().items,
-                bytes: all.bytes + node.size().bytes + node.row.len_bytes() as u64,
-            })
+    fn node_owners(&self, after: u64, limit: usize) -> Reading<Vec<NodeOwner>> {
+        self.read(|tables| {
+            let owner = |(place, owner): (&u64, &AccountId)| {
+                let account = tables.accounts.get(*owner)?.clone();
+                let usage = usage_of(tables.nodes.owners.get(owner)?);
+                (usage.nodes > 0).then_some(NodeOwner { place: *place, account, usage })
+            };
+            let behind = tables.nodes.places.range((Bound::Excluded(after), Bound::Unbounded));
+            behind.filter_map(owner).take(limit).collect()
         })
+    }
+
+    fn nodes_usage(&self, owner: AccountId) -> Reading<NodesUsage> {
+        self.read_owned(owner, usage_of)
     }
 
     fn items(&self, owner: AccountId, node: &str, search: ItemSearch) -> Reading<ItemsFound> {

@@ -31,7 +31,8 @@ pub(super) fn slot(db: &Db, id: AccountId) -> Result<Option<i64>, StoreError> {
     db.first("SELECT slot FROM accounts WHERE id = ?1", (id.as_bytes(),), |row| row.get(0))
 }
 
-fn read_account(row: &Row<'_>) -> rusqlite::Result<(i64, Account)> {
+/// An account with its slot.
+pub(super) fn read_account(row: &Row<'_>) -> rusqlite::Result<(i64, Account)> {
     let account = Account {
         id: AccountId::from_bytes(row.get(1)?),
         host: row.get(2)?,

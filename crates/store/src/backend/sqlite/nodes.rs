@@ -10,11 +10,12 @@ use metronome_model::{
 use metronome_proto::jid::Jid;
 use rusqlite::Row;
 
+use super::accounts::read_account;
 use super::archive::read_owner;
 use super::db::Db;
 use super::{SqliteBackend, SqliteStore};
 use crate::archive::PAGE_BYTES_MAX;
-use crate::nodes::{ItemSearch, ItemsFound, ListedNode, NodeWrites, Nodes, StoredNode};
+use crate::nodes::{ItemSearch, ItemsFound, ListedNode, NodeOwner, NodeWrites, Nodes, StoredNode};
 use crate::{Reading, StoreError};
 
 mod blocks;
@@ -146,6 +147,16 @@ const AFFILIATIONS_OF: &str = "SELECT n.name, f.affiliation \
      FROM node_affiliations f CROSS JOIN nodes n ON n.number = f.number \
      WHERE f.slot = (SELECT slot FROM accounts WHERE id = ?1) AND f.jid = ?2 \
      AND (?3 IS NULL OR n.name > ?3) ORDER BY n.name LIMIT ?4";
+
+const OWNERS: &str = "SELECT a.slot, a.id, a.host, a.name, a.role, a.state, a.auth_epoch, a.created_ms, u.nodes, u.items, u.bytes \
+     FROM node_usage u CROSS JOIN accounts a ON a.slot = u.slot \
+     WHERE u.slot > ?1 AND u.nodes > 0 ORDER BY u.slot LIMIT ?2";
+
+/// Reads it from three columns that begin with this one.
+fn usage_at(row: &Row<'_>, at: usize) -> rusqlite::Result<NodesUsage> {
+    let number = |at| row.get::<_, i64>(at).map(|number| number as u64);
+    Ok(NodesUsage { nodes: number(at)?, items: number(at + 1)?, bytes: number(at + 2)? })
+}
 
 /// Finds a node by its name.
 fn find(db: &Db, owner: AccountId, name: &str) -> Result<Option<Found>, StoreError> {
@@ -286,15 +297,20 @@ impl Nodes for SqliteStore {
         })
     }
 
+    fn node_owners(&self, after: u64, limit: usize) -> Reading<Vec<NodeOwner>> {
+        self.read(move |db| {
+            db.all(OWNERS, (bound(after), bound(limit as u64)), |row| {
+                let (place, account) = read_account(row)?;
+                Ok(NodeOwner { place: place as u64, account, usage: usage_at(row, 8)? })
+            })
+        })
+    }
+
     fn nodes_usage(&self, owner: AccountId) -> Reading<NodesUsage> {
         self.read(move |db| {
             let sql = "SELECT nodes, items, bytes FROM node_usage
                        WHERE slot = (SELECT slot FROM accounts WHERE id = ?1)";
-            let usage = db.first(sql, (owner.as_bytes(),), |row| {
-                let number = |at| row.get::<_, i64>(at).map(|number| number as u64);
-                Ok(NodesUsage { nodes: number(0)?, items: number(1)?, bytes: number(2)? })
-            })?;
-            Ok(usage.unwrap_or_default())
+            Ok(db.first(sql, (owner.as_bytes(),), |row| usage_at(row, 0))?.unwrap_or_default())
         })
     }
 
@@ -408,7 +424,7 @@ mod tests {
     fn nodes_and_their_items_are_found_without_a_scan() {
         let db = rusqlite::Connection::open_in_memory().unwrap();
         crate::backend::sqlite::schema::make(&db).unwrap();
-        for sql in [LIST, LIST_IN, LIST_ROOT, BY_NUMBER, FIND, SUBSCRIPTIONS_OF, AFFILIATIONS_OF]
+        for sql in [LIST, LIST_IN, LIST_ROOT, BY_NUMBER, FIND, OWNERS, SUBSCRIPTIONS_OF, AFFILIATIONS_OF]
             .into_iter()
             .chain(search::STATEMENTS)
         {
