@@ -11,6 +11,7 @@ use crate::decision::Change;
 use crate::facts::{Facts, Standing};
 use crate::occupant::{Occupant, Session, occupant_id};
 use crate::presence;
+use crate::role::default_role;
 use crate::step::Step;
 
 /// So many invitations that were not declined yet are remembered; the oldest go first.
@@ -211,6 +212,21 @@ impl Room {
         let folded = fold(nick);
         let is_it = |row: &Affiliated| row.nick.as_deref().is_some_and(|known| fold(known) == folded);
         self.affiliations.iter().find(|(_, row)| is_it(row)).map(|(jid, _)| jid)
+    }
+
+    /// Puts a session back that was in the room before an orderly stop, with the role it had; nobody is told, since for them nothing has
+    /// happened. Says whether it is in: not if the room does not let its account in any more, or the nickname is somebody else's by now.
+    pub fn restore(&mut self, nick: Box<str>, role: Role, session: Session) -> bool {
+        let least = default_role(&self.config, self.affiliation(&session.jid));
+        let is_taken = match self.occupants.get(&*fold(&nick)) {
+            Some(known) => known.nick != nick || !known.jid.same_bare(&session.jid),
+            None => self.reserved_for(&nick).is_some_and(|owner| !owner.same_bare(&session.jid)),
+        };
+        if least == Role::None || role == Role::None || is_taken || self.sessions.contains_key(&session.jid) {
+            return false;
+        }
+        self.enter(nick, if least == Role::Moderator { least } else { role }, session);
+        true
     }
 
     /// Does what was decided; the record of the decision is durable.

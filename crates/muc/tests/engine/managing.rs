@@ -1,12 +1,14 @@
 //! What moderators, admins and owners do (sections 8, 9 and 10), and registering (section 7.10).
 
 use metronome_muc::config::*;
-use metronome_muc::{Input, Standing, disco};
+use metronome_muc::{Input, Room, Rows, Session, Standing, disco};
 use metronome_proto::payload::muc::{Affiliation, Role};
 use metronome_proto::stanza::IqType;
 use metronome_proto::stanza::error::Condition;
 
-use crate::world::{World, is_gone, jid};
+use metronome_proto::xml::Content;
+
+use crate::world::{ROOM, World, is_gone, jid};
 
 const CRONE: &str = "crone1@shakespeare.lit/desktop";
 const WITCH: &str = "wiccarocks@shakespeare.lit/laptop";
@@ -269,4 +271,26 @@ fn people_register_where_the_room_lets_them() {
     assert!(world.input(HAG, Input::AskRegistration).unwrap().contains("<registered/><username>hag</username>"));
     assert_eq!(world.register("late@x.lit/a", "HAG"), Err(Condition::Conflict));
     assert_eq!(world.enter("late@x.lit/a", "hag"), Err(Condition::Conflict));
+}
+
+#[test]
+fn occupants_are_put_back_after_a_stop_unless_they_may_not_be_there_any_more() {
+    let mut world = three();
+    world.configure(CRONE, &[(PERSISTENT.var, "1")]).unwrap();
+    let before: Vec<_> = world.room().occupants().cloned().collect();
+    let affiliations = world.room().affiliations().map(|(jid, row)| (jid.clone(), row.clone())).collect();
+    let config = world.stored.as_ref().unwrap().config.clone();
+    let rows = Rows { config, creator: jid(CRONE).bare(), secret: [7; 32], subject: None, affiliations };
+    let mut room = Room::read(jid(ROOM), rows);
+    for occupant in &before {
+        assert!(room.restore(occupant.nick.clone(), occupant.role, occupant.sessions[0].clone()), "{}", occupant.nick);
+        assert!(!room.restore(occupant.nick.clone(), occupant.role, occupant.sessions[0].clone()), "once");
+    }
+    assert_eq!(room.occupants().cloned().collect::<Vec<_>>(), before);
+    let stranger = |jid_: &str| Session { jid: jid(jid_), presence: Content::empty(), entered_ms: 0 };
+    assert!(!room.restore("FIRSTWITCH".into(), Role::Participant, stranger("x@x.lit/a")));
+    world.room = Some(room);
+    world.admin(CRONE, "<item affiliation='outcast' jid='x@x.lit'/>").unwrap();
+    let mut room = world.room.take().unwrap();
+    assert!(!room.restore("x".into(), Role::Moderator, stranger("x@x.lit/a")));
 }
