@@ -28,6 +28,8 @@ pub struct Room {
     pub(crate) subject: Option<Subject>,
     /// By bare address, or domain; those with neither affiliation nor nickname have no row.
     pub(crate) affiliations: BTreeMap<Jid, Affiliated>,
+    /// For whom a folded nickname is reserved.
+    pub(crate) reserved: HashMap<Box<str>, Jid>,
     /// By folded nickname, so that nobody enters as somebody else in capitals.
     pub(crate) occupants: BTreeMap<Box<str>, Occupant>,
     /// The folded nickname behind each full address.
@@ -87,13 +89,14 @@ pub struct Rows {
 impl Room {
     /// A room that was stored; nobody is in it.
     pub fn read(address: Jid, rows: Rows) -> Room {
-        Room {
+        let mut room = Room {
             config: Config::decode(&rows.config),
             state: State::Open,
             subject: rows.subject,
-            affiliations: rows.affiliations.into_iter().collect(),
             ..Room::empty(address, rows.creator, rows.secret)
-        }
+        };
+        rows.affiliations.into_iter().for_each(|(jid, row)| room.set_row(jid, row));
+        room
     }
 
     /// A room that was made just now: its creator owns it, and has not configured it.
@@ -106,6 +109,7 @@ impl Room {
             secret,
             subject: None,
             affiliations: BTreeMap::new(),
+            reserved: HashMap::new(),
             occupants: BTreeMap::new(),
             sessions: HashMap::new(),
             spoke: HashMap::new(),
@@ -209,9 +213,7 @@ impl Room {
 
     /// For whom a nickname is reserved.
     pub(crate) fn reserved_for(&self, nick: &str) -> Option<&Jid> {
-        let folded = fold(nick);
-        let is_it = |row: &Affiliated| row.nick.as_deref().is_some_and(|known| fold(known) == folded);
-        self.affiliations.iter().find(|(_, row)| is_it(row)).map(|(jid, _)| jid)
+        self.reserved.get(&*fold(nick))
     }
 
     /// Puts a session back that was in the room before an orderly stop, with the role it had; nobody is told, since for them nothing has
@@ -328,15 +330,26 @@ impl Room {
     }
 
     fn affiliate(&mut self, jid: Jid, row: Affiliated) {
-        if row.affiliation == Affiliation::None && row.nick.is_none() {
-            self.affiliations.remove(&jid);
-        } else {
-            self.affiliations.insert(jid.clone(), row);
-        }
+        self.set_row(jid.clone(), row);
         let concerned =
             |occupant: &&Occupant| occupant.jid == jid || (jid.is_domain() && occupant.jid.domain() == jid.domain());
         let folded: Vec<_> = self.occupants.values().filter(concerned).map(|occupant| fold(&occupant.nick)).collect();
         folded.iter().for_each(|folded| self.refresh(folded));
+    }
+
+    fn set_row(&mut self, jid: Jid, row: Affiliated) {
+        let before = self.affiliations.get(&jid).and_then(|row| row.nick.as_deref()).map(fold);
+        if let Some(folded) = before.filter(|folded| self.reserved.get(&**folded) == Some(&jid)) {
+            self.reserved.remove(&*folded);
+        }
+        if let Some(nick) = &row.nick {
+            self.reserved.insert(fold(nick).into(), jid.clone());
+        }
+        if row.affiliation == Affiliation::None && row.nick.is_none() {
+            self.affiliations.remove(&jid);
+        } else {
+            self.affiliations.insert(jid, row);
+        }
     }
 
     fn note_spoken(&mut self, jid: Jid, at_ms: u64, forget_ms: u64) {

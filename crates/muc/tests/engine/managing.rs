@@ -294,3 +294,18 @@ fn occupants_are_put_back_after_a_stop_unless_they_may_not_be_there_any_more() {
     let mut room = world.room.take().unwrap();
     assert!(!room.restore("x".into(), Role::Moderator, stranger("x@x.lit/a")));
 }
+
+#[test]
+fn a_nickname_is_free_again_once_nobody_has_it_reserved() {
+    let mut world = three();
+    let reserve = |nick: &str| format!("<item affiliation='member' jid='a@x.lit' nick='{nick}'/>");
+    world.admin(CRONE, &reserve("one")).unwrap();
+    assert_eq!(world.enter("b@x.lit/a", "One"), Err(Condition::Conflict));
+    world.admin(CRONE, &reserve("two")).unwrap();
+    world.enter("b@x.lit/a", "One").unwrap();
+    assert_eq!(world.admin(CRONE, &reserve("one")), Err(Condition::Conflict), "somebody is there with it");
+    assert_eq!(world.enter("c@x.lit/a", "two"), Err(Condition::Conflict));
+    world.admin(CRONE, &reserve("")).unwrap();
+    world.enter("c@x.lit/a", "two").unwrap();
+    world.admin(CRONE, "<item affiliation='outcast' jid='a@x.lit'/>").unwrap();
+}
