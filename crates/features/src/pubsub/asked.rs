@@ -11,7 +11,6 @@ use metronome_pubsub::{Decision, Nodes, Stop};
 
 /// What is asked for.
 #[derive(Debug)]
-#[allow(dead_code, reason = "what is done by time comes with the tasks that do it")]
 pub(super) enum Asked {
     /// By entities, subscribers and publishers.
     Request(Request),
