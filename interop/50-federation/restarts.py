@@ -84,7 +84,11 @@ async def behind_all(sender: Person, address: str) -> None:
     """Returns once the other server has answered something that was sent to this address behind all else."""
     end = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while asyncio.get_running_loop().time() < end:
-        answer = await sender.ask(PING, to=address)
+        try:
+            # A question that was on its way when a server stopped is not answered by anybody.
+            answer = await asyncio.wait_for(sender.ask(PING, to=address), PATIENCE_SECONDS / 6)
+        except asyncio.TimeoutError:
+            continue
         if answer.get("type") == "result" or not condition_of(answer).startswith("remote-server-"):
             return
         await asyncio.sleep(0.5)

@@ -21,6 +21,12 @@ impl Wants {
         self.0.binary_search_by(|wanted| (**wanted).cmp(node)).is_ok()
     }
 
+    /// Those that were not among others.
+    pub fn beyond(&self, others: Option<&Wants>) -> Wants {
+        let is_new = |node: &&Box<str>| !others.is_some_and(|others| others.has(node));
+        Wants(self.0.iter().filter(is_new).cloned().collect())
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|node| &**node)

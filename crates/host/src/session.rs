@@ -15,7 +15,7 @@ use crate::activity::{Activity, Fate, Passing, Sparing};
 use crate::announcement::{Announcement, Says};
 use crate::blocking::{Chosen, Rules};
 use crate::certificates::Certified;
-use crate::client_kind::ClientKind;
+use crate::client_kind::{ClientKind, Wants};
 use crate::copied::Copied;
 use crate::directed::Directed;
 use crate::managed::Managed;
@@ -121,8 +121,10 @@ pub(crate) struct State {
     presence_serial: u64,
     /// What its client says that it can do; none if it says nothing.
     kind: Option<Arc<ClientKind>>,
-    /// Whether it has come and was not told yet what was published before.
+    /// Whether it has come, or wants something else, and was not told yet what was published before.
     owes_last_items: bool,
+    /// What it was when it was told that the last time.
+    told: Option<Arc<ClientKind>>,
     /// How its client is spared while nobody looks at it; none while somebody does (XEP-0352).
     pub(crate) sparing: Option<Sparing>,
     /// Who was sent presence directly and sees it for no other reason (RFC 6121 section 4.6); none most of the time.
@@ -637,7 +639,7 @@ impl Session {
             match (&state.presence, &presence) {
                 (None, Some(_)) => {
                     state.unshown = Some(Box::new(Unshown::new(Unseen::Present)));
-                    state.owes_last_items = true;
+                    (state.owes_last_items, state.told) = (true, None);
                 }
                 (_, None) => {
                     state.unshown = None;
@@ -690,10 +692,12 @@ impl Session {
         self.state.lock().kind.clone()
     }
 
-    /// Its client says, or has proved, what it can do. Nothing happens if it is not available.
+    /// Its client says, or has proved, what it can do. Nothing happens if it is not available. What it wants from here on and did not want
+    /// before, it is owed.
     pub fn set_kind(&self, kind: Arc<ClientKind>) {
         let mut state = self.state.lock();
         if state.presence.is_some() {
+            state.owes_last_items |= state.kind.as_ref().is_some_and(|known| known.name() != kind.name());
             state.kind = Some(kind);
         }
     }
@@ -717,9 +721,14 @@ impl Session {
         self.state.lock().kind.as_ref().is_some_and(|kind| kind.wants_node(node))
     }
 
-    /// Whether it must still be told what was published before it came; from here on it counts as told.
-    pub fn take_owed_last_items(&self) -> bool {
-        std::mem::take(&mut self.state.lock().owes_last_items)
+    /// Of which nodes it must still be told what was published before it came, or before it wanted them; from here on it counts as told. None
+    /// while it is not known what it wants.
+    pub fn take_owed_last_items(&self) -> Option<Wants> {
+        let mut state = self.state.lock();
+        let kind = state.kind.clone().filter(|_| state.owes_last_items)?;
+        let wants = kind.wants()?.beyond(state.told.as_ref().and_then(|told| told.wants()));
+        (state.owes_last_items, state.told) = (false, Some(kind));
+        Some(wants).filter(|wants| !wants.is_empty())
     }
 
     // ---- proof of receipt and end ------------------------------------------------------------------------------
@@ -812,6 +821,7 @@ impl State {
             presence_serial: 0,
             kind: None,
             owes_last_items: false,
+            told: None,
             sparing: None,
             directed: None,
             unshown: None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use metronome_features::caps::learn::{self, Verdict};
 use metronome_features::pubsub::last;
 use metronome_host::contacts::Known;
-use metronome_host::interests::{Announcement, Asked, ClientKind, Met};
+use metronome_host::interests::{Announcement, Asked, ClientKind, Met, Wants};
 use metronome_host::remote_clients::{Owed, RemoteClient};
 use metronome_host::server::Server;
 use metronome_host::session::Session;
@@ -90,7 +90,11 @@ fn seen_by(server: &Arc<Server>, owner: AccountId, from: &Jid, announcement: Ann
         return;
     }
     let met = meet(server, announcement, from, to.bare());
-    let owed = known.map_or(Owed::LastItems, |known| known.owed);
+    let owed = match known {
+        None => Owed::LastItems,
+        Some(RemoteClient { owed: Owed::Nothing, kind, .. }) => Owed::Beyond(kind),
+        Some(known) => known.owed,
+    };
     server.remote_clients.set(owner, RemoteClient { jid: from.clone(), kind: met.kind, owed });
     if met.is_known {
         tell_remote(server, owner, to, from);
@@ -192,19 +196,23 @@ fn known(server: &Arc<Server>, asked: &Asked) {
 }
 
 /// A session that has just come is told what there is for it, once: of its own account, of the contacts that it sees, and of its domain
-/// (XEP-0163 section 4.3.4).
+/// (XEP-0163 section 4.3.4). One that wants more than it did is told of that.
 fn tell_session(server: &Arc<Server>, session: &Arc<Session>) {
-    if wants_something(session.kind().as_deref()) && session.take_owed_last_items() {
-        tokio::spawn(last_items::for_session(server.clone(), session.clone()));
+    if let Some(wants) = session.take_owed_last_items() {
+        tokio::spawn(last_items::for_session(server.clone(), session.clone(), wants));
     }
 }
 
 /// The same for a client on another server, of what the account has that sees it.
 fn tell_remote(server: &Arc<Server>, owner: AccountId, to: &Jid, client: &Jid) {
-    let kind = server.remote_clients.get(owner, client).map(|client| client.kind);
-    if wants_something(kind.as_deref()) && server.remote_clients.take_owed(owner, client) == Owed::LastItems {
-        tokio::spawn(last_items::for_remote(server.clone(), to.bare(), client.clone(), kind));
-    }
+    let Some(kind) = server.remote_clients.get(owner, client).map(|client| client.kind) else { return };
+    let Some(wants) = wants_of(Some(&kind)) else { return };
+    let wants = match server.remote_clients.take_owed(owner, client) {
+        Owed::LastItems => wants,
+        Owed::Beyond(earlier) => wants.beyond(earlier.wants()),
+        Owed::Nothing => return,
+    };
+    tokio::spawn(last_items::for_remote(server.clone(), to.bare(), client.clone(), wants));
 }
 
 /// Somebody sees an account from here on: its clients are told what there is of it.
@@ -213,16 +221,15 @@ pub(crate) fn begins_to_see(server: &Arc<Server>, of: AccountId, to: Viewer<'_>)
     match to {
         Viewer::Account(account) => {
             for session in server.sessions.of(account) {
-                if wants_something(session.kind().as_deref()) {
-                    tokio::spawn(last_items::of_one(server.clone(), address.clone(), session));
+                if let Some(wants) = wants_of(session.kind().as_deref()) {
+                    tokio::spawn(last_items::of_one(server.clone(), address.clone(), session, wants));
                 }
             }
         }
         Viewer::Remote(jid) => {
             for client in server.remote_clients.of(of, jid) {
-                if wants_something(Some(&client.kind)) {
-                    let kind = Some(client.kind.clone());
-                    tokio::spawn(last_items::for_remote(server.clone(), address.clone(), client.jid.clone(), kind));
+                if let Some(wants) = wants_of(Some(&client.kind)) {
+                    tokio::spawn(last_items::for_remote(server.clone(), address.clone(), client.jid.clone(), wants));
                 }
             }
         }
@@ -237,6 +244,7 @@ pub(crate) enum Viewer<'a> {
     Remote(&'a Jid),
 }
 
-fn wants_something(kind: Option<&ClientKind>) -> bool {
-    kind.and_then(ClientKind::wants).is_some_and(|wants| !wants.is_empty())
+/// What such clients want; none if that is nothing, or not known.
+fn wants_of(kind: Option<&ClientKind>) -> Option<Wants> {
+    kind.and_then(ClientKind::wants).filter(|wants| !wants.is_empty()).cloned()
 }

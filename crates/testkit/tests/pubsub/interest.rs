@@ -24,13 +24,18 @@ fn comes(server: &Server, name: &str, resource: &str, first: bool) -> Client {
     client.send(&format!("<presence>{}</presence>", caps()));
     client.wait_for(&format!("<presence from='{name}@localhost/{resource}'"));
     if first {
-        let asked = client.wait_for("<iq type='get' from='localhost'");
-        client.send(&format!(
-            "<iq type='result' to='localhost' id='{}'><query xmlns='http://jabber.org/protocol/disco#info'>{TOLD}</query></iq>",
-            asked.attribute("id").unwrap()
-        ));
+        tells(&mut client, TOLD);
     }
     client
+}
+
+/// Answers the question what it can do.
+fn tells(client: &mut Client, told: &str) {
+    let asked = client.wait_for("<iq type='get' from='localhost'");
+    client.send(&format!(
+        "<iq type='result' to='localhost' id='{}'><query xmlns='http://jabber.org/protocol/disco#info'>{told}</query></iq>",
+        asked.attribute("id").unwrap()
+    ));
 }
 
 #[track_caller]
@@ -79,6 +84,25 @@ fn who_comes_is_told_what_was_published_before_once() {
     assert!(event.contains("<item id='one'"), "{event}");
     desk.send(&format!("<presence><show>away</show>{}</presence>", caps()));
     desk.wait_for("<presence from='alice@localhost/desk'");
+    desk.so_far();
+    desk.expect_nothing_before_ping();
+}
+
+// XEP-0163 section 4.3.4, of what a client begins to want while it is there.
+#[test]
+fn who_asks_for_more_is_told_what_there_is_of_that() {
+    let server = server("");
+    let mut alice = online(&server, "alice", "phone");
+    set(&mut alice, "", &mood("one"));
+    let mut desk = Client::login(&server, "alice", "desk");
+    desk.send("<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:app' ver='bm90aGluZw=='/></presence>");
+    tells(&mut desk, "<identity category='client' type='pc'/>");
+    desk.so_far();
+    desk.expect_nothing_before_ping();
+    desk.send(&format!("<presence>{}</presence>", caps()));
+    tells(&mut desk, TOLD);
+    let event = desk.wait_for("<message from='alice@localhost'");
+    assert!(event.contains("<item id='one'"), "{event}");
     desk.so_far();
     desk.expect_nothing_before_ping();
 }
