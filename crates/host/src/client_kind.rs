@@ -23,8 +23,8 @@ impl Wants {
 
     /// Those that were not among others.
     pub fn beyond(&self, others: Option<&Wants>) -> Wants {
-        let is_new = |node: &&Box<str>| !others.is_some_and(|others| others.has(node));
-        Wants(self.0.iter().filter(is_new).cloned().collect())
+        let is_new = |node: &str| !others.is_some_and(|others| others.has(node));
+        Wants(self.0.iter().filter(|node| is_new(node)).cloned().collect())
     }
 
     /// All of them.
