@@ -7,6 +7,7 @@ use metronome_proto::payload::muc::{
 use metronome_proto::stanza::Stanza;
 use metronome_proto::xml::Content;
 
+use crate::avatar::{self, Card};
 use crate::decision::Verdict;
 use crate::enter::Entry;
 use crate::facts::Facts;
@@ -49,6 +50,8 @@ pub enum Input<'a> {
     Register(&'a RegistrationRequest),
     /// A question for the own reserved nickname, at this disco node.
     AskNick(&'a str),
+    /// Another card for the room.
+    SetCard(&'a Card),
     /// A moderator takes back the message in this row.
     Moderate(&'a Moderate, Option<&'a Past>),
 }
@@ -72,6 +75,7 @@ pub fn decide(room: &Room, facts: &Facts<'_>, input: &Input<'_>) -> Verdict {
         Input::AskRegistration => register::ask(room, facts),
         Input::Register(request) => register::decide(room, facts, request),
         Input::AskNick(node) => Ok(register::own_nick(room, facts, node)),
+        Input::SetCard(card) => avatar::set(room, facts, card),
         Input::Moderate(request, target) => moderate::moderate(room, facts, request, target),
     }
 }

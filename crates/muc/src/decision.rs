@@ -5,6 +5,7 @@ use metronome_proto::payload::muc::Affiliation;
 use metronome_proto::stanza::{Kind, Stanza, StanzaError};
 use metronome_proto::xml::Content;
 
+use crate::avatar::Card;
 use crate::step::Step;
 
 /// A decision, or the error that answers the input; then nothing changes.
@@ -63,6 +64,8 @@ pub enum RoomOp {
         /// Why, for humans.
         reason: Option<Box<str>>,
     },
+    /// Sets its card.
+    SetCard(Card),
     /// Removes it with all that belongs to it.
     Destroy {
         /// Where to go instead.

@@ -1,10 +1,14 @@
 //! What everybody may know of a room (section 6.4): features that follow from its configuration, and the form about it.
 
 use metronome_proto::ns;
-use metronome_proto::payload::data_form::{DataForm, Field, FormType};
+use metronome_proto::payload::data_form::{DataForm, Field, FieldKind, FormType};
 
-use crate::config::{self, NAME, PUBLIC, Shown, Table};
+use crate::archive;
+use crate::config::{self, ARCHIVING, NAME, PUBLIC, Shown, Table};
 use crate::room::{Room, State};
+
+/// The hashes of its picture (XEP-0486).
+const AVATAR: &str = "muc#roominfo_avatarhash";
 
 /// The features of any room that keeps to what this crate does.
 pub const FEATURES: &[&str] = &[
@@ -19,6 +23,7 @@ pub const FEATURES: &[&str] = &[
     ns::RETRACT_TOMBSTONE,
     ns::REGISTER,
     ns::MUC_REQUEST,
+    ns::VCARD,
 ];
 
 /// The features of this room: those of any, and one or the other for what can be configured.
@@ -28,7 +33,8 @@ pub fn features(room: &Room, table: &Table) -> Vec<&'static str> {
         _ => None,
     });
     let whois = if room.is_open_about_addresses() { "muc_nonanonymous" } else { "muc_semianonymous" };
-    FEATURES.iter().copied().chain(chosen).chain([whois]).collect()
+    let archive = if room.config.is_on(&ARCHIVING) { archive::FEATURES } else { &[] };
+    FEATURES.iter().copied().chain(archive.iter().copied()).chain(chosen).chain([whois]).collect()
 }
 
 /// Its name for humans; none if nobody gave it one.
@@ -49,6 +55,10 @@ pub fn info(room: &Room, table: &Table) -> DataForm {
     let form = form
         .field(Field::text_single("muc#roominfo_occupants").value(room.occupants.len().to_string()))
         .field(Field::text_single("muc#roominfo_subject").value(subject));
+    let form = match &*room.avatar {
+        [] => form,
+        hashes => form.field(Field::new(AVATAR, FieldKind::TextMulti).values(hashes.iter().map(|hash| &**hash))),
+    };
     table.fields().iter().fold(form, |form, field| match field.shown {
         Shown::Info(var) => form.field(shown(room, field, var)),
         _ => form,

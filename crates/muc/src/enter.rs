@@ -8,6 +8,7 @@ use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::{Kind, PresenceType, StanzaError};
 use metronome_proto::xml::Content;
 
+use crate::avatar;
 use crate::body;
 use crate::config::{LOGGING, MAX_USERS, PASSWORD_PROTECTED, RESERVED_NICK, SECRET};
 use crate::decision::{Decision, Outgoing, Verdict};
@@ -130,6 +131,7 @@ fn let_in(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>, nick: &str, role: R
     told.tell_itself(room, vec![facts.from.clone()], &mut decision);
     history::send(room, facts, role, entry, &mut decision);
     subject::send(room, facts.from, &mut decision);
+    avatar::show(room, facts.from, &mut decision);
     let told = Told { own_codes: &[], id: None, ..told };
     told.tell_itself(room, occupant.addresses().filter(|jid| jid != facts.from).collect(), &mut decision);
     let is_news = room.occupant(nick).is_none_or(|known| known.shown().presence != session.presence);

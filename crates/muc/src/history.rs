@@ -9,7 +9,7 @@ use metronome_proto::stanza::Stanza;
 use metronome_proto::xml::Content;
 
 use crate::body;
-use crate::config::{HISTORY_LENGTH, MAX_HISTORY};
+use crate::config::{ARCHIVING, HISTORY_LENGTH, MAX_HISTORY};
 use crate::decision::{Decision, Outgoing};
 use crate::enter::Entry;
 use crate::facts::Facts;
@@ -38,17 +38,15 @@ pub struct Wanted {
     pub since_ms: u64,
 }
 
-/// What is wanted by somebody who enters.
+/// What is wanted by somebody who enters. A room that keeps nothing shows nothing of what it has kept before.
 pub fn wanted(room: &Room, history: &History, limits: &Limits, now_ms: u64) -> Wanted {
     let most = room.config().number(&MAX_HISTORY).min(limits.history_max);
     let usual = room.config().number(&HISTORY_LENGTH);
     let asks = history.maxstanzas.is_some() || history.seconds.is_some() || history.since_ms.is_some();
     let count = history.maxstanzas.unwrap_or(if asks { u64::MAX } else { usual }).min(most);
     let by_age = history.seconds.map_or(0, |seconds| now_ms.saturating_sub(seconds.saturating_mul(1000)));
-    Wanted {
-        messages_max: if history.maxchars == Some(0) { 0 } else { count },
-        since_ms: by_age.max(history.since_ms.unwrap_or(0)),
-    }
+    let is_nothing = history.maxchars == Some(0) || !room.config().is_on(&ARCHIVING);
+    Wanted { messages_max: if is_nothing { 0 } else { count }, since_ms: by_age.max(history.since_ms.unwrap_or(0)) }
 }
 
 /// Sends the newest that fit, oldest first.

@@ -10,6 +10,8 @@
 
 mod admin;
 mod affiliation;
+pub mod archive;
+mod avatar;
 mod body;
 mod bounce;
 pub mod config;
@@ -40,6 +42,7 @@ mod subject;
 mod voice;
 
 pub use affiliation::{Denied, may_affiliate};
+pub use avatar::Card;
 pub use bounce::says_gone;
 pub use create::{Creation, create};
 pub use decide::{Input, decide};

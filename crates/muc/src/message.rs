@@ -143,7 +143,7 @@ impl Said<'_> {
         UserItem {
             affiliation: Some(self.affiliation),
             role: Some(self.occupant.role),
-            jid: Some(self.occupant.jid.clone()),
+            jid: Some(self.stanza.from.clone()),
             ..UserItem::default()
         }
     }

@@ -26,6 +26,8 @@ pub struct Room {
     pub(crate) creator: Jid,
     pub(crate) secret: [u8; 32],
     pub(crate) subject: Option<Subject>,
+    /// The hashes of its picture.
+    pub(crate) avatar: Box<[Box<str>]>,
     /// By bare address, or domain; those with neither affiliation nor nickname have no row.
     pub(crate) affiliations: BTreeMap<Jid, Affiliated>,
     /// For whom a folded nickname is reserved.
@@ -99,6 +101,12 @@ impl Room {
         room
     }
 
+    /// The same with a picture, by the hashes of its formats.
+    #[must_use]
+    pub fn with_avatar(self, hashes: Vec<Box<str>>) -> Room {
+        Room { avatar: hashes.into(), ..self }
+    }
+
     /// A room that was made just now: its creator owns it, and has not configured it.
     pub(crate) fn empty(address: Jid, creator: Jid, secret: [u8; 32]) -> Room {
         Room {
@@ -108,6 +116,7 @@ impl Room {
             creator,
             secret,
             subject: None,
+            avatar: Box::default(),
             affiliations: BTreeMap::new(),
             reserved: HashMap::new(),
             occupants: BTreeMap::new(),
@@ -250,6 +259,7 @@ impl Room {
             Step::Configure(config) => self.config = config,
             Step::Unlock => self.state = State::Open,
             Step::Subject(subject) => self.subject = Some(subject),
+            Step::Avatar(hashes) => self.avatar = hashes,
             Step::Spoke { jid, at_ms, forget_ms } => self.note_spoken(jid, at_ms, forget_ms),
             Step::Asked { nick, at_ms } => {
                 if let Some(occupant) = self.occupants.get_mut(&*fold(&nick)) {

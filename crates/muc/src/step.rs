@@ -30,6 +30,8 @@ pub(crate) enum Step {
     Unlock,
     /// Another subject.
     Subject(Subject),
+    /// Another picture, by its hashes.
+    Avatar(Box<[Box<str>]>),
     /// Somebody, a bare address, has said something at this time; what was said before the other time is forgotten.
     Spoke { jid: Jid, at_ms: u64, forget_ms: u64 },
     /// An occupant has asked for voice at this time.

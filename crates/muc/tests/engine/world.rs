@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use metronome_muc::archive::{self, View};
 use metronome_muc::config::{Config, Table};
 use metronome_muc::history::Past;
 use metronome_muc::{
-    ArchiveOp, Creation, Decision, Effect, Entry, Facts, Input, Limits, Outgoing, Room, RoomOp, Stamp, Standing, To,
-    create, decide,
+    ArchiveOp, Card, Creation, Decision, Effect, Entry, Facts, Input, Limits, Outgoing, Room, RoomOp, Stamp, Standing,
+    To, create, decide,
 };
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
@@ -28,6 +29,7 @@ pub(crate) struct Stored {
     pub(crate) config: Box<[u8]>,
     pub(crate) affiliations: BTreeMap<Jid, (Affiliation, Option<Box<str>>)>,
     pub(crate) subject: Option<Box<[u8]>>,
+    pub(crate) card: Box<[u8]>,
 }
 
 pub(crate) struct World {
@@ -81,7 +83,7 @@ impl World {
         self.inboxes.clear();
     }
 
-    fn with<T>(&mut self, from: &str, act: impl FnOnce(&World, &Facts<'_>) -> T) -> T {
+    fn with<T>(&self, from: &str, act: impl FnOnce(&World, &Facts<'_>) -> T) -> T {
         let from = jid(from);
         let mut random = [0; 16];
         random[..8].copy_from_slice(&self.now_ms.to_be_bytes());
@@ -153,6 +155,7 @@ impl World {
             RoomOp::Affiliate { jid, affiliation, nick, .. } => {
                 stored.affiliations.insert(jid, (affiliation, nick));
             }
+            RoomOp::SetCard(card) => stored.card = card.xml,
             RoomOp::Create { .. } | RoomOp::Destroy { .. } => self.stored = None,
         }
     }
@@ -280,6 +283,21 @@ impl World {
         ));
         let request = RegistrationRequest::read(&query.child(ns::REGISTER, "query").unwrap()).unwrap();
         self.input(from, Input::Register(&request))
+    }
+
+    /// Asks for the archive: what it would show of each row, or why it shows nothing.
+    pub(crate) fn read_archive(&self, from: &str, with: Option<&str>) -> Result<(View, Vec<String>), Condition> {
+        let with = with.map(jid);
+        let view = self.with(from, |world, facts| archive::view(world.room(), facts, with.as_ref()));
+        let view = view.map_err(|error| error.condition)?;
+        let shown = |past: &Past| String::from_utf8(view.shown(past.stanza.clone()).to_vec()).unwrap();
+        let shown = self.archive.iter().map(shown).collect();
+        Ok((view, shown))
+    }
+
+    pub(crate) fn set_card(&mut self, from: &str, hashes: &[&str]) -> Result<String, Condition> {
+        let hashes = hashes.iter().map(|hash| Box::from(*hash)).collect();
+        self.input(from, Input::SetCard(&Card { xml: b"<vCard/>"[..].into(), hashes }))
     }
 
     pub(crate) fn moderate(&mut self, from: &str, id: &str) -> Result<String, Condition> {
