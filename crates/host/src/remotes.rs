@@ -21,7 +21,7 @@ use metronome_proto::jid::Jid;
 
 use crate::options::{Kind, Setting, Values};
 use crate::sync::Mutex;
-pub use carrier::{Carrier, Drained};
+pub use carrier::Carrier;
 pub use queue::Backlog;
 pub use remote::{Failure, FailureKind, Pushed, Remote, Report, Standing};
 use shared::Shared;

@@ -14,7 +14,6 @@ use super::remote::Remote;
 #[derive(Debug)]
 pub struct Carrier {
     remote: Arc<Remote>,
-    serial: u64,
     stanza_bytes_max: usize,
 }
 
@@ -27,18 +26,9 @@ pub(super) struct Most {
     pub(super) stanza_bytes: usize,
 }
 
-/// What [`Carrier::poll_drain`] has done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drained {
-    /// So many stanzas were appended, one at least.
-    Stanzas(u64),
-    /// Another stream carries the pair now, or nobody may any more: this one writes nothing for it again.
-    TakenOver,
-}
-
 impl Carrier {
-    pub(super) fn new(remote: Arc<Remote>, serial: u64) -> Carrier {
-        Carrier { remote, serial, stanza_bytes_max: usize::MAX }
+    pub(super) fn new(remote: Arc<Remote>) -> Carrier {
+        Carrier { remote, stanza_bytes_max: usize::MAX }
     }
 
     /// The other side takes no larger stanzas than this, in bytes: others go back to their senders.
@@ -51,11 +41,11 @@ impl Carrier {
         &self.remote
     }
 
-    /// Appends what waits, whole stanzas, until `out` has `bytes_max` bytes; the last may go beyond. Pending if nothing waits in memory:
-    /// the task is woken when something comes, also when rows are to be read ([`Carrier::reads`]).
-    pub fn poll_drain(&self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<Drained> {
+    /// Appends what waits, whole stanzas, until `out` has `bytes_max` bytes; the last may go beyond. Says how many, one at least. Pending if
+    /// nothing waits in memory: the task is woken when something comes, also when rows are to be read ([`Carrier::reads`]).
+    pub fn poll_drain(&self, cx: &mut Context<'_>, out: &mut Vec<u8>, bytes_max: usize) -> Poll<u64> {
         let most = Most { bytes: bytes_max, stanza_bytes: self.stanza_bytes_max };
-        self.remote.poll_drain(self.serial, cx, out, most)
+        self.remote.poll_drain(cx, out, most)
     }
 
     /// What [`Carrier::poll_drain`] has found to be too large and is not stored; the caller returns it to its senders. What is stored is
@@ -66,37 +56,37 @@ impl Carrier {
 
     /// How many stanzas of this pair were written to this stream: proof that all of them have arrived is proof of this number.
     pub fn written(&self) -> u64 {
-        self.remote.written(self.serial)
+        self.remote.written()
     }
 
     /// So many stanzas of this pair on this stream have arrived: acknowledged (XEP-0198), or written before a ping that was answered.
     pub fn arrived(&self, count: u64) {
-        self.remote.arrived(self.serial, count);
+        self.remote.arrived(count);
     }
 
     /// Whether stored stanzas were written that are not known to have arrived: proof is worth asking for.
     pub fn wants_proof(&self) -> bool {
-        self.remote.wants_proof(self.serial)
+        self.remote.wants_proof()
     }
 
     /// What is to be read from the store now; none while there is enough in memory, or nothing to be read.
     pub fn reads(&self) -> Option<Backlog> {
-        self.remote.reads(self.serial)
+        self.remote.reads()
     }
 
     /// The first rows of what [`Carrier::reads`] said, as the store gave them; none at all if there are no more.
     pub fn fill(&self, read: Backlog, page: Vec<OutboxRow>) {
-        self.remote.fill(self.serial, read, page);
+        self.remote.fill(read, page);
     }
 
     /// The remote has closed its stream in order after ours: it has read everything.
     pub fn closed_in_order(self) {
-        self.remote.arrived(self.serial, u64::MAX);
+        self.remote.arrived(u64::MAX);
     }
 }
 
 impl Drop for Carrier {
     fn drop(&mut self) {
-        self.remote.lost(self.serial);
+        self.remote.lost();
     }
 }

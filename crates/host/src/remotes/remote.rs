@@ -10,7 +10,7 @@ use metronome_proto::jid::Jid;
 use metronome_proto::stanza::Stanza;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 
-use super::carrier::{Carrier, Drained, Most};
+use super::carrier::{Carrier, Most};
 use super::queue::{Backlog, Queue, Waiting};
 use super::shared::{Account, Payer, Shared};
 use crate::outbox::Frame;
@@ -103,8 +103,6 @@ struct State {
     /// Who pays for what waits in memory: whoever was the first.
     account: Option<Account>,
     standing: Standing,
-    /// Of the carrier that counts.
-    serial: u64,
     failures: u32,
     tries: Tries,
     /// When its last stream ended or it was last used, steady milliseconds; for the table to forget it.
@@ -169,7 +167,6 @@ impl Remote {
             queue: Queue::default(),
             account: None,
             standing: Standing::Idle,
-            serial: 0,
             failures: 0,
             tries: Tries::Open,
             used_ms: 0,
@@ -314,19 +311,17 @@ impl Remote {
         });
     }
 
-    /// The right to carry the pair, for a stream whose other end has proved itself both ways; whoever had it has it no more.
-    pub fn carry(self: &Arc<Self>) -> Carrier {
-        let serial = self.change(|state| {
-            if state.standing == Standing::Up {
-                state.queue.lost();
+    /// The right to carry the pair, for a stream whose other end has proved itself both ways. None while another stream has it: two streams
+    /// would send what is stored twice, so of those that are made at the same time the first one carries until it ends.
+    pub fn carry(self: &Arc<Self>) -> Option<Carrier> {
+        let is_free = self.change(|state| {
+            let is_free = state.standing != Standing::Up;
+            if is_free {
+                (state.standing, state.failures) = (Standing::Up, 0);
             }
-            (state.standing, state.failures) = (Standing::Up, 0);
-            state.serial += 1;
-            // The one before is to hear that it is over.
-            state.wakes = true;
-            state.serial
+            is_free
         });
-        Carrier::new(self.clone(), serial)
+        is_free.then(|| Carrier::new(self.clone()))
     }
 
     /// Somebody makes a stream, so nobody else need.
@@ -447,28 +442,19 @@ impl Remote {
         Report { standing: state.standing.clone(), bytes: queue.bytes(), rows: queue.rows(), written: queue.count() }
     }
 
-    pub(super) fn poll_drain(
-        self: &Arc<Self>,
-        serial: u64,
-        cx: &mut Context<'_>,
-        out: &mut Vec<u8>,
-        most: Most,
-    ) -> Poll<Drained> {
+    pub(super) fn poll_drain(self: &Arc<Self>, cx: &mut Context<'_>, out: &mut Vec<u8>, most: Most) -> Poll<u64> {
         let mut stanzas = 0;
         loop {
             // Written outside the lock: whoever pushes need not wait for it.
             let next = self.change(|state| {
-                if state.serial != serial {
-                    return Some(None);
-                }
                 let next = if out.len() < most.bytes { state.queue.next() } else { None };
                 if next.is_none() && stanzas == 0 {
                     state.waker = Some(cx.waker().clone());
                 }
-                next.map(Some)
+                next
             });
             match next {
-                Some(Some(waiting)) => {
+                Some(waiting) => {
                     let before = out.len();
                     waiting.write(out);
                     if out.len() - before <= most.stanza_bytes {
@@ -477,17 +463,13 @@ impl Remote {
                     }
                     out.truncate(before);
                     self.change(|state| {
-                        // Nobody has taken anything since, unless another stream has taken over.
-                        if state.serial == serial {
-                            state.queue.refuse(&waiting);
-                        }
+                        state.queue.refuse(&waiting);
                         if let Waiting::Volatile(stanza) = waiting {
                             state.too_large.push(stanza);
                         }
                     });
                 }
-                Some(None) => return Poll::Ready(Drained::TakenOver),
-                None if stanzas > 0 => return Poll::Ready(Drained::Stanzas(stanzas)),
+                None if stanzas > 0 => return Poll::Ready(stanzas),
                 None => return Poll::Pending,
             }
         }
@@ -520,59 +502,51 @@ impl Remote {
         });
     }
 
-    pub(super) fn written(&self, serial: u64) -> u64 {
-        let state = self.state.lock();
-        if state.serial == serial { state.queue.count() } else { 0 }
+    pub(super) fn written(&self) -> u64 {
+        self.state.lock().queue.count()
     }
 
-    pub(super) fn arrived(self: &Arc<Self>, serial: u64, count: u64) {
+    pub(super) fn arrived(self: &Arc<Self>, count: u64) {
         self.change(|state| {
-            if state.serial == serial {
-                let before = state.queue.done_to();
-                state.queue.arrived(count);
-                if state.queue.done_to() > before {
-                    state.tries = Tries::Open;
-                }
+            let before = state.queue.done_to();
+            state.queue.arrived(count);
+            if state.queue.done_to() > before {
+                state.tries = Tries::Open;
             }
         });
     }
 
-    pub(super) fn wants_proof(&self, serial: u64) -> bool {
-        let state = self.state.lock();
-        state.serial == serial && !state.queue.is_proved()
+    pub(super) fn wants_proof(&self) -> bool {
+        !self.state.lock().queue.is_proved()
     }
 
-    pub(super) fn reads(&self, serial: u64) -> Option<Backlog> {
+    pub(super) fn reads(&self) -> Option<Backlog> {
         let state = self.state.lock();
         let ready = state.queue.ready();
         let wants_more = ready == 0 || (ready < READY_MIN && self.has_room(&state));
-        state.queue.backlog().filter(|_| state.serial == serial && wants_more)
+        state.queue.backlog().filter(|_| wants_more)
     }
 
-    pub(super) fn fill(self: &Arc<Self>, serial: u64, read: Backlog, page: Vec<OutboxRow>) {
+    pub(super) fn fill(self: &Arc<Self>, read: Backlog, page: Vec<OutboxRow>) {
         self.change(|state| {
-            if state.serial == serial {
-                let room = self.room(state);
-                state.queue.fill(read, page, room);
-                state.wakes = true;
-            }
+            let room = self.room(state);
+            state.queue.fill(read, page, room);
+            state.wakes = true;
         });
     }
 
     /// The stream of this carrier has ended; what waits wants another one.
-    pub(super) fn lost(self: &Arc<Self>, serial: u64) {
+    pub(super) fn lost(self: &Arc<Self>) {
         self.change(|state| {
-            if state.serial == serial {
-                state.waker = None;
-                state.tries = match state.tries {
-                    Tries::Open if state.queue.rows() > 0 => Tries::Lost,
-                    Tries::Lost if state.queue.rows() > 0 => Tries::InVain,
-                    tries => tries,
-                };
-                state.queue.lost();
-                state.standing = Standing::Idle;
-                state.want();
-            }
+            state.waker = None;
+            state.tries = match state.tries {
+                Tries::Open if state.queue.rows() > 0 => Tries::Lost,
+                Tries::Lost if state.queue.rows() > 0 => Tries::InVain,
+                tries => tries,
+            };
+            state.queue.lost();
+            state.standing = Standing::Idle;
+            state.want();
         });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use futures_util::future::BoxFuture;
-use metronome_host::remotes::{Backlog, Carrier, Drained, Remote};
+use metronome_host::remotes::{Backlog, Carrier, Remote};
 use metronome_host::server::Server;
 use metronome_model::OutboxRow;
 use metronome_proto::ns;
@@ -253,14 +253,10 @@ impl Cargo {
                 metronome_route::remotes::too_large(server, &stanza);
             }
             match drained {
-                Poll::Ready(Drained::Stanzas(count)) => {
+                Poll::Ready(count) => {
                     let written = carrier.written();
                     self.note_sent(key, count, written);
                     tried = 0;
-                }
-                Poll::Ready(Drained::TakenOver) => {
-                    self.carried.remove(self.turn);
-                    continue;
                 }
                 Poll::Pending => tried += 1,
             }

@@ -1,7 +1,6 @@
 //! What is said on a running stream with another server, element by element: stanzas of proved pairs, dialback, and who has had how much.
 
 use metronome_host::linked::{Opened, Served, Way};
-use metronome_host::remotes::Standing;
 use metronome_proto::ns;
 use metronome_proto::payload::dialback::{Dialback, Says};
 use metronome_proto::payload::sm::{self, Answered, Said};
@@ -275,8 +274,7 @@ impl Run {
         // Over a stream of its own that serves both directions the other side also gets what waits for it, now or later.
         if !self.is_parting() && self.serves_both_ways(pair) && self.may_serve(pair) {
             self.federation.streams.note(&pair.remote, &self.handle);
-            let remote = self.server().remotes.known(&pair.local, &pair.remote);
-            if remote.is_some_and(|remote| remote.report().standing != Standing::Up) {
+            if self.server().remotes.known(&pair.local, &pair.remote).is_some() {
                 self.carry(pair, "bidi");
             }
         }
@@ -286,13 +284,7 @@ impl Run {
     fn accepted(&mut self, pair: Pair, proof: &'static str) {
         tracing::info!(link = self.link.id, host = pair.local.as_str(), remote = pair.remote.as_str(),
             peer = %self.link.address, tls = self.is_encrypted, "a server takes our stanzas");
-        // Where both sides began at once, the other one's stream carries it by now: two would send what is stored twice.
-        let known = self.server().remotes.known(&pair.local, &pair.remote);
-        if known.is_some_and(|remote| remote.report().standing == Standing::Up) {
-            self.federation.streams.note(&pair.remote, &self.handle);
-        } else {
-            self.carry(&pair, proof);
-        }
+        self.carry(&pair, proof);
         if self.conversation.ways == Ways::Both && !self.proofs.contains(&pair) {
             self.prove_back(&pair);
         }
@@ -348,9 +340,11 @@ impl Run {
         if self.is_parting() {
             return streams::dial_anew(&self.federation, remote);
         }
-        self.cargo.carry(remote.carry());
-        self.note_served(pair, Way::Out, proof);
         self.federation.streams.note(&pair.remote, &self.handle);
+        // Where both sides began at once, the other one's stream carries it by now.
+        let Some(carrier) = remote.carry() else { return };
+        self.cargo.carry(carrier);
+        self.note_served(pair, Way::Out, proof);
         if self.counts_theirs {
             let now_ms = self.server().clock.steady_ms();
             self.cargo.ask_to_count(&mut self.unwritten, now_ms);

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
 use metronome_host::links::{Link, LinkKind};
-use metronome_host::remotes::{Backlog, Carrier, Drained, Failure, FailureKind, Remote};
+use metronome_host::remotes::{Backlog, Carrier, Failure, FailureKind, Remote};
 use metronome_host::server::Server;
 use metronome_model::OutboxRow;
 use metronome_proto::jid::Jid;
@@ -55,7 +55,7 @@ impl World {
         let mut header: &[u8] =
             b"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>";
         assert!(matches!(scanner.next(&mut header), Ok(Some(Item::Open(_)))));
-        let carrier = Some(self.remote(domain).carry());
+        let carrier = self.remote(domain).carry();
         Far { server: self.server.clone(), carrier, link, list, text: String::new(), scanner, page: None }
     }
 
@@ -101,7 +101,7 @@ impl Far {
             moved = true;
         }
         let mut out = Vec::new();
-        if let Poll::Ready(Drained::Stanzas(_)) = carrier.poll_drain(cx, &mut out, 16 * 1024) {
+        if carrier.poll_drain(cx, &mut out, 16 * 1024).is_ready() {
             self.text.push_str(std::str::from_utf8(&out).unwrap());
             moved = true;
         }
