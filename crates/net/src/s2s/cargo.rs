@@ -23,6 +23,8 @@ use super::authorise::Pair;
 const PING_MS: u64 = 60_000;
 /// For how long the answer to the request to count is waited for.
 const ENABLE_MS: u64 = 60_000;
+/// For how long who has opened the stream may take to say that it counts.
+const AWAITED_MS: u64 = 1_000;
 /// For how long who has not answered a ping is not pinged again.
 const DEAF_MS: u64 = 10 * 60_000;
 
@@ -88,6 +90,10 @@ pub(super) enum Counting {
     /// It does not.
     #[default]
     No,
+    /// It has opened the stream, so it is the one to say that it counts, and nothing is sent before it has said so or something else, or
+    /// before this steady time in milliseconds, which is known once there is something to be carried: what is sent uncounted can be
+    /// proved by pings only, and those are not answered any more by who stops.
+    Awaited(Option<u64>),
     /// It has been asked to, at this steady time in milliseconds. What is sent counts from then on, if it says yes.
     Asked(u64),
     /// It does.
@@ -118,8 +124,16 @@ pub(super) enum Loaded {
 }
 
 impl Cargo {
-    /// Carries one more pair.
-    pub(super) fn carry(&mut self, mut carrier: Carrier) {
+    /// For a stream that the other side has opened.
+    pub(super) fn of_accepted() -> Cargo {
+        Cargo { counting: Counting::Awaited(None), ..Cargo::default() }
+    }
+
+    /// Carries one more pair from this steady time on, in milliseconds.
+    pub(super) fn carry(&mut self, mut carrier: Carrier, now_ms: u64) {
+        if self.counting == Counting::Awaited(None) {
+            self.counting = Counting::Awaited(Some(now_ms + AWAITED_MS));
+        }
         self.next_key += 1;
         if let Some(bytes) = self.stanza_bytes_max {
             carrier.set_stanza_bytes_max(bytes);
@@ -140,7 +154,7 @@ impl Cargo {
     /// Whether something was sent whose proof is worth waiting for.
     pub(super) fn awaits_proof(&self, now_ms: u64) -> bool {
         match self.counting {
-            Counting::Yes => self.sent != self.acked,
+            Counting::Yes if self.sent != self.acked => true,
             _ if self.is_deaf(now_ms) => false,
             _ => self.carried.iter().any(|carried| carried.carrier.wants_proof()),
         }
@@ -179,6 +193,13 @@ impl Cargo {
         }
     }
 
+    /// The other side has sent something: if it wanted to count, it would have said so before.
+    pub(super) fn is_spoken_to(&mut self) {
+        if matches!(self.counting, Counting::Awaited(_)) {
+            self.counting = Counting::No;
+        }
+    }
+
     /// The other side counts from here on, because it wanted to.
     pub(super) fn count(&mut self) {
         (self.counting, self.sent, self.acked) = (Counting::Yes, 0, 0);
@@ -194,18 +215,25 @@ impl Cargo {
             }
             // Too late to be of use, and no offence. It is not asked again.
             (Counting::Silent, _) => {}
-            (Counting::No | Counting::Yes, _) => return false,
+            (Counting::No | Counting::Awaited(_) | Counting::Yes, _) => return false,
         }
         true
     }
 
-    /// By the clock, steady time in milliseconds: who has announced that it counts and does not say so is believed to have refused.
-    pub(super) fn look_at_the_clock(&mut self, now_ms: u64) {
-        if let Counting::Asked(since_ms) = self.counting
-            && now_ms.saturating_sub(since_ms) > ENABLE_MS
-        {
-            self.stretches.clear();
-            self.counting = Counting::Silent;
+    /// By the clock, steady time in milliseconds: who has announced that it counts and does not say so is believed to have refused, and who
+    /// has not announced it is not waited for any longer. Whether there may be something to be written now.
+    pub(super) fn look_at_the_clock(&mut self, now_ms: u64) -> bool {
+        match self.counting {
+            Counting::Asked(since_ms) if now_ms.saturating_sub(since_ms) > ENABLE_MS => {
+                self.stretches.clear();
+                self.counting = Counting::Silent;
+                false
+            }
+            Counting::Awaited(Some(until_ms)) if now_ms > until_ms => {
+                self.counting = Counting::No;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -241,6 +269,9 @@ impl Cargo {
         out: &mut Vec<u8>,
         bytes_max: usize,
     ) -> Loaded {
+        if matches!(self.counting, Counting::Awaited(_)) {
+            return Loaded::Nothing;
+        }
         let before = out.len();
         self.poll_page(server, cx);
         let mut tried = 0;
@@ -286,7 +317,11 @@ impl Cargo {
                 sm::request().write(out, ns::SERVER);
                 self.asked_ms = Some(now_ms);
             }
-            Counting::No | Counting::Silent if self.ping.is_none() && !self.is_deaf(now_ms) => self.ping(server, out),
+            // Who has begun to count late has not counted everything.
+            Counting::Yes if self.sent != self.acked => {}
+            Counting::No | Counting::Silent | Counting::Yes if self.ping.is_none() && !self.is_deaf(now_ms) => {
+                self.ping(server, out);
+            }
             _ => {}
         }
     }

@@ -119,6 +119,7 @@ impl Run {
 
     /// Whatever its sender may say: a stanza counts only if the pair of its domains was proved on this stream.
     fn stanza(&mut self, read: Received) {
+        self.cargo.is_spoken_to();
         match self.proofs.authorise(&read, self.server().clock.unix_ms()) {
             Ok(_) => self.hand_on(read),
             Err(condition) => {
@@ -343,7 +344,7 @@ impl Run {
         self.federation.streams.note(&pair.remote, &self.handle);
         // Where both sides began at once, the other one's stream carries it by now.
         let Some(carrier) = remote.carry() else { return };
-        self.cargo.carry(carrier);
+        self.cargo.carry(carrier, self.server().clock.steady_ms());
         self.note_served(pair, Way::Out, proof);
         if self.counts_theirs {
             let now_ms = self.server().clock.steady_ms();

@@ -15,7 +15,7 @@ use std::task::{Context as TaskContext, Poll};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, Stream as _};
 use metronome_host::hosts::Host;
-use metronome_host::linked::{End, Entered, Secrecy, Stream};
+use metronome_host::linked::{End, Entered, Opened, Secrecy, Stream};
 use metronome_host::links::Link;
 use metronome_host::server::Server;
 use metronome_proto::jid::Jid;
@@ -195,7 +195,7 @@ impl Run {
             conversation: Conversation::new(ways),
             verifying: FuturesUnordered::new(),
             counts_theirs,
-            cargo: Cargo::default(),
+            cargo: if opened == Opened::ByThem { Cargo::of_accepted() } else { Cargo::default() },
             counts: false,
             asked: None,
             fault: None,

@@ -40,11 +40,20 @@ fn load(cargo: &mut Cargo, server: &Arc<Server>) -> String {
     String::from_utf8(out).unwrap()
 }
 
+/// The other side answers the ping that was written last.
+fn answer_ping(server: &Server, out: &str) {
+    let ping = out.split("<iq").last().unwrap();
+    assert!(ping.contains("urn:xmpp:ping") && ping.contains("from='a.example' to='b.example'"), "{out}");
+    let id = ping.split("id='").nth(1).unwrap().split('\'').next().unwrap();
+    let answer = Stanza::new(Kind::Iq(IqType::Result), jid("b.example")).with_to(jid("a.example")).with_id(id);
+    assert!(server.asked.answer(&answer));
+}
+
 /// A cargo whose other side counts, with these pairs.
 fn counted(server: &Server, locals: &[&str]) -> Cargo {
     let mut cargo = Cargo::default();
     for local in locals {
-        cargo.carry(remote(server, local).carry().unwrap());
+        cargo.carry(remote(server, local).carry().unwrap(), 0);
     }
     cargo.ask_to_count(&mut Vec::new(), 0);
     assert!(cargo.counts(sm::Answered::Enabled));
@@ -118,16 +127,12 @@ fn who_does_not_count_is_pinged_behind_what_was_sent() {
     let server = server();
     let a = remote(&server, "a.example");
     let mut cargo = Cargo::default();
-    cargo.carry(a.carry().unwrap());
+    cargo.carry(a.carry().unwrap(), 0);
     store(&a, 1);
     let out = load(&mut cargo, &server);
-    let ping = out.split("<iq").last().unwrap();
-    assert!(ping.contains("urn:xmpp:ping") && ping.contains("from='a.example' to='b.example'"), "{out}");
-    let id = ping.split("id='").nth(1).unwrap().split('\'').next().unwrap();
     store(&a, 2);
     assert!(!load(&mut cargo, &server).contains("urn:xmpp:ping"), "one ping at a time");
-    let answer = Stanza::new(Kind::Iq(IqType::Result), jid("b.example")).with_to(jid("a.example")).with_id(id);
-    assert!(server.asked.answer(&answer));
+    answer_ping(&server, &out);
     let out = load(&mut cargo, &server);
     assert_eq!(a.report().rows, 1, "the second came behind the ping");
     assert!(out.contains("urn:xmpp:ping"));
@@ -138,7 +143,7 @@ fn who_does_not_answer_pings_is_left_alone() {
     let server = server();
     let a = remote(&server, "a.example");
     let mut cargo = Cargo::default();
-    cargo.carry(a.carry().unwrap());
+    cargo.carry(a.carry().unwrap(), 0);
     store(&a, 1);
     load(&mut cargo, &server);
     server.asked.expire(u64::MAX);
@@ -154,7 +159,7 @@ fn a_refusal_to_count_falls_back_to_pings() {
     let server = server();
     let a = remote(&server, "a.example");
     let mut cargo = Cargo::default();
-    cargo.carry(a.carry().unwrap());
+    cargo.carry(a.carry().unwrap(), 0);
     let mut out = Vec::new();
     cargo.ask_to_count(&mut out, 0);
     cargo.ask_to_count(&mut out, 0);
@@ -167,11 +172,65 @@ fn a_refusal_to_count_falls_back_to_pings() {
 }
 
 #[test]
+fn who_has_opened_the_stream_may_first_say_that_it_counts() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let accepted = || {
+        let mut cargo = Cargo::of_accepted();
+        assert!(!cargo.look_at_the_clock(u64::MAX), "nothing waits for it yet");
+        cargo.carry(a.carry().unwrap(), 5_000);
+        cargo
+    };
+    store(&a, 1);
+    let mut cargo = accepted();
+    assert_eq!(load(&mut cargo, &server), "");
+    cargo.count();
+    let out = load(&mut cargo, &server);
+    assert!(out.contains("id='1'") && out.contains("<r "), "{out}");
+    assert_eq!(cargo.acknowledged(1), Ok(()));
+    assert_eq!(a.report().rows, 0);
+    drop(cargo);
+    // One that says something else does not count, or not yet.
+    store(&a, 2);
+    let mut cargo = accepted();
+    cargo.is_spoken_to();
+    assert!(load(&mut cargo, &server).contains("id='2'"));
+    drop(cargo);
+    // One that is silent is not waited for any longer.
+    let mut cargo = accepted();
+    assert!(!cargo.look_at_the_clock(6_000));
+    assert_eq!(load(&mut cargo, &server), "");
+    assert!(cargo.look_at_the_clock(6_001));
+    store(&a, 3);
+    assert!(load(&mut cargo, &server).contains("id='3'"));
+}
+
+#[test]
+fn what_was_sent_before_the_other_side_counts_is_proved_by_a_ping() {
+    let server = server();
+    let a = remote(&server, "a.example");
+    let mut cargo = Cargo::default();
+    cargo.carry(a.carry().unwrap(), 0);
+    store(&a, 1);
+    let pinged = load(&mut cargo, &server);
+    store(&a, 2);
+    assert!(load(&mut cargo, &server).contains("id='2'"));
+    cargo.count();
+    assert!(cargo.awaits_proof(0), "nobody has counted the second one");
+    answer_ping(&server, &pinged);
+    let again = load(&mut cargo, &server);
+    assert_eq!(a.report().rows, 1);
+    answer_ping(&server, &again);
+    load(&mut cargo, &server);
+    assert_eq!((a.report().rows, cargo.awaits_proof(0)), (0, false));
+}
+
+#[test]
 fn who_promises_to_count_and_never_does_is_pinged_after_a_while() {
     let server = server();
     let a = remote(&server, "a.example");
     let mut cargo = Cargo::default();
-    cargo.carry(a.carry().unwrap());
+    cargo.carry(a.carry().unwrap(), 0);
     cargo.ask_to_count(&mut Vec::new(), 5);
     store(&a, 1);
     assert!(!load(&mut cargo, &server).contains("urn:xmpp:ping"));
@@ -189,7 +248,7 @@ fn who_has_not_answered_a_ping_is_pinged_again_after_a_while() {
     let server = server();
     let a = remote(&server, "a.example");
     let mut cargo = Cargo::default();
-    cargo.carry(a.carry().unwrap());
+    cargo.carry(a.carry().unwrap(), 0);
     store(&a, 1);
     load(&mut cargo, &server);
     server.asked.expire(u64::MAX);
@@ -222,7 +281,7 @@ fn what_is_larger_than_the_other_side_takes_is_not_written_and_keeps_nothing_beh
     let a = remote(&server, "a.example");
     let mut cargo = Cargo::default();
     cargo.set_stanza_bytes_max(Some(500));
-    cargo.carry(a.carry().unwrap());
+    cargo.carry(a.carry().unwrap(), 0);
     cargo.ask_to_count(&mut Vec::new(), 0);
     assert!(cargo.counts(sm::Answered::Enabled));
     store(&a, 1);

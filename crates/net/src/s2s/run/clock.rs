@@ -35,8 +35,9 @@ impl Run {
                 self.judge_again();
             }
             let now_ms = self.server().clock.steady_ms();
+            let may_write = self.cargo.look_at_the_clock(now_ms);
             self.look_at_the_clock(now_ms);
-            if self.keep_alive(now_ms) == Moved::Yes {
+            if may_write || self.keep_alive(now_ms) == Moved::Yes {
                 moved = Moved::Yes;
             }
         }
@@ -60,7 +61,6 @@ impl Run {
         if !has_unwritten {
             self.progressed_ms = now_ms;
         }
-        self.cargo.look_at_the_clock(now_ms);
         let is_unanswered = self.cargo.asked_ms.is_some_and(|since_ms| is_over(since_ms, STALLED_MS));
         match self.phase {
             _ if has_unwritten && is_over(self.progressed_ms, STALLED_MS) => self.give_up(),
