@@ -48,7 +48,7 @@ const fn setter(at: At) -> IqHandler {
         asks: Asks::Change,
         handle: match at {
             At::Host => |server, env| Box::pin(answer(server, env, At::Host)),
-            At::OwnAccount | At::Account | At::Services | At::Service(_) => |server, env| Box::pin(answer(server, env, At::OwnAccount)),
+            At::OwnAccount | At::Account | At::Services | At::Service(_) | At::Room => |server, env| Box::pin(answer(server, env, At::OwnAccount)),
         },
     }
 }

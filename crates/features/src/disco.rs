@@ -70,13 +70,13 @@ const fn handler(at: At, ns: &'static str) -> IqHandler {
         name: "query",
         asks: match at {
             At::Host => Asks::Snapshot,
-            At::OwnAccount | At::Account | At::Services | At::Service(_) => Asks::Read,
+            At::OwnAccount | At::Account | At::Services | At::Service(_) | At::Room => Asks::Read,
         },
         handle: match at {
             At::Host => |server, env| Box::pin(answer_for_host(server, env)),
             At::OwnAccount => |server, env| Box::pin(answer_for_own_account(server, env)),
             At::Account => |server, env| Box::pin(answer_for_account(server, env)),
-            At::Services | At::Service(_) => |server, env| Box::pin(answer_for_service(server, env)),
+            At::Services | At::Service(_) | At::Room => |server, env| Box::pin(answer_for_service(server, env)),
         },
     }
 }

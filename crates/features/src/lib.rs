@@ -19,6 +19,6 @@ macro_rules! features {
 
 features! {
     accounts, adhoc, archive, blocking, caps, carbons, certificates, check, components, contact_info, conversions, csi, disco, fast, federation, groups, hosts,
-    jid_prep, last_activity, legacy_session, login, mam, offline, operations, ping, privacy, private, pubsub, push, register,
+    jid_prep, last_activity, legacy_session, login, mam, muc, offline, operations, ping, privacy, private, pubsub, push, register,
     reports, retraction, roster, sic, stanza_id, stream_management, switches, time, vcard, version,
 }

@@ -31,7 +31,7 @@ const fn answer_at(at: At) -> IqHandler {
         // To the own account it stays in its order among the stanzas to that address.
         asks: match at {
             At::Host | At::Services | At::Service(_) => Asks::Snapshot,
-            At::OwnAccount | At::Account => Asks::Read,
+            At::OwnAccount | At::Account | At::Room => Asks::Read,
         },
         handle: |_, env| Box::pin(std::future::ready(answer(env))),
     }

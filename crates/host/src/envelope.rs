@@ -79,6 +79,8 @@ pub enum Destination {
     OwnAccount,
     /// An account of ours, or a resource of one, that is not the sender's; the id is known once its facts are.
     Account(Option<AccountId>),
+    /// A room of a service, or one of its occupants.
+    Room,
     /// A domain of another server, or of a component.
     Remote,
     /// A domain of this server that is not served now: nothing for it goes anywhere.

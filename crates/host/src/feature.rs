@@ -176,6 +176,8 @@ pub enum At {
     Services,
     /// The domain of a service of this name ([`Service::name`]).
     Service(&'static str),
+    /// The bare address of a room, whether it is there or not. What no handler answers here is answered by the room.
+    Room,
 }
 
 /// How a request stands to others of its stream (RFC 6120 section 10.1).

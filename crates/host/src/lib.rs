@@ -53,6 +53,7 @@ pub mod registry;
 pub mod remote_clients;
 pub mod remotes;
 pub mod rng;
+pub mod rooms;
 pub mod routes;
 pub mod server;
 pub mod services;

@@ -88,7 +88,7 @@ impl Registry {
         let announced = match at {
             At::Host => &self.disco_host,
             At::OwnAccount | At::Account => &self.disco_account,
-            At::Services | At::Service(_) => &self.disco_services,
+            At::Services | At::Service(_) | At::Room => &self.disco_services,
         };
         let mut on: Vec<_> = announced.iter().filter(|(_, is_on)| is_on(values)).map(|(ns, _)| *ns).collect();
         if let Some(service) = self.services().find(|service| at == At::Service(service.name)) {

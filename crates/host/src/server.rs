@@ -37,6 +37,7 @@ use crate::registry::Registry;
 use crate::remote_clients::RemoteClients;
 use crate::remotes::Remotes;
 use crate::rng::Rng;
+use crate::rooms::Rooms;
 use crate::services::Notices;
 use crate::sessions::Sessions;
 use crate::sync::Mutex;
@@ -70,6 +71,8 @@ pub struct Server {
     pub nodes: Nodes,
     /// Nodes for which something happens without a request.
     pub upkeep: Upkeep,
+    /// Rooms that are in use.
+    pub rooms: Rooms,
     /// The locks under which stored state is changed.
     pub owners: Arc<Owners>,
     /// Guests on their way in and out.
@@ -176,6 +179,7 @@ impl Server {
             writer: Writer::start(opened.backend, limits, committed)?,
             facts: Facts::default(),
             nodes: Nodes::default(),
+            rooms: Rooms::default(),
             owners: Arc::default(),
             guests: Guests::default(),
             remotes: Arc::default(),

@@ -138,6 +138,13 @@ pub enum To {
     These(Vec<Jid>),
 }
 
+impl Change {
+    /// Whether the room stays as it is.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Decision {
     /// Whether nothing has to be committed.
     pub fn is_volatile(&self) -> bool {

@@ -240,6 +240,12 @@ impl Room {
         true
     }
 
+    /// Forgets what somebody is to the room, since their address is somebody else's by now; nobody is told. What is stored of it is for the
+    /// caller to remove.
+    pub fn forget(&mut self, bare: &Jid) {
+        self.affiliate(bare.clone(), Affiliated::default());
+    }
+
     /// Does what was decided; the record of the decision is durable.
     pub fn apply(&mut self, change: Change) {
         change.0.into_iter().for_each(|step| self.step(step));

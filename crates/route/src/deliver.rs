@@ -106,6 +106,7 @@ fn owner_of(env: &Envelope) -> Option<AccountId> {
         Destination::Nobody
         | Destination::Host
         | Destination::Service(_)
+        | Destination::Room
         | Destination::Remote
         | Destination::Unserved => None,
     }

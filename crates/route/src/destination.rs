@@ -1,5 +1,6 @@
 //! Whom a stanza is for, as far as its address tells.
 
+use metronome_features::muc;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::hosts::Standing;
 use metronome_host::server::Server;
@@ -20,6 +21,7 @@ fn of_other(server: &Server, to: &Jid) -> Destination {
         None | Some(Standing::Component) => Destination::Remote,
         Some(Standing::Served) if to.local().is_none() => Destination::Host,
         Some(Standing::Served) => Destination::Account(None),
+        Some(Standing::Service) if muc::is_room(server, to) => Destination::Room,
         Some(Standing::Service) => Destination::Service(None),
         Some(_) => Destination::Unserved,
     }

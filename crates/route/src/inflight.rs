@@ -9,16 +9,18 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::rooms::Item;
 use metronome_host::server::{Load, Server};
 use metronome_host::tickets::{Settled, Stored, Tickets};
 use metronome_model::{Handled, StreamNumber};
 use metronome_proto::jid::Jid;
+use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::{IqType, Kind};
 use metronome_store::Permit;
 use smallvec::SmallVec;
 
 use crate::order::Order;
-use crate::{admit, deliver};
+use crate::{admit, deliver, finish};
 
 /// Most stanzas of one client that are not settled.
 pub const ENTRIES_MAX: usize = 64;
@@ -118,6 +120,8 @@ enum Stage {
     Permitting(BoxFuture<'static, (Permit, Box<Envelope>)>),
     /// Admitted with nothing to store; earlier ones to its address are not settled.
     Held(Box<Envelope>),
+    /// With its room, which settles it by its ticket.
+    Handed,
     /// With the writer or a worker, which settle it by its ticket.
     Submitted,
     /// Done.
@@ -135,6 +139,10 @@ struct Before {
     barrier: bool,
     /// Addresses with an entry that is not settled.
     addresses: SmallVec<[u64; 8]>,
+    /// Addresses with an entry that their room does not have yet: a room takes one after another, settled or not.
+    before_rooms: SmallVec<[u64; 8]>,
+    /// Addresses with an entry that its room has: the room stores one after another, so only what is for others may be stored before.
+    at_rooms: SmallVec<[u64; 8]>,
     /// Addresses with an entry that is not admitted, or that the recipient must get before what is stored behind it.
     held_up: SmallVec<[u64; 8]>,
     /// How many requests are admitted and not answered.
@@ -172,11 +180,34 @@ impl Before {
         }
     }
 
+    /// Whether an entry may go to its room.
+    fn hands(&self, order: Order) -> bool {
+        match order {
+            Order::Free => true,
+            Order::All => !self.unsettled,
+            Order::To(address) => !self.barrier && !self.before_rooms.contains(&address),
+        }
+    }
+
+    /// What its record says of the stream of an entry; and the number that counts once that is durable.
+    fn handled(&self, order: Order) -> (Option<Handled>, Option<u32>) {
+        let gap = self.gap || self.at_rooms.iter().any(|room| order != Order::To(*room));
+        match self.counts {
+            Some((stream, h)) if gap => (Some(Handled::Only(stream, h)), None),
+            Some((stream, h)) => (Some(Handled::UpTo(stream, h)), Some(h)),
+            None => (None, None),
+        }
+    }
+
     fn add(&mut self, entry: &Entry) {
         if matches!(entry.stage, Stage::Settled) {
             return;
         }
-        self.gap |= !matches!(entry.stage, Stage::Submitted | Stage::Held(_));
+        self.gap |= match &entry.stage {
+            Stage::Submitted | Stage::Handed => false,
+            Stage::Held(env) => env.destination == Destination::Room,
+            _ => true,
+        };
         if is_request(entry.kind) && !matches!(entry.stage, Stage::Waiting(_)) {
             self.requests += 1;
         }
@@ -191,8 +222,13 @@ impl Before {
                 if !self.addresses.contains(&address) {
                     self.addresses.push(address);
                 }
+                let (rooms, others) = (&mut self.at_rooms, &mut self.before_rooms);
+                let known = if matches!(entry.stage, Stage::Handed) { rooms } else { others };
+                if !known.contains(&address) {
+                    known.push(address);
+                }
                 let lets_on = match &entry.stage {
-                    Stage::Submitted => true,
+                    Stage::Submitted | Stage::Handed => true,
                     // A record behind it would reach the recipient before it, from the worker.
                     Stage::Held(env) => is_for_sender_only(env),
                     _ => false,
@@ -440,7 +476,7 @@ impl InFlight {
         let awaited = self.counted.as_ref().is_some_and(|counted| counted.awaited > self.first);
         awaited
             || !self.has_room()
-            || self.entries.iter().any(|entry| !matches!(entry.stage, Stage::Submitted | Stage::Settled))
+            || self.entries.iter().any(|entry| !matches!(entry.stage, Stage::Handed | Stage::Submitted | Stage::Settled))
     }
 
     fn reap(&mut self) {
@@ -510,6 +546,10 @@ impl Entry {
                 Poll::Ready((permit, env)) => (self.submit(server, permit, env, before), ControlFlow::Break(())),
                 Poll::Pending => (Stage::Permitting(permit), ControlFlow::Break(())),
             },
+            Stage::Held(env) if env.destination == Destination::Room => match before.hands(self.order) {
+                true => self.hand(server, env, before),
+                false => (Stage::Held(env), ControlFlow::Break(())),
+            },
             Stage::Held(mut env) if before.delivers(self.order, &env) => {
                 if let Some(ticket) = env.ticket.take() {
                     ticket.redeem();
@@ -523,18 +563,27 @@ impl Entry {
         flow
     }
 
+    /// Hands a stanza to its room, whose inbox keeps the order from here on. What comes of it may become durable together with its being
+    /// handled.
+    fn hand(&mut self, server: &Server, mut env: Box<Envelope>, before: &Before) -> (Stage, ControlFlow<()>) {
+        (env.record.handled, self.handled) = before.handled(self.order);
+        let address = env.stanza.to.as_ref().unwrap_or(&env.stanza.from).bare();
+        match server.rooms.push(&address, Item::Stanza(env)) {
+            Ok(()) => (Stage::Handed, ControlFlow::Break(())),
+            Err(Item::Stanza(mut env)) => {
+                (env.record.handled, self.handled) = (None, None);
+                finish::refuse(server, &mut env, Condition::ResourceConstraint.into());
+                (Stage::Held(env), ControlFlow::Continue(()))
+            }
+            Err(_) => (Stage::Settled, ControlFlow::Break(())),
+        }
+    }
+
     /// Hands a record to the writer, whose queue keeps the order from here on. What it stores and that it is handled become durable
     /// together: after a crash the client either repeats it, or need not.
     fn submit(&mut self, server: &Server, permit: Permit, mut env: Box<Envelope>, before: &Before) -> Stage {
         let mut record = std::mem::take(&mut env.record);
-        match before.counts {
-            Some((stream, h)) if before.gap => record.handled = Some(Handled::Only(stream, h)),
-            Some((stream, h)) => {
-                record.handled = Some(Handled::UpTo(stream, h));
-                self.handled = Some(h);
-            }
-            None => {}
-        }
+        (record.handled, self.handled) = before.handled(self.order);
         server.writer.submit(permit, record, Load::Stanza(env));
         Stage::Submitted
     }

@@ -9,7 +9,7 @@ use metronome_features::{last_activity, ping, strangers};
 use metronome_host::blocking::What;
 use metronome_host::contacts::Known;
 use metronome_host::envelope::{Destination, Envelope};
-use metronome_host::feature::At;
+use metronome_host::feature::{At, IqHandler};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
@@ -68,6 +68,11 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
         }
         Destination::Host => At::Host,
         Destination::Service(_) => at_service(server, env)?,
+        // What is not answered beside the room is answered by it, or by an occupant.
+        Destination::Room => match at_room(server, env, kind) {
+            Some(handler) => return (handler.handle)(server, env).await,
+            None => return Ok(()),
+        },
         Destination::OwnAccount => At::OwnAccount,
         Destination::Account(_) => At::Account,
         Destination::Remote => return remotes::refuse(server, env),
@@ -84,6 +89,15 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     }
     let handler = server.registry.iq(at, kind, payload.ns(), payload.name()).ok_or(Condition::ServiceUnavailable)?;
     (handler.handle)(server, env).await
+}
+
+/// What is answered for a room without asking its occupants; such a stanza goes no further than here.
+fn at_room(server: &Server, env: &mut Envelope, kind: IqType) -> Option<&'static IqHandler> {
+    env.stanza.to.as_ref().filter(|to| to.is_bare() && kind.is_request())?;
+    let payload = env.stanza.content.iter().next()?;
+    let handler = server.registry.iq(At::Room, kind, payload.ns(), payload.name())?;
+    env.destination = Destination::Service(None);
+    Some(handler)
 }
 
 /// Services answer at their domains.

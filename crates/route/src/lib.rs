@@ -28,8 +28,10 @@ pub mod remotes;
 mod repeated;
 pub mod resumables;
 pub mod returned;
+pub mod rooms;
 pub mod timers;
 pub mod workers;
+mod written;
 
 use std::sync::Arc;
 

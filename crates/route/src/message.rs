@@ -22,6 +22,9 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     stanza_id::drop_claims(server, env); // XEP-0359 section 3: nobody may speak for us
     carbons::drop_claims(env); // XEP-0280 section 11: copies are made by the server
     crate::destination::resolve(server, env); // own account, another of ours, this host, remote
+    if env.destination == Destination::Room {
+        return Ok(()); // XEP-0045: its room decides
+    }
     if pubsub::is_answer(env) {
         return pubsub::admit_answer(server, env).await; // XEP-0060 section 8.6: an owner approves a subscription
     }
@@ -57,7 +60,7 @@ async fn recipient(server: &Server, env: &mut Envelope) -> Result<(AccountId, Ke
             return Err(StanzaError::new(Condition::RemoteServerNotFound).into());
         }
         Destination::Account(_) => env.stanza.to.as_ref(),
-        Destination::Host | Destination::Service(_) | Destination::Nobody => None,
+        Destination::Host | Destination::Service(_) | Destination::Room | Destination::Nobody => None,
     };
     let unavailable = || Refuse::from(StanzaError::new(Condition::ServiceUnavailable));
     let to = to.ok_or_else(unavailable)?;

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use metronome_features::blocking::check;
 use metronome_host::activity::Passing;
 use metronome_host::blocking::What;
@@ -17,9 +16,10 @@ use metronome_proto::ns;
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::presence::Show;
 use metronome_proto::stanza::{Kind, Stanza};
-use metronome_proto::xml::{Content, Tree, write};
+use metronome_proto::xml::{Content, Tree};
 use metronome_store::stored;
 
+use crate::written::Written;
 use crate::{made, presence, remotes};
 
 /// Tells everybody.
@@ -31,11 +31,11 @@ pub(crate) fn run(server: &Arc<Server>, mut notify: Notify) {
 
 /// A headline: for whoever is there.
 fn tell(server: &Server, notify: &Notify) {
-    let written = Written::of(notify);
+    let Notice { written, reply_to } = Notice::of(notify);
     // Who is told because of what its client asks for is not told a second time for a subscription (XEP-0163 section 4.3.1).
     let (mut told, may_meet) = (HashSet::new(), notify.audience.len_max() > 0);
     each_interested(server, notify, |who, sees| {
-        let extra = if sees == SeesOwner::Yes { &*written.reply_to } else { &[] };
+        let extra = if sees == SeesOwner::Yes { &*reply_to } else { &[] };
         match who {
             Client::Here(session) => {
                 hand(server, session, &notify.from, Some(Passing::Event), || written.to(&session.jid, extra));
@@ -79,36 +79,18 @@ fn keep(server: &Arc<Server>, notify: &Notify) {
     }
 }
 
-/// What stands around the address in a start tag: ` to='` before it and `'>` behind it. So a head takes exactly its room, most of the time.
-const ADDRESS_BYTES: usize = 7;
-
 /// A notification as far as it is the same for many.
-struct Written {
-    /// The start tag up to the value of `to`, which is the only thing that is missing.
-    head: Vec<u8>,
+struct Notice {
+    written: Written,
     /// What stands before the content for those who see the owner's presence.
     reply_to: Vec<u8>,
-    /// The content and the end tag, shared by all.
-    body: Bytes,
 }
 
-impl Written {
-    fn of(notify: &Notify) -> Written {
+impl Notice {
+    fn of(notify: &Notify) -> Notice {
         let stanza = Stanza::new(Kind::Message(notify.kind), notify.from.clone()).with_id(&notify.id);
-        let mut head = Vec::with_capacity(128);
-        stanza.write_head(&mut head, None, None);
-        head.pop();
         let reply_to = notify.reply_to.as_ref().map(reply_to).unwrap_or_default();
-        Written { head, reply_to, body: [&notify.content[..], stanza.tail().as_bytes()].concat().into() }
-    }
-
-    fn to(&self, to: &Jid, extra: &[u8]) -> Frame {
-        let mut head = Vec::with_capacity(self.head.len() + to.as_str().len() + extra.len() + ADDRESS_BYTES);
-        head.extend_from_slice(&self.head);
-        write::attribute(&mut head, "to", to.as_str());
-        head.push(b'>');
-        head.extend_from_slice(extra);
-        Frame { head: head.into(), body: self.body.clone() }
+        Notice { written: Written::new(&stanza, &[&notify.content]), reply_to }
     }
 }
 

@@ -41,6 +41,9 @@ const PRESENCE_BYTES_MAX: usize = 16 * 1024;
 pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     crate::destination::resolve(server, env);
     let Kind::Presence(kind) = env.stanza.kind else { return Err(Refuse::Drop("not a presence")) };
+    if env.destination == Destination::Room {
+        return admit_to_room(server, env, kind).await;
+    }
     let Some(session) = env.sender.as_session().cloned() else { return received::admit(server, env, kind).await };
     if env.destination == Destination::Remote {
         remotes::refuse(server, env)?;
@@ -65,6 +68,22 @@ async fn admit_available(server: &Arc<Server>, session: &Session, env: &mut Enve
     judge(&env.stanza)?;
     load::contacts(server, session.account, &session.jid).await?;
     avatar::amend(server, session, env).await
+}
+
+/// XEP-0045: what its room decides upon. A room has no roster, so nobody can subscribe to it, and a probe finds nothing.
+async fn admit_to_room(server: &Arc<Server>, env: &mut Envelope, kind: PresenceType) -> Result<(), Refuse> {
+    match kind {
+        PresenceType::Available => {
+            judge(&env.stanza)?;
+            match env.sender.as_session().cloned() {
+                Some(session) => avatar::amend(server, &session, env).await,
+                None => Ok(()),
+            }
+        }
+        PresenceType::Unavailable | PresenceType::Error => Ok(()),
+        PresenceType::Subscribe => Err(Condition::ServiceUnavailable.into()),
+        _ => Err(Refuse::Drop("presence that rooms know nothing of")),
+    }
 }
 
 /// What every available presence must be: a number as priority, and small, since everybody who sees it pays for it.

@@ -6,6 +6,7 @@ mod going_back;
 use std::sync::Arc;
 
 use metronome_features::archive::{Decision, Worth};
+use metronome_features::muc;
 use metronome_host::announcement::Announcement;
 use metronome_host::effect::Effect;
 use metronome_host::envelope::{Envelope, Sender};
@@ -14,6 +15,7 @@ use metronome_host::links::LinkKind;
 use metronome_host::outbox::Frame;
 use metronome_host::refuse::Refuse;
 use metronome_host::remotes::{Backlog, Bounds, Failure, FailureKind, KEEP, Pushed, Remote};
+use metronome_host::rooms::Item;
 use metronome_host::server::{Load, Server};
 use metronome_host::session::Session;
 use metronome_host::way::{Outlet, Way};
@@ -129,8 +131,11 @@ pub(crate) fn push(server: &Server, stanza: Arc<Stanza>) -> Pushed {
 /// Sends what the server itself makes; its account hears if it cannot go, unless it is an answer.
 pub fn send(server: &Server, stanza: Stanza) {
     // An error about what the server itself has made: there is nobody who waits for it.
-    if stanza.to.as_ref().is_some_and(|to| !is_remote(server, to)) {
-        return server.counters.dropped.add();
+    if let Some(to) = stanza.to.as_ref().filter(|to| !is_remote(server, to)) {
+        return match muc::is_room(server, to) {
+            true => server.rooms.tell(&to.bare(), Item::Returned(Box::new(stanza))),
+            false => server.counters.dropped.add(),
+        };
     }
     let stanza = Arc::new(stanza);
     if let Some(error) = push(server, stanza.clone()).error() {
@@ -180,6 +185,9 @@ pub(crate) fn give_back(server: &Server, stanza: &Stanza, error: &StanzaError) {
     let Some(error) = stanza.error(error) else { return };
     server.counters.bounced.add();
     let Some(to) = error.to.clone() else { return };
+    if muc::is_room(server, &to) {
+        return server.rooms.tell(&to.bare(), Item::Returned(Box::new(error)));
+    }
     if is_remote(server, &to) {
         if push(server, Arc::new(error)) != Pushed::Queued {
             server.counters.dropped.add();

@@ -33,7 +33,7 @@ use metronome_net::outside::Network;
 use metronome_net::s2s::Federation;
 use metronome_net::tls;
 use metronome_route::workers::Workers;
-use metronome_route::{remotes, timers};
+use metronome_route::{remotes, rooms, timers};
 use metronome_store::backend::{memory, split, sqlite};
 use metronome_store::journal::Journal;
 use metronome_store::{Opened, Reads, Writer, WriterLimits};
@@ -99,6 +99,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         writer,
         facts: Default::default(),
         nodes: Default::default(),
+        rooms: Default::default(),
         owners: Default::default(),
         guests: Default::default(),
         remotes: Default::default(),
@@ -131,6 +132,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         tokio::spawn(workers.clone().run(server.clone(), index));
     }
     remotes::take_up(&server).await.context("what waits for other servers cannot be read")?;
+    tokio::spawn(rooms::run(server.clone()));
     tokio::spawn(timers::run(server.clone()));
     tokio::spawn(guests::run(server.clone()));
     tokio::spawn(retention::run(server.clone()));
@@ -156,6 +158,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         let _ = server.journal.set(journal);
         take_up(&server, &doors, &written).await.context("the sessions of the last run cannot be read")?;
     }
+    rooms::take_up(&server).await.context("the rooms of the last run cannot be read")?;
     let federation = Federation::new(server.clone(), resolver, authorities)?;
     tokio::spawn(federation.clone().run());
     listeners.serve(&server, &admission, &doors, &federation);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use metronome_features::accounts::guests;
 use metronome_host::session::Session;
 use metronome_proto::stream::error::Condition;
-use metronome_route::{components, remotes, resumables, timers};
+use metronome_route::{components, remotes, resumables, rooms, timers};
 
 use crate::assemble::Running;
 
@@ -47,6 +47,8 @@ pub async fn run(running: Running) {
     }
     // What others shared with guests ends with them. Where that takes too long, it does so when the next guest comes from there.
     let _ = tokio::time::timeout(STREAMS, guests::end_left(&server)).await;
+    // Those that may be resumed stay in their rooms.
+    rooms::stop(&server).await;
     remotes::flush_done(&server).await;
     timers::flush_seen(&server);
     resumables::note_all(&server);

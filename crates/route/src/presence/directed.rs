@@ -1,9 +1,11 @@
 //! Presence that a session sends to somebody directly (RFC 6121 section 4.6), and takes back when it leaves.
 
+use metronome_features::muc;
 use metronome_host::announcement::{Announcement, Says};
 use metronome_host::contacts::{Contacts, Known};
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::refuse::Refuse;
+use metronome_host::rooms::Item;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::jid::Jid;
@@ -104,7 +106,9 @@ pub(super) fn taken_back(server: &Server, session: &Session, told: &Told<'_>) {
     let unavailable = Announcement::unavailable(&session.jid);
     for to in &directed {
         let is_told = told.holds(session, to);
-        if remotes::is_remote(server, to) {
+        if muc::is_room(server, to) {
+            server.rooms.tell(&to.bare(), Item::Left(session.jid.clone()));
+        } else if remotes::is_remote(server, to) {
             // A full address may be a room that looks like a contact.
             if !is_told || to.is_full() {
                 to_remote(server, session, &unavailable, to);

@@ -17,7 +17,7 @@ pub(super) const LAYERS: &[(&str, &[&str])] = &[
     ("host", &["proto", "model", "sasl", "store"]),
     ("pubsub", &["proto", "model"]),
     ("muc", &["proto", "model"]),
-    ("features", &["proto", "model", "sasl", "store", "host", "pubsub"]),
+    ("features", &["proto", "model", "sasl", "store", "host", "pubsub", "muc"]),
     ("route", &["proto", "model", "sasl", "store", "host", "pubsub", "muc", "features"]),
     ("net", &["proto", "model", "sasl", "store", "host", "pubsub", "muc", "features", "route"]),
     ("server", &["proto", "model", "sasl", "store", "host", "pubsub", "muc", "features", "route", "net"]),

@@ -1,0 +1,56 @@
+//! XEP-0045: Multi-User Chat, on a service of each domain. What happens in a room is decided in the crate `muc`, and done by the room's task
+//! (`route/rooms`); here is what surrounds it: where the service is, what it says of itself, what stanzas mean, and what becomes of records.
+
+pub mod archive;
+pub mod discovery;
+pub mod input;
+pub mod record;
+pub mod settings;
+pub mod standing;
+
+use metronome_host::feature::{Asks, At, Feature, IqHandler, Service, Xep};
+use metronome_host::server::Server;
+use metronome_proto::jid::Jid;
+use metronome_proto::ns;
+use metronome_proto::stanza::iq::IqType;
+
+pub use settings::SETTINGS;
+
+/// See the module.
+pub static FEATURE: Feature = Feature {
+    name: "muc",
+    xeps: &[
+        Xep::new(45, "1.35.5", "Multi-User Chat"),
+        Xep::new(249, "1.2", "Direct MUC Invitations"),
+        Xep::new(410, "1.1.0", "MUC Self-Ping (Schrödinger's Chat)"),
+        Xep::new(421, "1.0.1", "Occupant identifiers for semi-anonymous MUCs"),
+    ],
+    service: Some(&SERVICE),
+    iq: &[IqHandler {
+        kind: IqType::Get,
+        at: At::Service(NAME),
+        ns: ns::DISCO_ITEMS,
+        name: "query",
+        asks: Asks::Read,
+        handle: |server, env| Box::pin(discovery::items(server, env)),
+    }],
+    settings: SETTINGS,
+    ..Feature::NONE
+};
+
+/// The short name of the service.
+pub const NAME: &str = "rooms";
+
+/// The service that each domain has.
+pub static SERVICE: Service = Service {
+    name: NAME,
+    identity: ("conference", "text"),
+    title: "Rooms",
+    disco: &[ns::MUC],
+    place: &settings::PLACE,
+};
+
+/// Whether an address is that of a room, there or not, or of an occupant.
+pub fn is_room(server: &Server, jid: &Jid) -> bool {
+    jid.local().is_some() && server.hosts.load().service(jid.domain()).is_some_and(|host| host.at() == At::Service(NAME))
+}

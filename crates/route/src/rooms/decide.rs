@@ -1,0 +1,240 @@
+//! What a stanza leads to: what it takes from the store is read, then the machine decides.
+
+use metronome_features::muc::input::Wish;
+use metronome_features::muc::{archive, discovery, settings, standing};
+use metronome_host::effect::Effect;
+use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::refuse::Refuse;
+use metronome_model::{Op, Record, RoomChange};
+use metronome_muc::history::{self, Past};
+use metronome_muc::{Decision, Entry, Input, Room, Standing, self_ping};
+use metronome_proto::jid::Jid;
+use metronome_proto::payload::disco::{Item, Items};
+use metronome_proto::payload::muc::Join;
+use metronome_proto::stanza::error::Condition;
+use metronome_proto::stanza::{Kind, MessageType, Stanza, StanzaError};
+use metronome_proto::xml::Content;
+
+use super::carry_out::Concerns;
+use super::task::Task;
+use crate::deliver;
+
+/// What follows from a stanza.
+enum Then {
+    /// This happens.
+    Decided(Decision),
+    /// It is answered by its effects, if at all.
+    Answered,
+}
+
+/// What was read for a decision.
+#[derive(Default)]
+struct Read {
+    past: Vec<Past>,
+    row: Option<Past>,
+    standing: Option<Standing>,
+}
+
+impl Task {
+    /// One stanza, from its arrival to its end.
+    pub(super) async fn stanza(&mut self, mut env: Box<Envelope>) {
+        match self.judge(&mut env).await {
+            Ok(Then::Decided(decision)) => {
+                let from = env.stanza.from.clone();
+                let is_presence = matches!(env.stanza.kind, Kind::Presence(_) | Kind::Message(MessageType::Error));
+                let concerns = if is_presence { Concerns::One(&from) } else { Concerns::All };
+                self.carry_out(Some(env), decision, concerns).await;
+            }
+            Ok(Then::Answered) => {
+                self.flush().await;
+                env.destination = Destination::Nobody;
+                deliver::admitted(&self.server, &mut env);
+            }
+            Err(refuse) => {
+                self.flush().await;
+                self.refuse(env, refuse);
+            }
+        }
+    }
+
+    async fn judge(&mut self, env: &mut Envelope) -> Result<Then, Refuse> {
+        let wish = Wish::of(&env.stanza)?;
+        self.forget_predecessor(env).await;
+        let Some(room) = &self.room else { return self.at_nobody(env, wish).await };
+        let from = &env.stanza.from;
+        let answer = match &wish {
+            Wish::Info => Content::from_tree(&discovery::info(room, settings::table(), &[])),
+            Wish::Items => Content::from_tree(&items(room, from).tree()),
+            Wish::Ping => Content::empty(),
+            Wish::PingOccupant(nick) => match self_ping(room, from, nick) {
+                Some(mine) => mine.map(|()| Content::empty())?,
+                None => return self.pass_on(env, nick).map(|()| Then::Answered),
+            },
+            Wish::Query(nick) => return self.pass_on(env, nick).map(|()| Then::Answered),
+            Wish::Answer => {
+                self.pass_back(&env.stanza);
+                return Ok(Then::Answered);
+            }
+            Wish::Failed(error) => return Ok(self.failed(from, error.as_ref())),
+            Wish::Nothing => return Ok(Then::Answered),
+            _ => return self.decide(env, &wish).await.map(Then::Decided),
+        };
+        env.effects.push(Effect::Reply(env.stanza.result(answer)));
+        Ok(Then::Answered)
+    }
+
+    /// Section 15.7.2: a session that is not there any more is in the room no more.
+    fn failed(&self, from: &Jid, error: Option<&StanzaError>) -> Then {
+        let room = self.room.as_ref().filter(|_| error.is_none_or(metronome_muc::says_gone));
+        let facts = self.facts(from, Standing::Ordinary);
+        match room.map(|room| metronome_muc::decide(room, &facts, &Input::Lose(from))) {
+            Some(Ok(decision)) => Then::Decided(decision),
+            _ => Then::Answered,
+        }
+    }
+
+    async fn decide(&mut self, env: &Envelope, wish: &Wish) -> Result<Decision, Refuse> {
+        let is_new = self.note_entry(env, wish)?;
+        let decided = self.decide_upon(env, wish).await;
+        if let (Err(_), true, Some(session), Some(to)) = (&decided, is_new, env.sender.as_session(), &env.stanza.to) {
+            session.forget_directed(to);
+            self.inside.remove(&session.jid);
+        }
+        decided
+    }
+
+    async fn decide_upon(&mut self, env: &Envelope, wish: &Wish) -> Result<Decision, Refuse> {
+        let read = self.read(env, wish).await?;
+        let stanza = &*env.stanza;
+        let facts = self.facts(&stanza.from, read.standing.unwrap_or(Standing::Ordinary));
+        let Some(room) = &self.room else { return Err(Condition::ItemNotFound.into()) };
+        let nobody = Join::default();
+        let input = match wish {
+            Wish::Enter(nick, join) => Input::Enter(entry(stanza, nick, join, &read.past)),
+            Wish::Update(nick) => Input::Update(entry(stanza, nick, &nobody, &[])),
+            Wish::Leave => Input::Leave(&stanza.content),
+            Wish::Say(_) => Input::Say(stanza, read.row.as_ref()),
+            Wish::Tell(nick) => Input::Tell(nick, stanza),
+            Wish::Invite(invites) => Input::Invite(invites),
+            Wish::Decline(decline) => Input::Decline(decline),
+            Wish::Voice(form) => Input::Voice(form),
+            Wish::Admin(request) => Input::Admin(request),
+            Wish::Owner(request) => Input::Owner(request),
+            Wish::AskRegistration => Input::AskRegistration,
+            Wish::Register(request) => Input::Register(request),
+            Wish::AskNick(node) => Input::AskNick(node),
+            Wish::Moderate(request) => Input::Moderate(request, read.row.as_ref()),
+            _ => return Err(Condition::ServiceUnavailable.into()),
+        };
+        Ok(metronome_muc::decide(room, &facts, &input)?)
+    }
+
+    /// What the decision takes from outside. It must see what is on its way to the store.
+    async fn read(&mut self, env: &Envelope, wish: &Wish) -> Result<Read, Refuse> {
+        let mut read = Read::default();
+        if let Wish::Enter(..) | Wish::Admin(_) | Wish::Owner(_) | Wish::Moderate(_) = wish {
+            read.standing = Some(standing::of(&self.server, env, &self.host).await?);
+        }
+        let named = match wish {
+            Wish::Say(Some(id)) => Some(id),
+            Wish::Moderate(request) => Some(&request.id),
+            _ => None,
+        };
+        let is_entry = matches!(wish, Wish::Enter(..));
+        let Some(owner) = self.stored.as_ref().map(|stored| stored.id).filter(|_| named.is_some() || is_entry) else {
+            return Ok(read);
+        };
+        self.flush().await;
+        if let Some(id) = named {
+            read.row = archive::row(&self.server, owner, id).await?;
+        }
+        if let (Wish::Enter(_, join), Some(room)) = (wish, &self.room) {
+            let wanted = history::wanted(room, &join.history, &self.limits, self.server.clock.unix_ms());
+            read.past = archive::past(&self.server, owner, wanted).await?;
+        }
+        Ok(read)
+    }
+
+    /// A session that enters hears of the room's end of it whatever becomes of it from now on; true if it did not before.
+    fn note_entry(&mut self, env: &Envelope, wish: &Wish) -> Result<bool, Refuse> {
+        let (Wish::Enter(..), Some(session), Some(to)) = (wish, env.sender.as_session(), &env.stanza.to) else {
+            return Ok(false);
+        };
+        if self.inside.contains_key(&session.jid) {
+            return Ok(false);
+        }
+        if !session.note_directed(to) {
+            let text = "This client is in too many rooms";
+            return Err(StanzaError::new(Condition::ResourceConstraint).with_text(text).into());
+        }
+        self.inside.insert(session.jid.clone(), to.clone());
+        Ok(true)
+    }
+
+    /// There is no room at this address: whoever enters makes one, if they may (section 10.1).
+    async fn at_nobody(&mut self, env: &mut Envelope, wish: Wish) -> Result<Then, Refuse> {
+        match &wish {
+            Wish::Leave | Wish::Failed(_) | Wish::Answer | Wish::Nothing => Ok(Then::Answered),
+            Wish::Enter(nick, join) => {
+                standing::refuse_creation(&self.server, env, &self.host).await?;
+                let is_new = self.note_entry(env, &wish)?;
+                let made = self.make(&env.stanza, nick, join);
+                if let (Err(_), true, Some(session), Some(to)) =
+                    (&made, is_new, env.sender.as_session(), &env.stanza.to)
+                {
+                    session.forget_directed(to);
+                    self.inside.remove(&session.jid);
+                }
+                Ok(Then::Decided(made?))
+            }
+            _ => Err(Condition::ItemNotFound.into()),
+        }
+    }
+
+    fn make(&mut self, stanza: &Stanza, nick: &str, join: &Join) -> Result<Decision, StanzaError> {
+        let values = &self.host.values;
+        let creation = (settings::creation(values), &settings::defaults(values));
+        let facts = self.facts(&stanza.from, Standing::Ordinary);
+        let secret = self.secret();
+        let entry = entry(stanza, nick, join, &[]);
+        let (room, decision) = metronome_muc::create(self.address.clone(), &facts, creation, secret, &entry)?;
+        self.room = Some(room);
+        Ok(decision)
+    }
+
+    /// What a new room's occupants' ids are made with.
+    pub(super) fn secret(&self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        secret[..16].copy_from_slice(&self.server.rng.bytes16());
+        secret[16..].copy_from_slice(&self.server.rng.bytes16());
+        secret
+    }
+
+    /// What was said of an address while another account had it does not count for the one that has it now.
+    async fn forget_predecessor(&mut self, env: &Envelope) {
+        let Some(session) = env.sender.as_session() else { return };
+        let bare = session.jid.bare();
+        let (Some(stored), Some(room)) = (&mut self.stored, &mut self.room) else { return };
+        if stored.accounts.get(&bare).is_none_or(|account| *account == session.account) {
+            return;
+        }
+        stored.accounts.remove(&bare);
+        stored.version += 1;
+        room.forget(&bare);
+        let change = RoomChange::RemoveMember { jid: bare, version: stored.version };
+        let record = Record::of(Op::Room { owner: stored.id, change: Box::new(change) });
+        // Where it cannot be stored now it does not count either, and is removed the next time.
+        let _ = self.server.commit(record).await;
+    }
+}
+
+fn entry<'a>(stanza: &'a Stanza, nick: &'a str, join: &'a Join, past: &'a [Past]) -> Entry<'a> {
+    Entry { nick, presence: &stanza.content, id: stanza.id.as_deref(), join, past }
+}
+
+/// Section 6.5: those who are in the room see who is there anyway.
+fn items(room: &Room, from: &Jid) -> Items {
+    let occupants = room.occupants().filter(|_| room.occupant_of(from).is_some());
+    let jids = occupants.filter_map(|occupant| room.address().with_resource(&occupant.nick).ok());
+    Items { node: None, items: jids.map(|jid| Item { jid, node: None, name: None }).collect() }
+}

@@ -1,0 +1,105 @@
+//! What the server itself asks of a room, or orders: as a superuser, who owns every room.
+
+use metronome_features::muc::settings;
+use metronome_host::rooms::{Access, Answer, Question, Shown, ShownOccupant};
+use metronome_muc::config::{PASSWORD_PROTECTED, WHOIS};
+use metronome_muc::{Affiliated, Decision, Effect, Input, Room, RoomOp, Rows, Standing, default_role};
+use metronome_proto::jid::Jid;
+use metronome_proto::ns;
+use metronome_proto::payload::data_form::DataForm;
+use metronome_proto::payload::muc::{Affiliation, OwnerRequest, Role};
+use metronome_proto::stanza::error::{Condition, ErrorType};
+use metronome_proto::stanza::StanzaError;
+
+use super::carry_out::Concerns;
+use super::task::Task;
+
+impl Task {
+    pub(super) async fn answer(&mut self, question: Question) -> Result<Answer, StanzaError> {
+        if let Question::Create { owner, form } = question {
+            return self.create(owner, form).await;
+        }
+        let room = self.room.as_ref().ok_or(Condition::ItemNotFound)?;
+        match question {
+            Question::Show => Ok(Answer::Shown(Box::new(self.shown(room)))),
+            Question::Access(who) => Ok(Answer::Access(self.access(room, &who))),
+            Question::Configure(form) => self.order(&Input::Owner(&OwnerRequest::Configure(form))).await,
+            Question::Admin(request) => self.order(&Input::Admin(&request)).await,
+            Question::Destroy(destroy) => self.order(&Input::Destroy(&destroy)).await,
+            Question::Create { .. } => Err(Condition::Conflict.into()),
+        }
+    }
+
+    async fn order(&mut self, input: &Input<'_>) -> Result<Answer, StanzaError> {
+        let by = self.address.domain_jid();
+        let room = self.room.as_ref().ok_or(Condition::ItemNotFound)?;
+        let decision = metronome_muc::decide(room, &self.facts(&by, Standing::Superuser), input)?;
+        self.obey(decision).await
+    }
+
+    async fn obey(&mut self, mut decision: Decision) -> Result<Answer, StanzaError> {
+        let reply = decision.effects.iter().position(|effect| matches!(effect, Effect::Reply(_)));
+        let reply = reply.map(|at| decision.effects.remove(at));
+        if !self.carry_out(None, decision, Concerns::All).await {
+            return Err(StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait));
+        }
+        Ok(match reply {
+            Some(Effect::Reply(content)) if !content.is_empty() => Answer::Content(content),
+            _ => Answer::Done,
+        })
+    }
+
+    /// A room that somebody owns and nobody is in yet; it is open at once.
+    async fn create(&mut self, owner: Jid, form: Option<DataForm>) -> Result<Answer, StanzaError> {
+        if self.room.is_some() {
+            return Err(Condition::Conflict.into());
+        }
+        let defaults = settings::defaults(&self.host.values);
+        let config = match form {
+            Some(form) => settings::table().submit(&defaults, &form, &self.limits)?,
+            None => defaults,
+        };
+        let (owner, secret, at_ms) = (owner.bare(), self.secret(), self.server.clock.unix_ms());
+        let affiliated = Affiliated { affiliation: Affiliation::Owner, ..Affiliated::default() };
+        let affiliations = vec![(owner.clone(), affiliated)];
+        let config = config.encode();
+        let rows = Rows { config: config.clone(), creator: owner.clone(), secret, subject: None, affiliations };
+        self.room = Some(Room::read(self.address.clone(), rows));
+        let affiliation = Affiliation::Owner;
+        let ops = vec![
+            RoomOp::Create { config, creator: owner.clone(), secret, at_ms },
+            RoomOp::Affiliate { jid: owner, affiliation, nick: None, reason: None },
+        ];
+        self.obey(Decision { ops, ..Decision::default() }).await
+    }
+
+    fn shown(&self, room: &Room) -> Shown {
+        let subject = room.subject().and_then(|subject| subject.content.child(ns::CLIENT, "subject"));
+        let occupants = room.occupants().flat_map(|occupant| {
+            let (nick, role) = (&occupant.nick, occupant.role);
+            occupant.sessions.iter().map(move |session| ShownOccupant { nick: nick.clone(), jid: session.jid.clone(), role })
+        });
+        Shown {
+            id: self.stored.as_ref().map(|stored| stored.id),
+            config: settings::table().form(room.config()),
+            subject: subject.map(|subject| subject.text().into_owned()),
+            occupants: occupants.collect(),
+            affiliations: room.affiliations().map(|(jid, row)| (jid.clone(), row.affiliation)).collect(),
+        }
+    }
+
+    fn access(&self, room: &Room, who: &Jid) -> Access {
+        let affiliation = room.affiliation(who);
+        let role = room.occupant_of(who).map_or(Role::None, |occupant| occupant.role);
+        let is_open = room.config().text(&WHOIS) == "anyone";
+        let may_enter = affiliation != Affiliation::Outcast && default_role(room.config(), affiliation) != Role::None;
+        Access {
+            archive: self.stored.as_ref().map(|stored| stored.id),
+            affiliation,
+            role,
+            may_enter,
+            has_password: room.config().is_on(&PASSWORD_PROTECTED),
+            sees_addresses: role == Role::Moderator || affiliation >= Affiliation::Admin || (is_open && may_enter),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The task of one room: what it has in memory, and what it does with each thing that comes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metronome_features::muc::record::Stored;
+use metronome_features::muc::settings;
+use metronome_host::envelope::Envelope;
+use metronome_host::hosts::Host;
+use metronome_host::refuse::Refuse;
+use metronome_host::rooms::Item;
+use metronome_host::server::Server;
+use metronome_muc::{Facts, Input, Limits, Room, Standing};
+use metronome_proto::jid::Jid;
+use metronome_proto::stanza::error::Condition;
+use metronome_proto::xml::Content;
+
+use super::carry_out::{Concerns, Pending};
+use super::relay::Relayed;
+use crate::{deliver, finish};
+
+/// Things that are taken at once.
+const TURN: usize = 64;
+/// For how long a room stays in memory with nobody in it.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A room in use.
+pub(super) struct Task {
+    pub(super) server: Arc<Server>,
+    /// Its bare address.
+    pub(super) address: Jid,
+    /// The service that has it, as it was when the room was asked for something last.
+    pub(super) host: Arc<Host>,
+    pub(super) limits: Limits,
+    /// None while there is none at this address.
+    pub(super) room: Option<Room>,
+    /// What the store has of it.
+    pub(super) stored: Option<Stored>,
+    /// Sessions of ours that are in it, each with the address that stands in its list of those who are told when it leaves.
+    pub(super) inside: HashMap<Jid, Jid>,
+    /// Messages that are on their way to the store, in order.
+    pub(super) pending: Vec<Pending>,
+    /// Requests between occupants.
+    pub(super) relayed: Relayed,
+    /// Sessions that did not take what they were to get.
+    pub(super) lost: Vec<Jid>,
+}
+
+/// Runs a room until nobody is in it and nothing comes any more.
+pub(super) async fn run(server: &Arc<Server>, address: &Jid) {
+    let Some(host) = server.hosts.load().service(address.domain()).cloned() else {
+        return refuse_all(server, address, &Condition::ServiceUnavailable.into()).await;
+    };
+    let mut task = match Task::load(server, address, host).await {
+        Ok(task) => task,
+        Err(refuse) => return refuse_all(server, address, &refuse).await,
+    };
+    let mut items = Vec::with_capacity(TURN);
+    loop {
+        let is_idle = !task.next(&mut items).await || items.is_empty();
+        if is_idle && server.rooms.end(address) {
+            return;
+        }
+        task.follow_options();
+        for item in items.drain(..) {
+            task.take(item).await;
+        }
+        task.flush().await;
+        task.lose().await;
+    }
+}
+
+/// Nothing can be done for anybody now; whoever asks later may have more luck.
+async fn refuse_all(server: &Arc<Server>, address: &Jid, refuse: &Refuse) {
+    let mut items = Vec::new();
+    while !server.rooms.end(address) {
+        std::future::poll_fn(|cx| server.rooms.poll_take(cx, address, &mut items, TURN)).await;
+        for item in items.drain(..) {
+            if let Item::Stanza(mut env) = item {
+                finish::refuse(server, &mut env, refuse.clone());
+                deliver::admitted(server, &mut env);
+            }
+        }
+    }
+}
+
+impl Task {
+    /// Waits for the next things; false if there are none and the room may leave memory.
+    async fn next(&self, items: &mut Vec<Item>) -> bool {
+        let mut take = std::future::poll_fn(|cx| self.server.rooms.poll_take(cx, &self.address, items, TURN));
+        match &self.room {
+            Some(room) if room.sessions().len() > 0 => take.await,
+            Some(_) => return tokio::time::timeout(IDLE, take).await.is_ok(),
+            None => return futures_util::FutureExt::now_or_never(&mut take).is_some(),
+        }
+        true
+    }
+
+    /// The rules of this moment.
+    fn follow_options(&mut self) {
+        if let Some(host) = self.server.hosts.load().service(self.address.domain())
+            && !Arc::ptr_eq(host, &self.host)
+        {
+            self.host = host.clone();
+            self.limits = settings::limits(&host.values);
+        }
+    }
+
+    async fn take(&mut self, item: Item) {
+        match item {
+            Item::Stanza(env) => self.stanza(env).await,
+            Item::Left(session) => self.leave(&session).await,
+            Item::Returned(error) => self.returned(&error).await,
+            Item::Asked(asked) => {
+                self.flush().await;
+                let answer = self.answer(asked.question).await;
+                drop(asked.answer.send(answer));
+            }
+            Item::Wake => {}
+            Item::Resumed { session, occupant } => self.resume(session, &occupant),
+            Item::Stop(done) => {
+                self.flush().await;
+                self.save_occupants().await;
+                drop(done);
+            }
+        }
+    }
+
+    /// What a decision is made upon beside the room.
+    pub(super) fn facts<'a>(&'a self, from: &'a Jid, standing: Standing) -> Facts<'a> {
+        Facts {
+            from,
+            standing,
+            now_ms: self.server.clock.unix_ms(),
+            random: self.server.rng.bytes16(),
+            limits: &self.limits,
+            table: settings::table(),
+        }
+    }
+
+    /// Decides and does something that nobody waits for.
+    pub(super) async fn happen(&mut self, from: &Jid, input: &Input<'_>) {
+        self.flush().await;
+        let Some(room) = &self.room else { return };
+        if let Ok(decision) = metronome_muc::decide(room, &self.facts(from, Standing::Ordinary), input) {
+            self.carry_out(None, decision, Concerns::One(from)).await;
+        }
+    }
+
+    /// A session of ours is gone, or not available any more.
+    async fn leave(&mut self, session: &Jid) {
+        if self.inside.contains_key(session) {
+            self.happen(session, &Input::Leave(&Content::empty())).await;
+        }
+    }
+
+    /// Those who did not take what they were to get are in the room no more.
+    async fn lose(&mut self) {
+        while let Some(session) = self.lost.pop() {
+            self.happen(&session.clone(), &Input::Lose(&session)).await;
+        }
+    }
+
+    /// An error that ends a stanza.
+    pub(super) fn refuse(&self, mut env: Box<Envelope>, refuse: Refuse) {
+        finish::refuse(&self.server, &mut env, refuse);
+        deliver::admitted(&self.server, &mut env);
+    }
+}
