@@ -1,0 +1,4 @@
+//! Rooms (XEP-0045 and its family) as people use them.
+#![allow(clippy::unwrap_used)]
+
+mod glue;
