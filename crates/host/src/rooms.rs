@@ -262,7 +262,10 @@ impl Rooms {
     /// Bytes of what waits, and of the table.
     pub fn memory_usage(&self) -> usize {
         let inbox = |(address, inbox): (&Jid, &Inbox)| {
-            size_of::<(Jid, Inbox)>() + address.as_str().len() + inbox.waiting.capacity() * size_of::<Item>() + inbox.bytes
+            size_of::<(Jid, Inbox)>()
+                + address.as_str().len()
+                + inbox.waiting.capacity() * size_of::<Item>()
+                + inbox.bytes
         };
         self.slices.iter().map(|slice| slice.lock().iter().map(inbox).sum::<usize>()).sum()
     }

@@ -476,7 +476,10 @@ impl InFlight {
         let awaited = self.counted.as_ref().is_some_and(|counted| counted.awaited > self.first);
         awaited
             || !self.has_room()
-            || self.entries.iter().any(|entry| !matches!(entry.stage, Stage::Handed | Stage::Submitted | Stage::Settled))
+            || self
+                .entries
+                .iter()
+                .any(|entry| !matches!(entry.stage, Stage::Handed | Stage::Submitted | Stage::Settled))
     }
 
     fn reap(&mut self) {

@@ -107,6 +107,8 @@ impl Writing<'_> {
             }
             RoomOp::Affiliate { jid, affiliation, nick, reason } => self.affiliate(jid, affiliation, nick, reason),
             RoomOp::Destroy { alternate, reason } => self.destroy(alternate, reason),
+            // Nobody can ask for it yet.
+            RoomOp::SetCard(_) => {}
         }
     }
 

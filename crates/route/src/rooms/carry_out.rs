@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use metronome_features::muc::record::{Stored, Writing};
-use metronome_host::envelope::Envelope;
 use metronome_host::effect::Effects;
+use metronome_host::envelope::Envelope;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Load;
 use metronome_model::{AccountId, Outcome, Record, Unavailable};
@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::task::Task;
-use crate::finish;
+use crate::{finish, remotes};
 
 /// Messages that are on their way to the store at a time.
 const PENDING_MAX: usize = 64;
@@ -208,6 +208,9 @@ impl Task {
                 continue;
             }
             let session = self.server.sessions.at(&jid);
+            if session.is_none() && remotes::is_remote(&self.server, &jid) {
+                continue;
+            }
             if let (Some(session), Some(noted)) = (&session, noted) {
                 session.forget_directed(noted);
             }

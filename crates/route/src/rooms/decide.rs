@@ -7,8 +7,9 @@ use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::refuse::Refuse;
 use metronome_model::{Op, Record, RoomChange};
 use metronome_muc::history::{self, Past};
-use metronome_muc::{Decision, Entry, Input, Room, Standing, self_ping};
+use metronome_muc::{Decision, Entry, Input, Room, Standing, State, self_ping};
 use metronome_proto::jid::Jid;
+use metronome_proto::ns;
 use metronome_proto::payload::disco::{Item, Items};
 use metronome_proto::payload::muc::Join;
 use metronome_proto::stanza::error::Condition;
@@ -62,6 +63,11 @@ impl Task {
         self.forget_predecessor(env).await;
         let Some(room) = &self.room else { return self.at_nobody(env, wish).await };
         let from = &env.stanza.from;
+        // A room that waits for its configuration is there for nobody but its creator.
+        let is_hidden = room.state() == State::Locked && room.occupant_of(from).is_none();
+        if is_hidden && matches!(wish, Wish::Info | Wish::Items | Wish::Ping) {
+            return Err(Condition::ItemNotFound.into());
+        }
         let answer = match &wish {
             Wish::Info => Content::from_tree(&discovery::info(room, settings::table(), &[])),
             Wish::Items => Content::from_tree(&items(room, from).tree()),
@@ -70,6 +76,10 @@ impl Task {
                 Some(mine) => mine.map(|()| Content::empty())?,
                 None => return self.pass_on(env, nick).map(|()| Then::Answered),
             },
+            // Section 6.6: who is not there learns nothing of those who are.
+            Wish::Query(_) if room.occupant_of(from).is_none() && is_disco(&env.stanza) => {
+                return Err(Condition::BadRequest.into());
+            }
             Wish::Query(nick) => return self.pass_on(env, nick).map(|()| Then::Answered),
             Wish::Answer => {
                 self.pass_back(&env.stanza);
@@ -226,6 +236,10 @@ impl Task {
         // Where it cannot be stored now it does not count either, and is removed the next time.
         let _ = self.server.commit(record).await;
     }
+}
+
+fn is_disco(stanza: &Stanza) -> bool {
+    [ns::DISCO_INFO, ns::DISCO_ITEMS].iter().any(|ns| stanza.has(ns, "query"))
 }
 
 fn entry<'a>(stanza: &'a Stanza, nick: &'a str, join: &'a Join, past: &'a [Past]) -> Entry<'a> {

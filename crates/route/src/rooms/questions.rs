@@ -8,8 +8,8 @@ use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::data_form::DataForm;
 use metronome_proto::payload::muc::{Affiliation, OwnerRequest, Role};
-use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::StanzaError;
+use metronome_proto::stanza::error::{Condition, ErrorType};
 
 use super::carry_out::Concerns;
 use super::task::Task;
@@ -77,7 +77,11 @@ impl Task {
         let subject = room.subject().and_then(|subject| subject.content.child(ns::CLIENT, "subject"));
         let occupants = room.occupants().flat_map(|occupant| {
             let (nick, role) = (&occupant.nick, occupant.role);
-            occupant.sessions.iter().map(move |session| ShownOccupant { nick: nick.clone(), jid: session.jid.clone(), role })
+            occupant.sessions.iter().map(move |session| ShownOccupant {
+                nick: nick.clone(),
+                jid: session.jid.clone(),
+                role,
+            })
         });
         Shown {
             id: self.stored.as_ref().map(|stored| stored.id),

@@ -64,11 +64,10 @@ impl Task {
         for jid in to {
             match self.server.sessions.at(jid) {
                 Some(session) if check::denies(&self.server, &session, &stanza.from, What::PresenceIn) => {}
-                Some(session) => {
-                    if session.show_directly(&announcement) == Shown::Dropped {
-                        self.server.counters.dropped.add();
-                    }
+                Some(session) if session.show_directly(&announcement) == Shown::Dropped => {
+                    self.server.counters.dropped.add();
                 }
+                Some(_) => {}
                 None if remotes::is_remote(&self.server, jid) => {
                     remotes::announce(&self.server, &stanza.from, &announcement, jid);
                 }

@@ -44,8 +44,8 @@ fn list(server: &Server) -> Vec<String> {
     list.as_array().unwrap().iter().filter(|row| !is_service(row)).map(row).collect()
 }
 
-fn is_service(row: &Value) -> bool {
-    row["host"].as_str().is_some_and(|host| host.starts_with("pubsub."))
+pub(crate) fn is_service(row: &Value) -> bool {
+    row["host"].as_str().is_some_and(|host| host.starts_with("pubsub.") || host.starts_with("rooms."))
 }
 
 fn login(server: &Server, domain: &str, name: &str) -> Client {

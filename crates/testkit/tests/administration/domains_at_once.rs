@@ -8,11 +8,13 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::json;
 
+use crate::domains::is_service;
+
 const ROUNDS: usize = 12;
 
 fn states(server: &Server) -> Vec<String> {
     let list = server.control().run("host list", json!({}));
-    let domains = list.as_array().unwrap().iter().filter(|row| !row["host"].as_str().unwrap().starts_with("pubsub."));
+    let domains = list.as_array().unwrap().iter().filter(|row| !is_service(row));
     domains.map(|row| format!("{} {}", row["host"], row["state"]).replace('"', "")).collect()
 }
 

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use metronome_testkit::{Server, Setup};
 use serde_json::json;
 
+use crate::domains::is_service;
+
 const NAMES: [&str; 4] = ["a.example", "b.example", "localhost", "z.example"];
 const STEPS: usize = 150;
 /// TLS is not what this is about.
@@ -71,7 +73,7 @@ impl Model {
 fn list(server: &Server) -> Vec<String> {
     let list = server.control().run("host list", json!({}));
     let row = |row: &serde_json::Value| format!("{} {} {}", row["host"], row["origin"], row["state"]).replace('"', "");
-    let domains = list.as_array().unwrap().iter().filter(|row| !row["host"].as_str().unwrap().starts_with("pubsub."));
+    let domains = list.as_array().unwrap().iter().filter(|row| !is_service(row));
     domains.map(row).collect()
 }
 

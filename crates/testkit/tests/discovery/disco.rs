@@ -116,7 +116,8 @@ fn items_of_the_host_are_those_of_the_configuration() {
     let items = ask(&mut alice, "get", "localhost", ITEMS);
     assert!(
         items.contains(
-            "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='pubsub.localhost' name='Publish-Subscribe'/>\
+            "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='rooms.localhost' name='Rooms'/>\
+             <item jid='pubsub.localhost' name='Publish-Subscribe'/>\
              <item jid='rooms.example.org' name='Rooms &lt;here&gt;'/>\
              <item jid='files.example.org'/></query>"
         ),

@@ -175,7 +175,7 @@ fn requests_and_private_messages_find_the_other_occupant() {
 }
 
 #[test]
-fn people_of_another_server_are_in_the_room_until_it_is_gone() {
+fn people_of_another_server_are_in_the_room_until_they_leave() {
     let world = World::new();
     let a = world.server("a.example", "alice", "");
     world.publish("rooms.a.example", &a);
