@@ -203,8 +203,8 @@ fn domains_are_managed_over_the_socket() {
     let list = server.ok("host list", "");
     let rows: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[1], ["chat.example", "command", "enabled", "0", "-", "-"], "{list}");
-    assert_eq!(rows[2], ["pubsub.chat.example", "command", "service", "0", "-", "-"], "{list}");
-    assert_eq!(rows[3], ["rooms.chat.example", "command", "service", "0", "-", "-"], "{list}");
+    assert_eq!(rows[2], ["rooms.chat.example", "command", "service", "0", "-", "-"], "{list}");
+    assert_eq!(rows[3], ["pubsub.chat.example", "command", "service", "0", "-", "-"], "{list}");
     assert_eq!(rows[4], ["example.org", "configuration", "enabled", "0", "-", "-"], "{list}");
     assert_eq!(server.ctl("host add chat.example", "").0, 1);
     assert_eq!(server.ctl("host add a@b", "").0, 2);

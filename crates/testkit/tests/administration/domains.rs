@@ -542,7 +542,8 @@ fn sessions_are_listed_by_domain() {
     assert_eq!(of("localhost"), ["alice@localhost/phone"]);
     assert!(of("third.example").is_empty());
     let list = server.control().run("host list", json!({}));
-    assert_eq!((&list[0]["sessions"], &list[2]["sessions"]), (&1.into(), &1.into()), "{list}");
+    let domains = list.as_array().unwrap().iter().filter(|row| !is_service(row));
+    assert!(domains.map(|row| &row["sessions"]).eq([1, 1]), "{list}");
     assert!(list[0]["certificate_left"].as_u64().unwrap() > 86_400, "{list}");
 }
 
