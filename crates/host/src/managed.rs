@@ -223,6 +223,11 @@ impl Managed {
         })
     }
 
+    /// Whether everything that was sent is acknowledged.
+    pub fn has_proved_all(&self) -> bool {
+        self.unacked.is_empty()
+    }
+
     /// Whether this row was sent and not acknowledged.
     pub fn holds(&self, id: u64) -> bool {
         self.unacked.iter().any(|sent| matches!(sent, Sent::Stored(sent) if *sent == id))

@@ -56,15 +56,8 @@ pub enum Item {
     Returned(Box<Stanza>),
     /// A question, or an order, of the server itself.
     Asked(Box<Asked>),
-    /// Occupants were saved when the server stopped: it takes them up.
+    /// Somebody was there when the last process ended: they are put back.
     Wake,
-    /// A session that may be resumed was there as this occupant when the last process ended without a word.
-    Resumed {
-        /// The session.
-        session: Jid,
-        /// The occupant.
-        occupant: Jid,
-    },
     /// The server stops: who is in the room is saved. Answered by being dropped.
     Stop(oneshot::Sender<()>),
 }
@@ -296,7 +289,7 @@ impl Item {
             Item::Stanza(env) => env.weight(),
             Item::Returned(stanza) => stanza.content.len_bytes() + 512,
             Item::Asked(_) => QUESTION_BYTES,
-            Item::Left(_) | Item::Wake | Item::Resumed { .. } | Item::Stop(_) => 0,
+            Item::Left(_) | Item::Wake | Item::Stop(_) => 0,
         }
     }
 }

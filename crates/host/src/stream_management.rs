@@ -158,6 +158,12 @@ impl Session {
         Some((number, Noted { presence: state.presence_xml(&self.jid), ..noted }))
     }
 
+    /// Whether its client has proved to have everything that it was given.
+    pub fn has_proved_all(&self) -> bool {
+        let state = self.state.lock();
+        state.outbox.bytes() == 0 && state.managed.as_ref().is_some_and(Managed::has_proved_all)
+    }
+
     /// The number under which its stream is stored.
     pub fn stored_stream(&self) -> Option<StreamNumber> {
         self.state.lock().managed.as_ref()?.stored

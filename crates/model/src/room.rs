@@ -98,7 +98,7 @@ impl RoomMember {
     }
 }
 
-/// Somebody who was in a room when the server stopped.
+/// Somebody who was in a room when the server stopped, or shortly before it ended otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedOccupant {
     /// The nickname; several sessions may share one.
@@ -109,8 +109,8 @@ pub struct SavedOccupant {
     pub account: Option<AccountId>,
     /// The role.
     pub role: RoomRole,
-    /// When they came, Unix time in milliseconds.
-    pub joined_ms: u64,
+    /// From when on they may have missed something, Unix time in milliseconds; when they came, at the earliest.
+    pub since_ms: u64,
     /// What their presence says, as XML.
     pub presence: Box<[u8]>,
 }

@@ -12,7 +12,7 @@ use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::rooms::Item;
 use metronome_host::server::{Load, Server};
 use metronome_host::tickets::{Settled, Stored, Tickets};
-use metronome_model::{Handled, StreamNumber};
+use metronome_model::{Handled, Record, StreamNumber};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::{IqType, Kind};
@@ -260,8 +260,8 @@ impl InFlight {
         InFlight { recipients: Some(Box::default()), ..InFlight::new(tickets) }
     }
 
-    /// Whether a link may have one more stanza in it for this address. Those that are with the writer do not count: they wait for the disk
-    /// like all others, and for nobody in particular.
+    /// Whether a link may have one more stanza in it for this address. Those that are with the writer or with a room do not count: they
+    /// wait for the disk like all others, and for nobody in particular.
     pub fn has_place_for(&self, to: &Jid) -> bool {
         let Some(recipients) = &self.recipients else { return true };
         recipients.0.get(&hash_of(to)).is_none_or(|count| *count < LINK_ENTRIES_OF_ADDRESS_MAX)
@@ -516,7 +516,7 @@ impl InFlight {
             before.counts =
                 self.counted.as_ref().and_then(|counted| Some((counted.stream?, counted.h(number).wrapping_add(1))));
             entry.advance(server, cx, &before);
-            if matches!(entry.stage, Stage::Submitted)
+            if matches!(entry.stage, Stage::Handed | Stage::Submitted)
                 && let (Some(recipient), Some(recipients)) = (entry.recipient.take(), &mut self.recipients)
             {
                 recipients.forget(recipient);
@@ -538,7 +538,8 @@ impl Entry {
                 (Stage::Admitting(Box::pin(admit::admit(server.clone(), env))), ControlFlow::Continue(()))
             }
             Stage::Admitting(mut admission) => match admission.as_mut().poll(cx) {
-                Poll::Ready(env) if env.record.is_empty() => (Stage::Held(env), ControlFlow::Continue(())),
+                // A room stores what it lets pass.
+                Poll::Ready(env) if env.record.is_empty() || env.destination == Destination::Room => (Stage::Held(env), ControlFlow::Continue(())),
                 Poll::Ready(env) => match server.writer.try_permit(env.weight()) {
                     Some(permit) => (self.submit(server, permit, env, before), ControlFlow::Break(())),
                     None => (Stage::Permitting(wait_for_permit(server.clone(), env)), ControlFlow::Continue(())),
@@ -574,7 +575,7 @@ impl Entry {
         match server.rooms.push(&address, Item::Stanza(env)) {
             Ok(()) => (Stage::Handed, ControlFlow::Break(())),
             Err(Item::Stanza(mut env)) => {
-                (env.record.handled, self.handled) = (None, None);
+                (env.record, self.handled) = (Record::default(), None);
                 finish::refuse(server, &mut env, Condition::ResourceConstraint.into());
                 (Stage::Held(env), ControlFlow::Continue(()))
             }

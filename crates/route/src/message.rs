@@ -23,7 +23,7 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     carbons::drop_claims(env); // XEP-0280 section 11: copies are made by the server
     crate::destination::resolve(server, env); // own account, another of ours, this host, remote
     if env.destination == Destination::Room {
-        return Ok(()); // XEP-0045: its room decides
+        return admit_to_room(server, env).await; // XEP-0045: its room decides
     }
     if pubsub::is_answer(env) {
         return pubsub::admit_answer(server, env).await; // XEP-0060 section 8.6: an owner approves a subscription
@@ -45,6 +45,16 @@ pub(crate) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     repeated::refuse_repeated(server, env).await?; // XEP-0198 section 5: what a client whose stream was lost sends again
     retraction::bury(server, env, at_ms).await?; // XEP-0424: tombstones, in archives that have the retraction
     Ok(())
+}
+
+/// What somebody sends to one occupant is in the sender's own archive, if the room lets it pass; the room keeps what is for all.
+async fn admit_to_room(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
+    let is_private = env.stanza.to.as_ref().is_some_and(|to| to.is_full());
+    let Some(session) = env.sender.as_session().filter(|_| is_private).cloned() else { return Ok(()) };
+    let decision = archive::decide(&env.stanza);
+    let keeps = mam::preferences::of_sender(server, env, &session, decision).await?;
+    archive::keep_sent(env, &session, keeps, decision, server.clock.unix_ms());
+    repeated::refuse_repeated(server, env).await
 }
 
 /// The account that a message is for, and what is kept for it.

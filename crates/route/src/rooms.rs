@@ -6,6 +6,7 @@ mod decide;
 mod load;
 mod questions;
 mod relay;
+mod roll;
 mod send;
 mod task;
 
@@ -43,7 +44,7 @@ async fn live(server: Arc<Server>, address: Jid) {
     }
 }
 
-/// Rooms whose occupants were saved at the last stop are in use again. Called once, when the sessions of the last run are there.
+/// Rooms in which somebody was when the last process ended are in use again. Called once, when the sessions of the last run are there.
 pub async fn take_up(server: &Server) -> Result<(), StoreError> {
     let hosts = server.hosts.load_full();
     let services = hosts.iter().flat_map(|host| &host.services).filter(|host| host.at() == At::Service(muc::NAME));

@@ -8,13 +8,14 @@ use metronome_host::effect::Effects;
 use metronome_host::envelope::Envelope;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Load;
-use metronome_model::{AccountId, Outcome, Record, Unavailable};
+use metronome_model::{AccountId, Outcome, Unavailable};
 use metronome_muc::{ArchiveOp, Decision, Effect, RoomOp};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::Condition;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use super::roll::Roll;
 use super::task::Task;
 use crate::{finish, remotes};
 
@@ -30,8 +31,10 @@ pub(super) struct Pending {
 }
 
 /// Whose place in the room a decision may change.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Concerns<'a> {
+    /// Nobody's.
+    Nobody,
     /// That of one session, and of those that share its nickname.
     One(&'a Jid),
     /// Anybody's.
@@ -68,6 +71,9 @@ impl Task {
         if let Some(room) = &mut self.room {
             room.apply(change);
         }
+        if concerns != Concerns::Nobody {
+            self.note_roll();
+        }
         let gone = self.follow_sessions(concerned);
         self.send(env, effects, ids.first().copied()).await;
         if ends {
@@ -80,6 +86,13 @@ impl Task {
     /// A decision that leaves the room as it is: sent behind what is on its way to the store.
     async fn send_behind(&mut self, mut env: Option<Box<Envelope>>, decision: Decision) {
         let Decision { archive, effects, .. } = decision;
+        if env.as_ref().is_some_and(|env| !env.record.ops.is_empty()) {
+            self.flush().await;
+            // What another gets is with the writer before what its sender keeps, and counts as handled: then it is stored before.
+            self.send_effects(effects, None).await;
+            let (outcome, _) = self.submit(env.as_deref_mut(), Vec::new(), Vec::new(), HashMap::new()).await;
+            return self.pending.push(Pending { env, effects: Vec::new(), outcome: Some(outcome) });
+        }
         let is_stored = !archive.is_empty() && self.stored.is_some();
         if !is_stored && self.pending.is_empty() {
             return self.send(env, effects, None).await;
@@ -96,6 +109,7 @@ impl Task {
 
     /// Waits for what is on its way to the store, and sends it.
     pub(super) async fn flush(&mut self) {
+        let mut has_talked = false;
         for Pending { mut env, effects, outcome } in std::mem::take(&mut self.pending) {
             let outcome = match outcome {
                 Some(outcome) => outcome.await.unwrap_or(Outcome::Unavailable(Unavailable::Stopping)),
@@ -103,11 +117,15 @@ impl Task {
             };
             match outcome {
                 Outcome::Done { ids } => {
+                    has_talked |= !effects.is_empty() && !ids.is_empty();
                     note_stored(env.as_deref_mut());
                     self.send(env, effects, ids.first().copied()).await;
                 }
                 other => self.undone(env, refusal_of(&other)),
             }
+        }
+        if has_talked {
+            self.note_talk();
         }
     }
 
@@ -154,14 +172,15 @@ impl Task {
     ) -> (oneshot::Receiver<Outcome>, Option<Stored>) {
         const BYTES: usize = 4096;
         let weight = env.as_ref().map_or(BYTES, |env| env.weight());
-        let handled = env.and_then(|env| env.record.handled.take());
+        // What its sender keeps of a private message, and that it is handled, is stored with it.
+        let record = env.map(|env| std::mem::take(&mut env.record)).unwrap_or_default();
         let mut writing = Writing {
             address: &self.address,
             stored: if ops.is_empty() { self.stored.as_ref().map(Stored::named) } else { self.stored.clone() },
             new_id: AccountId::ordinary(self.server.rng.bytes16()),
             at_ms: self.server.clock.unix_ms(),
             accounts,
-            record: Record { handled, ..Record::default() },
+            record,
         };
         writing.change(ops);
         writing.archive(archive);
@@ -187,7 +206,11 @@ impl Task {
 
     /// Those of our sessions whose place in the room may change.
     fn sessions_of(&self, concerns: Concerns<'_>) -> Vec<Jid> {
-        let Concerns::One(session) = concerns else { return self.inside.keys().cloned().collect() };
+        let session = match concerns {
+            Concerns::Nobody => return Vec::new(),
+            Concerns::One(session) => session,
+            Concerns::All => return self.inside.keys().cloned().collect(),
+        };
         let occupant = self.room.as_ref().and_then(|room| room.occupant_of(session));
         let mut sessions: Vec<_> =
             occupant.iter().flat_map(|occupant| &occupant.sessions).map(|session| session.jid.clone()).collect();
@@ -232,7 +255,7 @@ impl Task {
                 session.forget_directed(&occupant);
             }
         }
-        (self.room, self.stored) = (None, None);
+        (self.room, self.stored, self.roll) = (None, None, Roll::default());
         self.lost.clear();
         self.server.facts.forget(self.address.as_str());
     }

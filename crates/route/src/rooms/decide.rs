@@ -42,8 +42,11 @@ impl Task {
         match self.judge(&mut env).await {
             Ok(Then::Decided(decision)) => {
                 let from = env.stanza.from.clone();
-                let is_presence = matches!(env.stanza.kind, Kind::Presence(_) | Kind::Message(MessageType::Error));
-                let concerns = if is_presence { Concerns::One(&from) } else { Concerns::All };
+                let concerns = match env.stanza.kind {
+                    Kind::Presence(_) | Kind::Message(MessageType::Error) => Concerns::One(&from),
+                    Kind::Message(MessageType::Groupchat) => Concerns::Nobody,
+                    _ => Concerns::All,
+                };
                 self.carry_out(Some(env), decision, concerns).await;
             }
             Ok(Then::Answered) => {

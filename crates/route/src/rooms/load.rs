@@ -1,19 +1,23 @@
-//! A room comes into memory, with those who were in it when the server stopped; and is left behind at the next stop.
+//! A room comes into memory, with those who were in it when the last process ended.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use metronome_features::muc::record::{self, Stored};
+use metronome_features::muc::archive;
+use metronome_features::muc::record;
 use metronome_features::muc::settings;
 use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
-use metronome_model::{Op, Record, RoomChange, SavedOccupant};
-use metronome_muc::{Room, Session, default_role};
+use metronome_model::SavedOccupant;
+use metronome_muc::history;
+use metronome_muc::{Entry, Input, Room, Session};
 use metronome_proto::jid::Jid;
+use metronome_proto::payload::muc::{History, Join};
 use metronome_proto::xml::Content;
 
 use super::relay::Relayed;
+use super::roll::Roll;
 use super::task::Task;
 use crate::remotes;
 
@@ -33,6 +37,7 @@ impl Task {
             pending: Vec::new(),
             relayed: Relayed::default(),
             lost: Vec::new(),
+            roll: Roll::default(),
         };
         let Some(mut stored) = stored else { return Ok(task) };
         let occupants = std::mem::take(&mut stored.occupants);
@@ -40,19 +45,23 @@ impl Task {
         task.room = Some(Room::read(address.clone(), rows));
         task.stored = Some(stored);
         if !occupants.is_empty() {
-            occupants.into_iter().for_each(|saved| task.put_back(saved));
-            task.change(RoomChange::SaveOccupants(Vec::new())).await;
+            task.roll = Roll::of_stored();
+            let back: Vec<_> = occupants.into_iter().filter_map(|saved| task.put_back(saved)).collect();
+            for (session, since_ms) in back {
+                task.tell_again(&session, since_ms).await;
+            }
         }
         Ok(task)
     }
 
-    /// Somebody who was there when the server stopped. Whoever did not come back leaves, so that the others hear of it.
-    fn put_back(&mut self, saved: SavedOccupant) {
+    /// Somebody who was there when the last process ended. Whoever did not come back leaves, so that the others hear of it.
+    /// A session of ours that did is answered, with the time from when on it may lack something.
+    fn put_back(&mut self, saved: SavedOccupant) -> Option<(Jid, u64)> {
         let presence = Content::parse(&saved.presence).unwrap_or_default();
-        let session = Session { jid: saved.jid.clone(), presence, entered_ms: saved.joined_ms };
-        let Some(room) = &mut self.room else { return };
+        let session = Session { jid: saved.jid.clone(), presence, entered_ms: saved.since_ms };
+        let room = self.room.as_mut()?;
         if !room.restore(saved.nick.clone(), saved.role, session) || remotes::is_remote(&self.server, &saved.jid) {
-            return;
+            return None;
         }
         let occupant = self.address.with_resource(&saved.nick).unwrap_or_else(|_| self.address.clone());
         let session = self.server.sessions.at(&saved.jid).filter(|session| saved.account == Some(session.account));
@@ -60,52 +69,23 @@ impl Task {
         self.inside.insert(saved.jid.clone(), occupant);
         if !is_there {
             self.lost.push(saved.jid);
+            return None;
         }
+        Some((saved.jid, saved.since_ms))
     }
 
-    /// A session that was resumed says who it was here, after a process that could not save it.
-    pub(super) fn resume(&mut self, jid: Jid, occupant: &Jid) {
-        let (Some(room), Some(nick)) = (&mut self.room, occupant.resource()) else { return };
-        let Some(session) = self.server.sessions.at(&jid) else { return };
-        let role = default_role(room.config(), room.affiliation(&jid));
-        let entered_ms = self.server.clock.unix_ms();
-        let there = Session { jid: jid.clone(), presence: Content::empty(), entered_ms };
-        if room.restore(nick.into(), role, there) && session.note_directed(occupant) {
-            self.inside.insert(jid, occupant.clone());
-        }
-    }
-
-    /// The server stops: those who may go on with the next process are in the room then.
-    pub(super) async fn save_occupants(&mut self) {
-        let (Some(room), Some(_)) = (&self.room, &self.stored) else { return };
-        let mut saved = Vec::new();
-        for occupant in room.occupants() {
-            for session in &occupant.sessions {
-                let ours = self.server.sessions.at(&session.jid);
-                if ours.is_none() && !remotes::is_remote(&self.server, &session.jid) {
-                    continue;
-                }
-                saved.push(SavedOccupant {
-                    nick: occupant.nick.clone(),
-                    jid: session.jid.clone(),
-                    account: ours.map(|session| session.account),
-                    role: occupant.role,
-                    joined_ms: session.entered_ms,
-                    presence: session.presence.bytes().to_vec().into(),
-                });
-            }
-        }
-        if !saved.is_empty() {
-            self.change(RoomChange::SaveOccupants(saved)).await;
-        }
-    }
-
-    /// A change of the room's rows that nobody waits for.
-    async fn change(&self, change: RoomChange) {
-        let Some(Stored { id, .. }) = &self.stored else { return };
-        let outcome = self.server.commit(Record::of(Op::Room { owner: *id, change: Box::new(change) })).await;
-        if !outcome.is_done() {
-            tracing::warn!(room = self.address.as_str(), ?outcome, "who is in a room could not be stored");
-        }
+    /// Everything that a session may lack: who is there, what was said, and what about. It knows by the ids what it has already.
+    async fn tell_again(&mut self, session: &Jid, since_ms: u64) {
+        let (Some(room), Some(stored)) = (&self.room, &self.stored) else { return };
+        let Some(occupant) = room.occupant_of(session) else { return };
+        let Some(own) = occupant.sessions.iter().find(|own| own.jid == *session) else { return };
+        let (nick, presence) = (occupant.nick.clone(), own.presence.clone());
+        let history = History { since_ms: Some(since_ms), ..History::default() };
+        let wanted = history::wanted(room, &history, &self.limits, self.server.clock.unix_ms());
+        // What cannot be read now is in the archive.
+        let past = archive::past(&self.server, stored.id, wanted).await.unwrap_or_default();
+        let join = Join { history, ..Join::default() };
+        let entry = Entry { nick: &nick, presence: &presence, id: None, join: &join, past: &past };
+        self.happen(session, &Input::Enter(entry)).await;
     }
 }

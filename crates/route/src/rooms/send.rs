@@ -1,6 +1,8 @@
 //! What a room sends: one written body for all, and to each a start of its own. Nothing is waited for, but for what goes the way of messages
 //! between people because it is kept for who is away.
 
+use std::sync::Arc;
+
 use metronome_features::blocking::check;
 use metronome_host::activity::Passing;
 use metronome_host::announcement::Announcement;
@@ -13,15 +15,30 @@ use metronome_proto::jid::Jid;
 use metronome_proto::payload::stanza_id;
 use metronome_proto::stanza::{Kind, MessageType, Stanza};
 use metronome_proto::xml::Content;
-use std::sync::Arc;
 
 use super::task::Task;
 use crate::written::Written;
-use crate::{csi, deliver, made, remotes};
+use crate::{copies, csi, deliver, made, remotes};
 
 impl Task {
     /// Sends what was decided, then lets go of the stanza that led to it. `row` is the id of the new row.
     pub(super) async fn send(&mut self, env: Option<Box<Envelope>>, effects: Vec<Effect>, row: Option<u64>) {
+        let answer = self.send_effects(effects, row).await;
+        let Some(mut env) = env else { return };
+        if let (Some(content), Kind::Iq(_)) = (answer, env.stanza.kind) {
+            env.effects.push(HostEffect::Reply(env.stanza.result(content)));
+        }
+        // XEP-0280 section 6.1: what somebody sends to an occupant, their other devices have as well.
+        let is_private = env.stanza.to.as_ref().is_some_and(|to| to.is_full());
+        if let (Some(session), true, Kind::Message(_)) = (env.sender.as_session(), is_private, env.stanza.kind) {
+            copies::of_sent(&self.server, session, &env.stanza, row.filter(|_| env.sent_row.is_some()));
+        }
+        env.destination = Destination::Nobody;
+        deliver::admitted(&self.server, &mut env);
+    }
+
+    /// Sends what was decided; with the content of the answer, if there is one.
+    pub(super) async fn send_effects(&mut self, effects: Vec<Effect>, row: Option<u64>) -> Option<Content> {
         let mut answer = None;
         for effect in effects {
             match effect {
@@ -30,12 +47,7 @@ impl Task {
                 Effect::End => {}
             }
         }
-        let Some(mut env) = env else { return };
-        if let (Some(content), Kind::Iq(_)) = (answer, env.stanza.kind) {
-            env.effects.push(HostEffect::Reply(env.stanza.result(content)));
-        }
-        env.destination = Destination::Nobody;
-        deliver::admitted(&self.server, &mut env);
+        answer
     }
 
     async fn send_one(&mut self, outgoing: Outgoing, row: Option<u64>) {

@@ -18,6 +18,7 @@ use metronome_proto::xml::Content;
 
 use super::carry_out::{Concerns, Pending};
 use super::relay::Relayed;
+use super::roll::Roll;
 use crate::{deliver, finish};
 
 /// Things that are taken at once.
@@ -45,6 +46,8 @@ pub(super) struct Task {
     pub(super) relayed: Relayed,
     /// Sessions that did not take what they were to get.
     pub(super) lost: Vec<Jid>,
+    /// What the store knows of who is there.
+    pub(super) roll: Roll,
 }
 
 /// Runs a room until nobody is in it and nothing comes any more.
@@ -58,9 +61,12 @@ pub(super) async fn run(server: &Arc<Server>, address: &Jid) {
     };
     let mut items = Vec::with_capacity(TURN);
     loop {
-        let is_idle = !task.next(&mut items).await || items.is_empty();
-        if is_idle && server.rooms.end(address) {
-            return;
+        task.next(&mut items).await;
+        if items.is_empty() && task.is_empty() {
+            task.save_roll_now().await;
+            if server.rooms.end(address) {
+                return;
+            }
         }
         task.follow_options();
         for item in items.drain(..) {
@@ -68,6 +74,7 @@ pub(super) async fn run(server: &Arc<Server>, address: &Jid) {
         }
         task.flush().await;
         task.lose().await;
+        task.save_roll().await;
     }
 }
 
@@ -86,15 +93,24 @@ async fn refuse_all(server: &Arc<Server>, address: &Jid, refuse: &Refuse) {
 }
 
 impl Task {
-    /// Waits for the next things; false if there are none and the room may leave memory.
-    async fn next(&self, items: &mut Vec<Item>) -> bool {
-        let mut take = std::future::poll_fn(|cx| self.server.rooms.poll_take(cx, &self.address, items, TURN));
-        match &self.room {
-            Some(room) if room.sessions().len() > 0 => take.await,
-            Some(_) => return tokio::time::timeout(IDLE, take).await.is_ok(),
-            None => return futures_util::FutureExt::now_or_never(&mut take).is_some(),
+    /// Waits for the next things, until something is due; an empty room waits for a while, and where there is none nothing is waited for.
+    async fn next(&self, items: &mut Vec<Item>) {
+        let take = std::future::poll_fn(|cx| self.server.rooms.poll_take(cx, &self.address, items, TURN));
+        let wait = match (&self.room, self.is_empty()) {
+            (None, _) => Some(Duration::ZERO),
+            (Some(_), true) => Some(IDLE),
+            (Some(_), false) => self.roll.wait(self.server.clock.steady_ms()),
+        };
+        match wait {
+            // That the time is over is seen by there being nothing.
+            Some(wait) => drop(tokio::time::timeout(wait, take).await),
+            None => take.await,
         }
-        true
+    }
+
+    /// Whether nobody is there, or no room.
+    fn is_empty(&self) -> bool {
+        self.room.as_ref().is_none_or(|room| room.sessions().len() == 0)
     }
 
     /// The rules of this moment.
@@ -118,10 +134,10 @@ impl Task {
                 drop(asked.answer.send(answer));
             }
             Item::Wake => {}
-            Item::Resumed { session, occupant } => self.resume(session, &occupant),
             Item::Stop(done) => {
                 self.flush().await;
-                self.save_occupants().await;
+                self.note_roll();
+                self.save_roll_now().await;
                 drop(done);
             }
         }

@@ -85,7 +85,7 @@ fn set_member(owner: AccountId, member: RoomMember) -> Op {
 
 fn occupant(nick: &str, who: &str) -> SavedOccupant {
     let (account, role, presence) = (Some(id(40)), RoomRole::Participant, b"<show>away</show>".as_slice().into());
-    SavedOccupant { nick: nick.into(), jid: jid(who), account, role, joined_ms: 9, presence }
+    SavedOccupant { nick: nick.into(), jid: jid(who), account, role, since_ms: 9, presence }
 }
 
 fn a_room_is_read_as_it_was_created(world: &mut World) {

@@ -147,7 +147,7 @@ fn occupant(random: &mut Rng) -> SavedOccupant {
         jid: Jid::parse(["a@example.org/1", "b@example.com/2"][random.usize(..2)]).unwrap(),
         account: random.bool().then(|| id(random.u32(1..=IDS))),
         role: RoomRole::ALL[random.usize(..4)],
-        joined_ms: random.u64(..9),
+        since_ms: random.u64(..9),
         presence: Box::default(),
     }
 }

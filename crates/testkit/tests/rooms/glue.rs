@@ -205,3 +205,77 @@ fn people_of_another_server_are_in_the_room_until_they_leave() {
     let left = alice.wait_for(&format!("<presence from='{room}/second'"));
     assert_eq!(left.attribute("type").as_deref(), Some("unavailable"));
 }
+
+fn inside(server: &Server) -> i64 {
+    let file = server.folder().join("data/metronome.db");
+    let store = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    store.query_row("SELECT count(*) FROM room_occupants", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn who_may_resume_is_in_the_room_after_a_stop_and_after_a_crash_and_the_others_have_left() {
+    for end in [Server::restart, Server::crash] {
+        let mut server = Setup::default().start();
+        let (mut alice, mut bob) = (online(&server, "alice", "a"), online(&server, "bob", "b"));
+        alice.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+        let id = alice.wait_for("<enabled").attribute("id").unwrap();
+        founded(&mut alice, "first", &[]);
+        enter(&mut bob, "second");
+        say(&mut alice, "m1", "before");
+        hears(&mut bob, "first", "before");
+        // Every now and then it is noted who is there.
+        while inside(&server) < 2 {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        end(&mut server);
+        let (mut alice, _) = Client::resume(&server, "alice", &id, 0);
+        let mut bob = online(&server, "bob", "b");
+        say(&mut alice, "m2", "after");
+        loop {
+            let heard = alice.wait_for(&format!("<message from='{ROOM}/first' type='groupchat'"));
+            assert!(!heard.contains("type='error'"), "{heard}");
+            if heard.text_of("body").as_deref() == Some("after") {
+                break;
+            }
+        }
+        let items = disco(&mut alice, ROOM, "items");
+        assert!(items.contains("coven@rooms.localhost/first") && !items.contains("/second"), "{items}");
+        let own = enter(&mut bob, "second");
+        assert!(own.contains("role='participant'"), "{own}");
+    }
+}
+
+#[test]
+fn what_cannot_reach_another_server_ends_the_presence_of_its_people() {
+    let world = World::new();
+    let a = world.server("a.example", "alice", "");
+    world.publish("rooms.a.example", &a);
+    let mut b = world.server("b.example", "bob", "");
+    let mut alice = a.dial().domain("a.example").direct();
+    alice.log_in("alice", "here");
+    alice.send("<presence/>");
+    let mut bob = b.dial().domain("b.example").direct();
+    bob.log_in("bob", "here");
+    bob.send("<presence/>");
+    let x = "<x xmlns='http://jabber.org/protocol/muc'/>";
+    let room = "coven@rooms.a.example";
+    alice.send(&format!("<presence to='{room}/first'>{x}</presence>"));
+    alice.wait_for("<message type='groupchat'");
+    let open = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>";
+    ask(&mut alice, "set", room, open);
+    bob.send(&format!("<presence to='{room}/second'>{x}</presence>"));
+    alice.wait_for(&format!("<presence from='{room}/second'"));
+    bob.wait_for("<message type='groupchat'");
+    b.kill();
+    let mut number = 0;
+    // What was under way when the connection broke is not known to be lost; what comes behind it is.
+    loop {
+        number += 1;
+        alice.send(&format!("<message to='{room}' type='groupchat' id='m{number}'><body>hello</body></message>"));
+        let seen = alice.next_piece();
+        if seen.fits(&format!("<presence from='{room}/second'")) {
+            assert!(seen.contains("code='333'"), "{seen}");
+            break;
+        }
+    }
+}

@@ -138,7 +138,7 @@ fn occupant_at(row: &Row<'_>) -> rusqlite::Result<Option<SavedOccupant>> {
         nick: row.get(1)?,
         account: account_at(row, 2)?,
         role: role_of(row.get(3)?),
-        joined_ms: row.get::<_, i64>(4)? as u64,
+        since_ms: row.get::<_, i64>(4)? as u64,
         presence: row.get(5)?,
     }))
 }
@@ -314,10 +314,10 @@ fn save_occupants(db: &Db, slot: i64, occupants: &[SavedOccupant]) -> Result<(),
     db.run("DELETE FROM room_occupants WHERE slot = ?1", (slot,))?;
     let sql = "INSERT INTO room_occupants (slot, place, nick, jid, account, role, joined_ms, presence)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    for (place, SavedOccupant { nick, jid, account, role, joined_ms, presence }) in occupants.iter().enumerate() {
-        let (role, joined_ms) = (role_number(*role), *joined_ms as i64);
+    for (place, SavedOccupant { nick, jid, account, role, since_ms, presence }) in occupants.iter().enumerate() {
+        let (role, since_ms) = (role_number(*role), *since_ms as i64);
         let account = account.as_ref().map(AccountId::as_bytes);
-        db.run(sql, (slot, place as i64, nick, jid.as_str(), account, role, joined_ms, presence))?;
+        db.run(sql, (slot, place as i64, nick, jid.as_str(), account, role, since_ms, presence))?;
     }
     db.run("UPDATE rooms SET occupants = ?2 WHERE slot = ?1", (slot, occupants.len() as i64)).map(drop)
 }

@@ -1,0 +1,188 @@
+//! Rooms on a disk that fails and stalls: what is seen of a message is stored, in the order in which everybody sees it; and what holds a
+//! stream's stanzas together when some of them are for rooms.
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::sync::Arc;
+
+use metronome_features::muc;
+use metronome_host::hosts::{Host, Hosts};
+use metronome_host::rooms::{Answer, Question};
+use metronome_model::Unavailable;
+use metronome_proto::jid::Jid;
+use metronome_route::rooms;
+use world::{Client, World, bodies, ids};
+
+const ROOM: &str = "coven@rooms.localhost";
+
+/// A world whose first domain has rooms.
+async fn world() -> World {
+    let world = World::new().await;
+    let hosts = world.server.hosts.load_full();
+    let with_rooms = |host: &Arc<Host>| {
+        let mut host = Host::clone(host);
+        let name = Jid::parse(&format!("rooms.{}", host.name)).unwrap();
+        host.services = vec![Arc::new(Host::of_service(name, &muc::SERVICE, &host, host.values.clone(), None))];
+        host
+    };
+    world.server.hosts.store(Arc::new(Hosts::new(hosts.values.clone(), hosts.iter().map(with_rooms).collect())));
+    tokio::spawn(rooms::run(world.server.clone()));
+    world
+}
+
+async fn enter(client: &mut Client, nick: &str) {
+    client.send(&format!("<presence to='{ROOM}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
+    client.until("</subject></message>").await;
+}
+
+/// Alice and Bob in an open room.
+async fn met(world: &World) -> (Client, Client) {
+    let mut alice = world.available("alice@localhost/a").await;
+    let mut bob = world.available("bob@localhost/b").await;
+    alice.send(&format!("<presence to='{ROOM}/first'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
+    alice.until("<subject/></message>").await;
+    let form = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>";
+    alice.send(&format!("<iq type='set' id='open' to='{ROOM}'>{form}</iq>"));
+    alice.until("id='open' type='result'/>").await;
+    bob.send(&format!("<presence to='{ROOM}/second'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
+    bob.until("<subject/></message>").await;
+    alice.until("second").await;
+    alice.settled().await;
+    bob.settled().await;
+    (alice, bob)
+}
+
+fn say(client: &mut Client, body: impl std::fmt::Display) {
+    client.send(&format!("<message to='{ROOM}' type='groupchat' id='{body}'><body>{body}</body></message>"));
+}
+
+async fn rows(world: &World) -> Vec<String> {
+    let Ok(Answer::Shown(shown)) = world.server.rooms.ask(&Jid::parse(ROOM).unwrap(), Question::Show).await else {
+        panic!("a room")
+    };
+    let rows = world.server.store.rows(shown.id.unwrap(), vec![(1, u64::MAX)], 10_000).await.unwrap();
+    let body = |row: metronome_model::ArchivedRow| {
+        row.stanza.child("jabber:client", "body").map(|body| body.text().into_owned()).unwrap_or_default()
+    };
+    rows.into_iter().map(body).collect()
+}
+
+#[tokio::test]
+async fn nobody_sees_a_message_before_it_is_stored() {
+    let world = world().await;
+    let (mut alice, mut bob) = met(&world).await;
+    world.faults.stall();
+    for number in 0..10 {
+        say(&mut alice, number);
+    }
+    alice.turn().await;
+    let faults = world.faults.clone();
+    tokio::task::spawn_blocking(move || faults.wait_until_stalled()).await.unwrap();
+    for _ in 0..20 {
+        alice.turn().await;
+        bob.turn().await;
+    }
+    assert_eq!((bob.so_far().await, bodies(&alice.so_far().await).len()), (String::new(), 0));
+    assert!(!alice.list.is_empty(), "a stanza is settled once it is stored");
+    world.faults.release();
+    let seen = bob.until("<body>9</body>").await;
+    let expected: Vec<_> = (0..10).map(|number| number.to_string()).collect();
+    assert_eq!(bodies(&seen), expected);
+    assert_eq!(rows(&world).await, expected);
+    let seen = [seen, bob.until("</message>").await].concat();
+    assert_eq!(ids(&seen).len(), 10);
+    assert_eq!(bodies(&alice.settled().await), expected);
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_stored_comes_back_and_nobody_saw_it() {
+    let world = world().await;
+    let (mut alice, mut bob) = met(&world).await;
+    world.faults.fail_commits(1, Unavailable::DiskFull);
+    say(&mut alice, "lost");
+    let answer = alice.settled().await;
+    assert!(answer.contains("type='error'") && answer.contains("<resource-constraint"), "{answer}");
+    assert!(answer.contains("id='lost'") && answer.contains(&format!("from='{ROOM}'")), "{answer}");
+    say(&mut alice, "kept");
+    assert_eq!(bodies(&alice.until("</message>").await), ["kept"]);
+    assert_eq!(bodies(&bob.until("</message>").await), ["kept"]);
+    assert_eq!(rows(&world).await, ["kept"]);
+}
+
+#[tokio::test]
+async fn everybody_sees_the_same_order_whoever_speaks() {
+    let world = world().await;
+    let (mut alice, mut bob) = met(&world).await;
+    for number in 0..50 {
+        say(&mut alice, format_args!("a{number}"));
+        say(&mut bob, format_args!("b{number}"));
+    }
+    let (mut at_alice, mut at_bob) = (alice.settled().await, bob.settled().await);
+    at_alice.push_str(&alice.so_far().await);
+    at_bob.push_str(&bob.so_far().await);
+    let stored = rows(&world).await;
+    assert_eq!(stored.len(), 100);
+    assert_eq!(bodies(&at_alice), stored);
+    assert_eq!(bodies(&at_bob), stored);
+    for who in ["a", "b"] {
+        let own: Vec<_> = stored.iter().filter_map(|body| body.strip_prefix(who)?.parse::<u32>().ok()).collect();
+        assert!(own.is_sorted() && own.len() == 50, "each in the order in which they spoke: {own:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_join_waits_for_no_disk_and_stores_nothing() {
+    let world = world().await;
+    let (mut alice, _bob) = met(&world).await;
+    let mut carol = world.available("carol@localhost/c").await;
+    world.faults.stall();
+    enter_quietly(&mut carol, "third").await;
+    alice.until("third").await;
+    world.faults.release();
+}
+
+async fn enter_quietly(client: &mut Client, nick: &str) {
+    client.send(&format!("<presence to='{ROOM}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
+    client.until("<subject/></message>").await;
+}
+
+#[tokio::test]
+async fn a_private_message_is_in_the_archives_of_both_and_with_the_senders_other_devices() {
+    let world = world().await;
+    let (mut alice, mut bob) = met(&world).await;
+    let mut tablet = world.available("alice@localhost/t").await;
+    tablet.send("<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
+    tablet.until("id='c' type='result'/>").await;
+    alice.send(&format!(
+        "<message to='{ROOM}/second' type='chat' id='p'><body>psst</body>\
+         <x xmlns='http://jabber.org/protocol/muc#user'/></message>"
+    ));
+    let seen = bob.until("</message>").await;
+    assert!(bodies(&seen) == ["psst"] && seen.contains(&format!("from='{ROOM}/first'")), "{seen}");
+    assert!(tablet.until("</message>").await.contains("<sent xmlns='urn:xmpp:carbons:2'"));
+    alice.settled().await;
+    assert_eq!((world.rows("alice").await.len(), world.rows("bob").await.len()), (1, 1));
+    assert_eq!(rows(&world).await, Vec::<String>::new());
+    alice.send(&format!("<message to='{ROOM}/nobody' type='chat' id='n'><body>psst</body></message>"));
+    assert!(alice.settled().await.contains("<item-not-found"));
+    assert_eq!(world.rows("alice").await.len(), 1, "what is refused is not kept");
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_in_the_room_no_more_when_something_is_missing() {
+    let world = world().await;
+    let (mut alice, mut bob) = met(&world).await;
+    bob.reads = false;
+    let long = "x".repeat(20_000);
+    while !alice.text.contains("code='333'") {
+        alice.send_waiting(&format!("<message to='{ROOM}' type='groupchat'><body>{long}</body></message>")).await;
+        alice.turn().await;
+        if let Some(at) = alice.text.rfind("<presence") {
+            alice.text.drain(..at);
+        }
+    }
+    bob.reads = true;
+    let seen = bob.until("code='333'").await;
+    assert!(bodies(&seen).iter().all(|body| body.len() == long.len()));
+}
