@@ -161,7 +161,7 @@ impl Session {
     /// Whether its client has proved to have everything that it was given.
     pub fn has_proved_all(&self) -> bool {
         let state = self.state.lock();
-        state.outbox.bytes() == 0 && state.managed.as_ref().is_some_and(Managed::has_proved_all)
+        state.outbox.bytes() == 0 && state.managed.as_ref().is_some_and(|managed| managed.has_proved_all())
     }
 
     /// The number under which its stream is stored.

@@ -539,7 +539,9 @@ impl Entry {
             }
             Stage::Admitting(mut admission) => match admission.as_mut().poll(cx) {
                 // A room stores what it lets pass.
-                Poll::Ready(env) if env.record.is_empty() || env.destination == Destination::Room => (Stage::Held(env), ControlFlow::Continue(())),
+                Poll::Ready(env) if env.record.is_empty() || env.destination == Destination::Room => {
+                    (Stage::Held(env), ControlFlow::Continue(()))
+                }
                 Poll::Ready(env) => match server.writer.try_permit(env.weight()) {
                     Some(permit) => (self.submit(server, permit, env, before), ControlFlow::Break(())),
                     None => (Stage::Permitting(wait_for_permit(server.clone(), env)), ControlFlow::Continue(())),

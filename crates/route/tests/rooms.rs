@@ -31,11 +31,6 @@ async fn world() -> World {
     world
 }
 
-async fn enter(client: &mut Client, nick: &str) {
-    client.send(&format!("<presence to='{ROOM}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
-    client.until("</subject></message>").await;
-}
-
 /// Alice and Bob in an open room.
 async fn met(world: &World) -> (Client, Client) {
     let mut alice = world.available("alice@localhost/a").await;
@@ -137,12 +132,12 @@ async fn a_join_waits_for_no_disk_and_stores_nothing() {
     let (mut alice, _bob) = met(&world).await;
     let mut carol = world.available("carol@localhost/c").await;
     world.faults.stall();
-    enter_quietly(&mut carol, "third").await;
+    enter(&mut carol, "third").await;
     alice.until("third").await;
     world.faults.release();
 }
 
-async fn enter_quietly(client: &mut Client, nick: &str) {
+async fn enter(client: &mut Client, nick: &str) {
     client.send(&format!("<presence to='{ROOM}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
     client.until("<subject/></message>").await;
 }
@@ -158,10 +153,10 @@ async fn a_private_message_is_in_the_archives_of_both_and_with_the_senders_other
         "<message to='{ROOM}/second' type='chat' id='p'><body>psst</body>\
          <x xmlns='http://jabber.org/protocol/muc#user'/></message>"
     ));
+    assert!(!alice.settled().await.contains("type='error'"));
     let seen = bob.until("</message>").await;
     assert!(bodies(&seen) == ["psst"] && seen.contains(&format!("from='{ROOM}/first'")), "{seen}");
     assert!(tablet.until("</message>").await.contains("<sent xmlns='urn:xmpp:carbons:2'"));
-    alice.settled().await;
     assert_eq!((world.rows("alice").await.len(), world.rows("bob").await.len()), (1, 1));
     assert_eq!(rows(&world).await, Vec::<String>::new());
     alice.send(&format!("<message to='{ROOM}/nobody' type='chat' id='n'><body>psst</body></message>"));

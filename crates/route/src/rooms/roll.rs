@@ -111,7 +111,8 @@ impl Task {
             self.roll = Roll::default();
             return None;
         };
-        let may_resume = |jid: &Jid| self.server.sessions.at(jid).is_some_and(|session| session.stored_stream().is_some());
+        let may_resume =
+            |jid: &Jid| self.server.sessions.at(jid).is_some_and(|session| session.stored_stream().is_some());
         if self.roll.why == Why::Talk && !room.sessions().any(may_resume) {
             self.roll.due_ms = None;
             return None;
