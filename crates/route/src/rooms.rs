@@ -66,7 +66,8 @@ pub async fn take_up(server: &Server) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The server stops and its streams have ended: whoever may come back to a room is saved. Returns when that is done.
+/// The server stops: whoever is in a room is saved, before streams end. Whoever may resume comes back to it, and hears from the next process
+/// who did not. Returns when that is done.
 pub async fn stop(server: &Server) {
     let mut waiting = Vec::new();
     for address in server.rooms.all() {

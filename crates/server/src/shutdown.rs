@@ -11,7 +11,7 @@ use crate::assemble::Running;
 
 /// For how long streams may take to end, and then guests.
 const STREAMS: Duration = Duration::from_secs(6);
-/// For how long other servers may take of that to prove what they were sent.
+/// For how long other servers may take of that to prove what they were sent, and rooms before it to store who is there.
 const PROOFS: Duration = Duration::from_secs(3);
 /// For how long the control socket may go on with its last answers; it has a bound of its own, which is shorter.
 const ANSWERS: Duration = Duration::from_secs(5);
@@ -28,6 +28,8 @@ pub async fn run(running: Running) {
     let Running { server, admission, federation, answering, .. } = running;
     // While there is somebody to hear it: none of that is stored.
     components::give_all_back(&server);
+    // Those that may be resumed stay in their rooms. What takes too long was stored some seconds ago.
+    let _ = tokio::time::timeout(PROOFS, rooms::stop(&server)).await;
     let sessions = server.sessions.all();
     tracing::info!(sessions = sessions.len(), "the server is stopping");
     for session in sessions {
@@ -47,8 +49,6 @@ pub async fn run(running: Running) {
     }
     // What others shared with guests ends with them. Where that takes too long, it does so when the next guest comes from there.
     let _ = tokio::time::timeout(STREAMS, guests::end_left(&server)).await;
-    // Those that may be resumed stay in their rooms.
-    rooms::stop(&server).await;
     remotes::flush_done(&server).await;
     timers::flush_seen(&server);
     resumables::note_all(&server);

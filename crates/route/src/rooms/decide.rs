@@ -88,7 +88,7 @@ impl Task {
                 self.pass_back(&env.stanza);
                 return Ok(Then::Answered);
             }
-            Wish::Failed(error) => return Ok(self.failed(from, error.as_ref())),
+            Wish::Failed(error) => return Ok(self.failed(&env.stanza, error.as_ref())),
             Wish::Nothing => return Ok(Then::Answered),
             _ => return self.decide(env, &wish).await.map(Then::Decided),
         };
@@ -97,13 +97,21 @@ impl Task {
     }
 
     /// Section 15.7.2: a session that is not there any more is in the room no more.
-    fn failed(&self, from: &Jid, error: Option<&StanzaError>) -> Then {
-        let room = self.room.as_ref().filter(|_| error.is_none_or(metronome_muc::says_gone));
-        let facts = self.facts(from, Standing::Ordinary);
-        match room.map(|room| metronome_muc::decide(room, &facts, &Input::Lose(from))) {
-            Some(Ok(decision)) => Then::Decided(decision),
-            _ => Then::Answered,
-        }
+    fn failed(&self, stanza: &Stanza, error: Option<&StanzaError>) -> Then {
+        let facts = self.facts(&stanza.from, Standing::Ordinary);
+        let Some(room) = &self.room else { return Then::Answered };
+        let nick = stanza.to.as_ref().and_then(|to| to.resource()).filter(|_| matches!(stanza.kind, Kind::Message(_)));
+        let decided = match (error, nick) {
+            // Any other error about a private message is for the occupant whose message it was; without what clients say there of addresses.
+            (Some(error), Some(nick)) if !metronome_muc::says_gone(error) => {
+                let told = StanzaError { by: None, new_address: None, ..error.clone() };
+                let stanza = stanza.clone().with_content(Content::from_tree(&told.tree()));
+                metronome_muc::decide(room, &facts, &Input::Tell(nick, &stanza))
+            }
+            (Some(error), None) if !metronome_muc::says_gone(error) => return Then::Answered,
+            _ => metronome_muc::decide(room, &facts, &Input::Lose(&stanza.from)),
+        };
+        decided.map_or(Then::Answered, Then::Decided)
     }
 
     async fn decide(&mut self, env: &Envelope, wish: &Wish) -> Result<Decision, Refuse> {

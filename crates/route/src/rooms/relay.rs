@@ -9,11 +9,12 @@ use metronome_host::refuse::Refuse;
 use metronome_host::session::Offered;
 use metronome_muc::{Input, may_query, says_gone};
 use metronome_proto::jid::Jid;
+use metronome_proto::ns;
 use metronome_proto::stanza::error::Condition;
-use metronome_proto::stanza::{Kind, Stanza, StanzaError};
+use metronome_proto::stanza::{IqType, Kind, Stanza, StanzaError};
 
 use super::task::Task;
-use crate::remotes;
+use crate::{made, remotes};
 
 /// Requests that wait for their answers in one room; the oldest are forgotten first.
 const RELAYED_MAX: usize = 1000;
@@ -62,10 +63,16 @@ impl Task {
         let (asked, own_nick) = may_query(room, &stanza.from, nick)?;
         let broken = |_| StanzaError::new(Condition::InternalServerError);
         let from = self.address.with_resource(own_nick).map_err(broken)?;
-        let (asked, id) = (asked.clone(), self.server.rng.token());
+        // The card of an occupant is that of the account, which answers for itself; no client does.
+        let is_card = stanza.kind == Kind::Iq(IqType::Get) && stanza.has(ns::VCARD, "vCard");
+        let asked = if is_card { asked.bare() } else { asked.clone() };
+        let id = self.server.rng.token();
         let passed = Stanza::new(stanza.kind, from).with_id(&id).with_content(stanza.content.clone());
         let passed = Stanza { lang: stanza.lang.clone(), ..passed }.with_to(asked.clone());
         match self.server.sessions.at(&asked) {
+            None if !remotes::is_remote(&self.server, &asked) => {
+                drop(tokio::spawn(made::ask(self.server.clone(), passed)))
+            }
             Some(session) => match session.offer_volatile(Frame::whole(passed.to_vec())) {
                 Offered::Queued => self.server.counters.iqs_relayed.add(),
                 Offered::Full => return Err(Condition::ResourceConstraint.into()),

@@ -31,6 +31,8 @@ pub(super) struct Roll {
     due_ms: Option<u64>,
     /// Why.
     why: Why,
+    /// Whether what is stored stays: the server stops, and who leaves now is to be told of by the next process.
+    is_closed: bool,
     /// Whether the store names anybody.
     names: bool,
     /// From when on sessions that may be resumed may lack something; Unix time in milliseconds.
@@ -50,7 +52,7 @@ enum Why {
 impl Roll {
     /// That of a room whose stored occupants have just been put back.
     pub(super) fn of_stored() -> Roll {
-        Roll { due_ms: Some(0), why: Why::People, names: true, since: HashMap::new() }
+        Roll { due_ms: Some(0), why: Why::People, names: true, ..Roll::default() }
     }
 
     /// For how long nothing has to be stored; none if nothing has changed.
@@ -74,6 +76,9 @@ impl Task {
     }
 
     fn note_roll_in(&mut self, pause_ms: u64) {
+        if self.roll.is_closed {
+            return;
+        }
         let sessions = self.room.as_ref().map_or(0, |room| room.sessions().len()) as u64;
         let pause_ms = (pause_ms + sessions * PAUSE_OF_SESSION_MS).min(PAUSE_MS_MAX);
         let now_ms = self.server.clock.steady_ms();
@@ -103,6 +108,13 @@ impl Task {
             }
             (self.roll.due_ms, self.roll.why, self.roll.names) = (None, Why::Talk, names);
         }
+    }
+
+    /// The same for the last time.
+    pub(super) async fn close_roll(&mut self) {
+        self.note_roll();
+        self.save_roll_now().await;
+        self.roll.is_closed = true;
     }
 
     /// With whether it names anybody, and what it weighs. None if there is nothing to be stored, which is then done.

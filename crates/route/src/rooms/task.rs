@@ -136,8 +136,7 @@ impl Task {
             Item::Wake => {}
             Item::Stop(done) => {
                 self.flush().await;
-                self.note_roll();
-                self.save_roll_now().await;
+                self.close_roll().await;
                 drop(done);
             }
         }

@@ -168,6 +168,17 @@ fn requests_and_private_messages_find_the_other_occupant() {
     let answer = bob.wait_for("<iq id='v'");
     assert_eq!(answer.attribute("from").as_deref(), Some("coven@rooms.localhost/first"), "{answer}");
     assert_eq!(answer.text_of("name").as_deref(), Some("Cauldron"));
+    ask(&mut alice, "set", "", "<vCard xmlns='vcard-temp'><FN>Crone</FN></vCard>");
+    let card = ask(&mut bob, "get", &format!("{ROOM}/first"), "<vCard xmlns='vcard-temp'/>");
+    assert_eq!(
+        (card.text_of("FN").as_deref(), card.attribute("from").as_deref()),
+        (Some("Crone"), Some("coven@rooms.localhost/first"))
+    );
+    let none = ask(&mut alice, "get", &format!("{ROOM}/second"), "<vCard xmlns='vcard-temp'/>");
+    assert_eq!(condition(&none), "service-unavailable");
+    let error = "<error type='cancel'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    alice.send(&format!("<message to='{ROOM}/second' type='error' id='p1'>{error}</message>"));
+    assert_eq!(condition(&bob.wait_for("<message id='p1'")), "feature-not-implemented");
     let ping = "<ping xmlns='urn:xmpp:ping'/>";
     assert_eq!(ask(&mut bob, "get", &format!("{ROOM}/second"), ping).attribute("type").as_deref(), Some("result"));
     let mut carol = online(&server, "carol", "c");
@@ -229,6 +240,7 @@ fn who_may_resume_is_in_the_room_after_a_stop_and_after_a_crash_and_the_others_h
         }
         end(&mut server);
         let (mut alice, _) = Client::resume(&server, "alice", &id, 0);
+        alice.wait_for(&format!("<presence from='{ROOM}/second' type='unavailable'"));
         let mut bob = online(&server, "bob", "b");
         say(&mut alice, "m2", "after");
         loop {
