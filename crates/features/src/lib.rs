@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod decisions;
+mod hex;
 mod stored_xml;
 pub mod strangers;
 

@@ -5,7 +5,7 @@ mod commands;
 pub mod preferences;
 mod purge;
 pub mod query;
-mod removal;
+pub(crate) mod removal;
 pub mod retention;
 
 use metronome_host::effect::Effect;
@@ -59,7 +59,16 @@ pub const PURGE: Setting = Setting::new(
 .per_host();
 
 /// The settings of archives.
-pub const SETTINGS: &[Setting] = &[PAGE, PAGE_MAX, DEFAULT, PURGE, retention::KEEP, retention::MESSAGES];
+pub const SETTINGS: &[Setting] = &[
+    PAGE,
+    PAGE_MAX,
+    DEFAULT,
+    PURGE,
+    retention::KEEP,
+    retention::MESSAGES,
+    retention::KEEP_IN_ROOMS,
+    retention::MESSAGES_IN_ROOMS,
+];
 
 /// See the module.
 pub static FEATURE: Feature = Feature {
@@ -96,13 +105,27 @@ const fn own(kind: IqType, name: &'static str, asks: Asks, handle: Handle) -> Iq
     IqHandler { kind, at: At::OwnAccount, ns: ns::MAM, name, asks, handle }
 }
 
-fn form(env: &mut Envelope) -> Result<(), Refuse> {
+/// Answers what can be asked for.
+pub(crate) fn form(env: &mut Envelope) -> Result<(), Refuse> {
     reply(env, &mam::form());
     Ok(())
 }
 
 async fn metadata(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
-    let (metadata, _) = position(server, env.sender.session()?.account).await?;
+    let owner = env.sender.session()?.account;
+    tell_position(server, env, Some(owner)).await
+}
+
+/// Answers where an archive begins and ends; without an owner there is none yet.
+pub(crate) async fn tell_position(
+    server: &Server,
+    env: &mut Envelope,
+    owner: Option<AccountId>,
+) -> Result<(), Refuse> {
+    let metadata = match owner {
+        Some(owner) => position(server, owner).await?.0,
+        None => mam::metadata(None),
+    };
     reply(env, &metadata);
     Ok(())
 }

@@ -14,6 +14,7 @@ pub mod announcement;
 pub mod archiving;
 pub mod asked;
 pub mod authn;
+pub mod bits;
 pub mod blocking;
 pub mod certificates;
 pub mod client_kind;

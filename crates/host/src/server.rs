@@ -12,6 +12,7 @@ use metronome_store::{Committed, Opened, Reads, StoreError, Writer, WriterLimits
 use tokio::sync::oneshot;
 
 use crate::asked::Asked;
+use crate::bits::Bits;
 use crate::clock::Clock;
 use crate::command::dialogs::Dialogs;
 use crate::components::Components;
@@ -69,6 +70,8 @@ pub struct Server {
     pub facts: Facts,
     /// Nodes that were asked for lately.
     pub nodes: Nodes,
+    /// Small images that were said in rooms.
+    pub bits: Bits,
     /// Nodes for which something happens without a request.
     pub upkeep: Upkeep,
     /// Rooms that are in use.
@@ -180,6 +183,7 @@ impl Server {
             facts: Facts::default(),
             nodes: Nodes::default(),
             rooms: Rooms::default(),
+            bits: Bits::default(),
             owners: Arc::default(),
             guests: Guests::default(),
             remotes: Arc::default(),

@@ -93,6 +93,8 @@ pub const PUBSUB_SUBSCRIBE_AUTHORIZATION: &str = "http://jabber.org/protocol/pub
 pub const PUBSUB_META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data";
 /// XEP-0060: Publish-Subscribe, as the type of the form with what a publication depends on.
 pub const PUBSUB_PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
+/// XEP-0071: XHTML-IM.
+pub const XHTML_IM: &str = "http://jabber.org/protocol/xhtml-im";
 /// XEP-0077: In-Band Registration.
 pub const REGISTER: &str = "jabber:iq:register";
 /// XEP-0077: In-Band Registration, as a stream feature.
@@ -171,6 +173,8 @@ pub const MAM_EXTENDED: &str = "urn:xmpp:mam:2#extended";
 pub const MAM_GROUPCHAT_FIELD: &str = "urn:xmpp:mam:2#groupchat-field";
 /// This server's own, never on the wire: what an administrator has set for an archive.
 pub const ARCHIVE_LIMITS: &str = "http://metronome.im/protocol/archive-limits";
+/// This server's own, never on the wire: the hashes of a room's picture.
+pub const ROOM_AVATAR: &str = "http://metronome.im/protocol/room-avatar";
 /// Metronome's own: an account removes messages from its archive.
 pub const MAM_PURGE: &str = "http://metronome.im/protocol/mam-purge";
 /// XEP-0328: JID Preparation and Validation Service.
@@ -191,6 +195,8 @@ pub const PUSH_SUMMARY: &str = "urn:xmpp:push:summary";
 pub const STANZA_ID: &str = "urn:xmpp:sid:0";
 /// XEP-0440: SASL Channel-Binding Type Capability.
 pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
+/// XEP-0231: Bits of Binary.
+pub const BOB: &str = "urn:xmpp:bob";
 /// XEP-0249: Direct MUC Invitations.
 pub const CONFERENCE: &str = "jabber:x:conference";
 /// XEP-0307: Unique Room Names for Multi-User Chat.

@@ -6,6 +6,7 @@ pub mod bidi;
 pub mod bind;
 pub mod bind2;
 pub mod blocking;
+pub mod bob;
 pub mod bookmarks;
 pub mod caps;
 pub mod caps2;

@@ -100,6 +100,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         facts: Default::default(),
         nodes: Default::default(),
         rooms: Default::default(),
+        bits: Default::default(),
         owners: Default::default(),
         guests: Default::default(),
         remotes: Default::default(),

@@ -2,7 +2,6 @@
 //! card gets it with the avatar, if they may read the nodes; a picture that is set in the card is published; and presence that does not say
 //! that there is none carries its hash.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -21,6 +20,7 @@ use metronome_proto::xml::{Child, Content, Tree};
 use sha1::{Digest as _, Sha1};
 
 use super::act;
+use crate::hex::hex;
 use crate::{pubsub, stored_xml};
 
 /// The feature that says so.
@@ -153,10 +153,7 @@ fn request(node: &str, item: Publication) -> Request {
     Request::Publish { node: node.into(), items: vec![item], options: None }
 }
 
-fn hash(image: &[u8]) -> String {
-    Sha1::digest(image).iter().fold(String::with_capacity(40), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+/// The SHA-1 hash of an image, in hexadecimal digits.
+pub(crate) fn hash(image: &[u8]) -> String {
+    hex(&Sha1::digest(image))
 }

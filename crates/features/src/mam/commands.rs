@@ -62,7 +62,7 @@ async fn usage(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed>
     let counts = server.store.counts(account.id).await.map_err(unreadable)?;
     let ends = server.store.ends(account.id).await.map_err(unreadable)?;
     let own = Limits::of_account(server, account.id).await.map_err(unreadable)?;
-    let host = server.hosts.load().get(&account.host).cloned();
+    let host = server.hosts.load().answering(&account.host).cloned();
     let limits = own.or(host.map(|host| Limits::of_host(&host)));
     let limits = limits.unwrap_or(Limits { keep_ms: 0, messages: 0 });
     let time = |at_ms: Option<u64>| Cell::text(at_ms.map_or("none".to_owned(), |at_ms| format_time(at_ms as i64)));

@@ -1,23 +1,30 @@
 //! Queries of an archive (XEP-0313 section 4): what is asked for becomes a search of the store, what is found becomes messages, and the
 //! answer comes behind them. One page at a time, bounded in messages and bytes; nothing is kept between two pages.
 
+use std::sync::Arc;
+
 use metronome_host::effect::Effect;
-use metronome_host::envelope::Envelope;
+use metronome_host::envelope::{Envelope, Sender};
 use metronome_host::hosts::Host;
 use metronome_host::outbox::Frame;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_model::{AccountId, ArchivedRow};
+use metronome_proto::jid::Jid;
 use metronome_proto::payload::mam::{self, Complete, Query};
 use metronome_proto::payload::rsm::Given;
-use metronome_proto::stanza::StanzaError;
 use metronome_proto::stanza::error::Condition;
+use metronome_proto::stanza::{Kind, MessageType, Stanza, StanzaError};
+use metronome_proto::xml::Content;
 use metronome_store::archive::{Filter, Found, From, Page, Rest, Search};
 
 use super::{PAGE, PAGE_MAX, reply};
 
 /// A page ends after this many bytes on the wire, or after its first message. An outbox that takes answers has room for it.
 const PAGE_BYTES_MAX: usize = 448 * 1024;
+
+/// About what stands around a result.
+const HEAD_BYTES: usize = 160;
 
 /// Messages up to this number are counted for every page; there are more in an archive than one look is worth.
 const COUNTED_MAX: u64 = 500;
@@ -28,14 +35,55 @@ const COUNTED_ALONE_MAX: u64 = 20_000;
 /// Largest number by which a page can be asked for.
 const INDEX_MAX: u64 = 10_000;
 
-/// Answers `<query/>`.
+/// The same for somebody on another server, to whom it goes through a queue that others use as well.
+const PAGE_BYTES_ELSEWHERE: usize = 128 * 1024;
+
+/// The archive that a query is about.
+pub(crate) struct Archive<'a> {
+    /// Whose; none for one that has nothing in it yet.
+    pub owner: Option<AccountId>,
+    /// Its address, from which the messages come.
+    pub address: Jid,
+    /// The host whose options count.
+    pub host: Arc<Host>,
+    /// What whoever asks sees of a message.
+    pub shown: &'a (dyn Fn(Stanza) -> Stanza + Send + Sync),
+}
+
+/// Answers `<query/>` to the own archive.
 pub(super) async fn answer(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
+    let session = env.sender.session()?;
+    let archive = Archive {
+        owner: Some(session.account),
+        address: session.jid.bare(),
+        host: env.host.clone(),
+        shown: &|stanza| stanza,
+    };
+    let query = read(env)?;
+    answer_of(server, env, &archive, &query).await
+}
+
+/// Reads the request.
+pub(crate) fn read(env: &Envelope) -> Result<Query, Refuse> {
     let payload = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
-    let query = Query::read(&payload).map_err(StanzaError::from)?;
-    let search = search(&query, &env.host)?;
+    Ok(Query::read(&payload).map_err(StanzaError::from)?)
+}
+
+/// Answers a query of an archive that whoever asks may read.
+pub(crate) async fn answer_of(
+    server: &Server,
+    env: &mut Envelope,
+    archive: &Archive<'_>,
+    query: &Query,
+) -> Result<(), Refuse> {
+    let bytes_max = if env.sender.as_session().is_some() { PAGE_BYTES_MAX } else { PAGE_BYTES_ELSEWHERE };
+    let search = Search { bytes_max, ..search(query, &archive.host)? };
     let from = search.from;
-    let page = find(server, env.sender.session()?.account, search).await?.ok_or(Condition::ItemNotFound)?;
-    send(env, &query, page, from)
+    let page = match archive.owner {
+        Some(owner) => find(server, owner, search).await?,
+        None => search.known.is_empty().then(Page::default),
+    };
+    send(env, archive, query, page.ok_or(Condition::ItemNotFound)?, (from, bytes_max))
 }
 
 /// What is asked of the store.
@@ -60,8 +108,8 @@ fn search(query: &Query, host: &Host) -> Result<Search, Refuse> {
         from: if query.set.before.is_some() { From::Last } else { From::First },
         skip,
         rows_max: rows_max as usize,
-        bytes_max: PAGE_BYTES_MAX,
         counted_max: if rows_max == 0 { COUNTED_ALONE_MAX } else { COUNTED_MAX },
+        ..Search::default()
     })
 }
 
@@ -83,7 +131,7 @@ pub(super) fn times(start_ms: Option<i64>, end_ms: Option<i64>) -> Filter {
 }
 
 /// The number of an id as this server writes it; anything else is no id of ours.
-pub(super) fn id(text: &str) -> Option<u64> {
+pub(crate) fn id(text: &str) -> Option<u64> {
     let id: u64 = text.parse().ok()?;
     (id > 0 && id.to_string() == text).then_some(id)
 }
@@ -130,17 +178,25 @@ fn bytes_of(row: &ArchivedRow) -> usize {
 }
 
 /// The results and, behind them, the answer.
-fn send(env: &mut Envelope, query: &Query, mut page: Page, from: From) -> Result<(), Refuse> {
-    let session = env.sender.session()?.clone();
-    let (archive, to) = (session.jid.bare(), session.jid.clone());
-    let frame = |row: &ArchivedRow| {
-        let queryid = query.queryid.as_deref();
-        let found =
-            mam::Found { archive: &archive, to: &to, queryid, id: row.id, at_ms: row.at_ms, stanza: &row.stanza };
-        Frame::whole(found.to_vec())
+fn send(
+    env: &mut Envelope,
+    archive: &Archive<'_>,
+    query: &Query,
+    mut page: Page,
+    (from, bytes_max): (From, usize),
+) -> Result<(), Refuse> {
+    let to = env.stanza.from.clone();
+    let result = |row: &ArchivedRow| {
+        let found = mam::Found {
+            queryid: query.queryid.as_deref(),
+            id: row.id,
+            at_ms: row.at_ms,
+            stanza: &(archive.shown)(row.stanza.clone()),
+        };
+        found.result()
     };
-    let mut frames: Vec<Frame> = page.rows.iter().map(frame).collect();
-    let left_out = cut(&mut frames, &mut page.rows, from);
+    let mut results: Vec<Vec<u8>> = page.rows.iter().map(result).collect();
+    let left_out = cut(&mut results, &mut page.rows, (from, bytes_max));
     let complete = if page.rest == Rest::Nothing && left_out == 0 { Complete::Yes } else { Complete::No };
     let index_moves = if from == From::Last { left_out as u64 } else { 0 };
     let ends = page.rows.first().zip(page.rows.last());
@@ -150,32 +206,49 @@ fn send(env: &mut Envelope, query: &Query, mut page: Page, from: From) -> Result
         count: page.count.map(|count| count.all),
     };
     if query.flip {
-        frames.reverse();
+        results.reverse();
     }
-    env.effects.extend(frames.into_iter().map(|frame| Effect::Write(session.clone(), frame)));
+    for result in results {
+        env.effects.push(effect(&env.sender, &archive.address, &to, &result)?);
+    }
     reply(env, &mam::fin(complete, &given));
     Ok(())
 }
 
+/// The message with one result, on its way to whoever asked.
+fn effect(sender: &Sender, archive: &Jid, to: &Jid, result: &[u8]) -> Result<Effect, Refuse> {
+    match sender {
+        Sender::Session(session) => {
+            Ok(Effect::Write(session.clone(), Frame::whole(mam::message(archive, to, result))))
+        }
+        Sender::Link(_) => {
+            let broken = |_| Refuse::from(Condition::InternalServerError);
+            let content = Content::parse(result).map_err(broken)?;
+            let message = Stanza::new(Kind::Message(MessageType::Normal), archive.clone());
+            Ok(Effect::Reply(message.with_to(to.clone()).with_content(content)))
+        }
+    }
+}
+
 /// Leaves out what goes beyond the bytes of a page, from its far end, and says how many that are. One message is always there.
-fn cut(frames: &mut Vec<Frame>, rows: &mut Vec<ArchivedRow>, from: From) -> usize {
+fn cut(results: &mut Vec<Vec<u8>>, rows: &mut Vec<ArchivedRow>, (from, bytes_max): (From, usize)) -> usize {
     let mut bytes = 0;
-    let mut fits = |frame: &Frame| {
-        bytes += frame.len();
-        bytes <= PAGE_BYTES_MAX
+    let mut fits = |result: &Vec<u8>| {
+        bytes += result.len() + HEAD_BYTES;
+        bytes <= bytes_max
     };
     let count = match from {
-        From::First => frames.iter().take_while(|frame| fits(frame)).count(),
-        From::Last => frames.iter().rev().take_while(|frame| fits(frame)).count(),
+        From::First => results.iter().take_while(|result| fits(result)).count(),
+        From::Last => results.iter().rev().take_while(|result| fits(result)).count(),
     };
-    let left_out = frames.len() - count.max(1).min(frames.len());
+    let left_out = results.len() - count.max(1).min(results.len());
     match from {
         From::First => {
-            frames.truncate(frames.len() - left_out);
+            results.truncate(results.len() - left_out);
             rows.truncate(rows.len() - left_out);
         }
         From::Last => {
-            frames.drain(..left_out);
+            results.drain(..left_out);
             rows.drain(..left_out);
         }
     }

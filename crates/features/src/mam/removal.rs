@@ -34,7 +34,7 @@ impl From<Stopped> for StanzaError {
 
 /// What becomes of messages that no client has seen yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(crate) enum Unread {
     /// They stay until they were seen.
     Stay,
     /// They go as well: their owner wants that.
@@ -42,7 +42,7 @@ pub(super) enum Unread {
 }
 
 /// Removes what a filter lets through, the oldest first, and says how many messages that were.
-pub(super) async fn remove(server: &Server, owner: AccountId, mut filter: Filter, unread: Unread) -> Result<u64, Stopped> {
+pub(crate) async fn remove(server: &Server, owner: AccountId, mut filter: Filter, unread: Unread) -> Result<u64, Stopped> {
     let mut removed = 0;
     loop {
         let places = server.store.places(owner, filter.clone(), ROWS).await?;

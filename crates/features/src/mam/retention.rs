@@ -1,10 +1,10 @@
-//! How long messages stay in archives, and how many: per domain, or as an administrator has said for one account. A round looks at every
+//! How long messages stay in archives, of people and of rooms, and how many: per domain, or as an administrator has said for one account. A round looks at every
 //! account and removes what is too much, the oldest first; what nobody has seen yet stays.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use metronome_host::hosts::Host;
+use metronome_host::hosts::{Host, Hosts};
 use metronome_host::options::{Kind, Setting};
 use metronome_host::server::Server;
 use metronome_model::{AccountId, Document, Drawer};
@@ -33,6 +33,24 @@ pub const MESSAGES: Setting = Setting::new(
 )
 .per_host();
 
+/// How long messages stay in rooms.
+pub const KEEP_IN_ROOMS: Setting = Setting::new(
+    "rooms.archive.keep",
+    Kind::Duration,
+    "\"0 s\"",
+    "How long messages stay in the archives of rooms, such as `\"1 y\"`; `\"0 s\"` for ever.",
+)
+.per_host();
+
+/// How many messages the archive of a room holds.
+pub const MESSAGES_IN_ROOMS: Setting = Setting::new(
+    "rooms.archive.messages",
+    Kind::Count { min: 0, max: 1_000_000_000_000 },
+    "0",
+    "Most messages in the archive of one room; beyond it the oldest are removed within the hour. 0 for any number.",
+)
+.per_host();
+
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(3600);
 
@@ -52,12 +70,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Those of a host.
+    /// Those of a host, or of the rooms of a service.
     pub fn of_host(host: &Host) -> Limits {
-        Limits {
-            keep_ms: host.values.duration(&KEEP).as_millis() as u64,
-            messages: host.values.count(&MESSAGES),
-        }
+        let (keep, messages) = match &host.beside {
+            None => (KEEP, MESSAGES),
+            Some(_) => (KEEP_IN_ROOMS, MESSAGES_IN_ROOMS),
+        };
+        Limits { keep_ms: host.values.duration(&keep).as_millis() as u64, messages: host.values.count(&messages) }
     }
 
     /// Those that an administrator has set for an account; `None` while its host's hold.
@@ -100,10 +119,10 @@ pub async fn run(server: Arc<Server>) {
     }
 }
 
-/// Looks at every account once and says how many messages were removed.
+/// Looks at every account once, also at those of rooms, and says how many messages were removed.
 pub async fn round(server: &Server) -> Result<u64, Stopped> {
     let mut removed = 0;
-    for host in server.hosts.load_full().iter() {
+    for host in places(&server.hosts.load()) {
         let mut after: Option<Box<str>> = None;
         loop {
             let accounts = server.store.list(host.name.as_str(), after.as_deref(), PAGE).await?;
@@ -111,11 +130,16 @@ pub async fn round(server: &Server) -> Result<u64, Stopped> {
             after = Some(last.name.clone());
             for account in accounts.iter().filter(|account| !account.id.is_guest()) {
                 let own = Limits::of_account(server, account.id).await?;
-                removed += expire(server, account.id, own.unwrap_or_else(|| Limits::of_host(host))).await?;
+                removed += expire(server, account.id, own.unwrap_or_else(|| Limits::of_host(&host))).await?;
             }
         }
     }
     Ok(removed)
+}
+
+/// Where there are archives: domains with their services.
+fn places(hosts: &Hosts) -> Vec<Arc<Host>> {
+    hosts.iter().flat_map(|host| std::iter::once(host).chain(&host.services)).cloned().collect()
 }
 
 /// Removes what one archive may not hold any more.

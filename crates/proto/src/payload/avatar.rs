@@ -109,7 +109,16 @@ pub struct Photo {
 impl Photo {
     /// The picture in `<vCard/>`; none if there is none, or it is somewhere else.
     pub fn of(card: &Child<'_>) -> Option<Photo> {
-        let photo = card.child(ns::VCARD, "PHOTO")?;
+        Photo::read(&card.child(ns::VCARD, "PHOTO")?)
+    }
+
+    /// All pictures in `<vCard/>`, but for those that are somewhere else: a room has the same one in several formats (XEP-0486).
+    pub fn all_of(card: &Child<'_>) -> Vec<Photo> {
+        let photos = card.children().filter(|child| child.is(ns::VCARD, "PHOTO"));
+        photos.filter_map(|photo| Photo::read(&photo)).collect()
+    }
+
+    fn read(photo: &Child<'_>) -> Option<Photo> {
         let base64 = without_space(&photo.child(ns::VCARD, "BINVAL")?.text());
         let kind = photo.child(ns::VCARD, "TYPE").map(|kind| Box::<str>::from(kind.text().trim()));
         (!base64.is_empty()).then_some(Photo { kind: kind.filter(|kind| !kind.is_empty()), base64 })

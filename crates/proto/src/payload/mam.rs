@@ -140,10 +140,6 @@ pub fn form() -> Tree {
 /// A message that was found (section 4.2).
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
-    /// Whose archive.
-    pub archive: &'a Jid,
-    /// Who asked.
-    pub to: &'a Jid,
     /// What the query said.
     pub queryid: Option<&'a str>,
     /// Its id in the archive.
@@ -155,13 +151,10 @@ pub struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// The message in which it is sent.
-    pub fn to_vec(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.stanza.content.len_bytes() + 640);
-        out.extend_from_slice(b"<message");
-        write::attribute(&mut out, "from", self.archive.as_str());
-        write::attribute(&mut out, "to", self.to.as_str());
-        out.extend_from_slice(b"><result");
+    /// The element `<result/>`, the only one of the [`message`] in which it is sent.
+    pub fn result(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.stanza.content.len_bytes() + 480);
+        out.extend_from_slice(b"<result");
         write::attribute(&mut out, "xmlns", ns::MAM);
         if let Some(queryid) = self.queryid {
             write::attribute(&mut out, "queryid", queryid);
@@ -169,9 +162,21 @@ impl Found<'_> {
         write::attribute(&mut out, "id", &self.id.to_string());
         out.push(b'>');
         write_forwarded(&mut out, self.stanza, self.at_ms);
-        out.extend_from_slice(b"</result></message>");
+        out.extend_from_slice(b"</result>");
         out
     }
+}
+
+/// The message with a result of an archive for whoever asked.
+pub fn message(archive: &Jid, to: &Jid, result: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(result.len() + 160);
+    out.extend_from_slice(b"<message");
+    write::attribute(&mut out, "from", archive.as_str());
+    write::attribute(&mut out, "to", to.as_str());
+    out.push(b'>');
+    out.extend_from_slice(result);
+    out.extend_from_slice(b"</message>");
+    out
 }
 
 /// Whether what a query asks for goes on behind a page.
