@@ -2,6 +2,8 @@
 //! (`route/rooms`); here is what surrounds it: where the service is, what it says of itself, what stanzas mean, and what becomes of records.
 
 pub mod archive;
+pub mod avatar;
+pub mod bits;
 pub mod discovery;
 pub mod input;
 pub mod record;
@@ -24,16 +26,25 @@ pub static FEATURE: Feature = Feature {
         Xep::new(249, "1.2", "Direct MUC Invitations"),
         Xep::new(410, "1.1.0", "MUC Self-Ping (Schrödinger's Chat)"),
         Xep::new(421, "1.0.1", "Occupant identifiers for semi-anonymous MUCs"),
+        Xep::new(425, "0.3.0", "Moderated Message Retraction"),
+        Xep::new(486, "0.1.0", "MUC Avatars"),
+        Xep::new(231, "1.1", "Bits of Binary"),
     ],
     service: Some(&SERVICE),
-    iq: &[IqHandler {
-        kind: IqType::Get,
-        at: At::Service(NAME),
-        ns: ns::DISCO_ITEMS,
-        name: "query",
-        asks: Asks::Read,
-        handle: |server, env| Box::pin(discovery::items(server, env)),
-    }],
+    iq: &[
+        IqHandler {
+            kind: IqType::Get,
+            at: At::Service(NAME),
+            ns: ns::DISCO_ITEMS,
+            name: "query",
+            asks: Asks::Read,
+            handle: |server, env| Box::pin(discovery::items(server, env)),
+        },
+        archive::FORM,
+        archive::QUERY,
+        archive::METADATA,
+        avatar::GET,
+    ],
     settings: SETTINGS,
     ..Feature::NONE
 };
@@ -46,7 +57,7 @@ pub static SERVICE: Service = Service {
     name: NAME,
     identity: ("conference", "text"),
     title: "Rooms",
-    disco: &[ns::MUC],
+    disco: &[ns::MUC, ns::VCARD],
     place: &settings::PLACE,
 };
 

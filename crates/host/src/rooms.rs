@@ -76,8 +76,8 @@ pub struct Asked {
 pub enum Question {
     /// What it is, and who is in it.
     Show,
-    /// What somebody, by a bare or full address, is to it, and what they may see.
-    Access(Jid),
+    /// How somebody may read its archive; who may not gets the error that says so.
+    Archive(Reader),
     /// To be made, with this owner and what the form says beside the service's defaults.
     Create {
         /// The bare address.
@@ -102,8 +102,8 @@ pub enum Answer {
     Content(Content),
     /// To [`Question::Show`].
     Shown(Box<Shown>),
-    /// To [`Question::Access`].
-    Access(Access),
+    /// To [`Question::Archive`].
+    Archive(Access),
 }
 
 /// A room as administrators see it.
@@ -132,21 +132,44 @@ pub struct ShownOccupant {
     pub role: Role,
 }
 
-/// What somebody may see of a room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who reads the archive of a room.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// The full address.
+    pub who: Jid,
+    /// What they are to all rooms.
+    pub standing: Standing,
+    /// Whose messages they want.
+    pub with: Option<Jid>,
+}
+
+/// What somebody is to all rooms of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// What each room says of them.
+    Ordinary,
+    /// An owner of every room.
+    Superuser,
+}
+
+/// How somebody reads the archive of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// The account with its archive; none while nothing of the room is stored.
-    pub archive: Option<AccountId>,
-    /// What they are to it.
-    pub affiliation: Affiliation,
-    /// Their role; none if they are not there.
-    pub role: Role,
-    /// Whether they could enter now, but for a password: what was said there is no secret to them then.
-    pub may_enter: bool,
-    /// Whether the room asks for a password.
-    pub has_password: bool,
-    /// Whether they see real addresses.
-    pub sees_addresses: bool,
+    /// The account that has it; none while nothing of the room is stored.
+    pub id: Option<AccountId>,
+    /// What they see of those who wrote.
+    pub sees: Sees,
+    /// Whose messages they get, in the place of what they have asked for.
+    pub with: Option<Jid>,
+}
+
+/// What is seen of those who wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sees {
+    /// Real addresses.
+    Addresses,
+    /// Nicknames only.
+    Nicknames,
 }
 
 /// There is no room for one more.

@@ -24,6 +24,7 @@ pub const FEATURES: &[&str] = &[
     ns::REGISTER,
     ns::MUC_REQUEST,
     ns::VCARD,
+    ns::BOB,
 ];
 
 /// The features of this room: those of any, and one or the other for what can be configured.

@@ -3,6 +3,7 @@
 
 mod carry_out;
 mod decide;
+mod images;
 mod load;
 mod questions;
 mod relay;

@@ -46,6 +46,8 @@ pub(crate) struct Archive<'a> {
     pub address: Jid,
     /// The host whose options count.
     pub host: Arc<Host>,
+    /// How many reads one page may take. Whoever looks for little in much gives a time or an address.
+    pub reads_max: usize,
     /// What whoever asks sees of a message.
     pub shown: &'a (dyn Fn(Stanza) -> Stanza + Send + Sync),
 }
@@ -57,6 +59,7 @@ pub(super) async fn answer(server: &Server, env: &mut Envelope) -> Result<(), Re
         owner: Some(session.account),
         address: session.jid.bare(),
         host: env.host.clone(),
+        reads_max: usize::MAX,
         shown: &|stanza| stanza,
     };
     let query = read(env)?;
@@ -80,7 +83,7 @@ pub(crate) async fn answer_of(
     let search = Search { bytes_max, ..search(query, &archive.host)? };
     let from = search.from;
     let page = match archive.owner {
-        Some(owner) => find(server, owner, search).await?,
+        Some(owner) => find(server, owner, search, archive.reads_max).await?,
         None => search.known.is_empty().then(Page::default),
     };
     send(env, archive, query, page.ok_or(Condition::ItemNotFound)?, (from, bytes_max))
@@ -137,9 +140,9 @@ pub(crate) fn id(text: &str) -> Option<u64> {
 }
 
 /// The page that is asked for, in as many reads as it takes, with others' between them; none if an id is not in the archive.
-async fn find(server: &Server, owner: AccountId, mut search: Search) -> Result<Option<Page>, Refuse> {
+async fn find(server: &Server, owner: AccountId, mut search: Search, reads_max: usize) -> Result<Option<Page>, Refuse> {
     let mut page: Option<Page> = None;
-    loop {
+    for _ in 0..reads_max {
         let Found::Page(found) = server.store.search(owner, search.clone()).await? else { return Ok(None) };
         search.rows_max -= found.rows.len();
         search.bytes_max = search.bytes_max.saturating_sub(found.rows.iter().map(bytes_of).sum());
@@ -161,6 +164,10 @@ async fn find(server: &Server, owner: AccountId, mut search: Search) -> Result<O
         }
         page = Some(so_far);
     }
+    // What was found is a page like others: the next one goes on behind it.
+    let found = page.filter(|page| !page.rows.is_empty());
+    let text = "There is too much to look through";
+    found.map(Some).ok_or_else(|| StanzaError::new(Condition::ResourceConstraint).with_text(text).into())
 }
 
 fn joined(mut page: Page, mut more: Page, from: From) -> Page {

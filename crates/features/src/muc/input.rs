@@ -42,6 +42,10 @@ pub enum Wish {
     AskNick(String),
     /// To take back what somebody else has said.
     Moderate(Moderate),
+    /// That the room has another card.
+    SetCard,
+    /// Something that was said with a message (XEP-0231).
+    Data,
     /// To know what the room is.
     Info,
     /// To know what is in it.
@@ -136,6 +140,8 @@ fn of_request(payload: &Child<'_>, kind: IqType) -> Result<Wish, StanzaError> {
         (IqType::Get, ns::DISCO_INFO, "query") => return of_disco(payload, Wish::Info),
         (IqType::Get, ns::DISCO_ITEMS, "query") => return of_disco(payload, Wish::Items),
         (IqType::Get, ns::PING, "ping") => Ok(Wish::Ping),
+        (IqType::Get, ns::BOB, "data") => Ok(Wish::Data),
+        (IqType::Set, ns::VCARD, "vCard") => Ok(Wish::SetCard),
         (IqType::Set, ..) if Moderate::is(payload) => Moderate::read(payload).map(Wish::Moderate),
         _ => return Err(Condition::ServiceUnavailable.into()),
     };

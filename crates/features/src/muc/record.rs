@@ -1,17 +1,18 @@
 //! What a room decides, as a record of the store: a room is an account of its service, with the archive of an account.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use metronome_model::{
-    Account, AccountId, Direction, Keep, Op, Record, RoomAffiliation, RoomChange, RoomMember, RoomRedirect, RoomRow,
+    Account, AccountId, Op, Record, RoomAffiliation, RoomChange, RoomMember, RoomRedirect, RoomRow,
     RoomSecret, RoomSubject, Visibility,
 };
 use metronome_muc::config::{Config, PUBLIC};
-use metronome_muc::{Affiliated, ArchiveOp, RoomOp, Rows, Subject};
+use metronome_muc::{Affiliated, ArchiveOp, Card, RoomOp, Rows, Subject};
 use metronome_proto::jid::Jid;
 use metronome_proto::xml::Content;
 use metronome_store::rooms::StoredRoom;
+
+use super::{archive, avatar};
 
 /// What the store has of a room.
 #[derive(Clone, Debug)]
@@ -80,19 +81,7 @@ impl Writing<'_> {
     /// Adds changes of its archive; a room of which nothing is stored has none.
     pub fn archive(&mut self, ops: Vec<ArchiveOp>) {
         let Some(owner) = self.stored.as_ref().map(|stored| stored.id) else { return };
-        for op in ops {
-            self.record.push(match op {
-                ArchiveOp::Append(stanza) => Op::Append {
-                    owner,
-                    at_ms: self.at_ms,
-                    direction: Direction::Received,
-                    keep: Keep::Archive,
-                    unseen: false,
-                    stanza: Arc::new(stanza),
-                },
-                ArchiveOp::Replace { id, stanza } => Op::Replace { owner, id, stanza: Arc::new(stanza) },
-            });
-        }
+        archive::ops(owner, ops, self.at_ms).for_each(|op| self.record.push(op));
     }
 
     fn add(&mut self, op: RoomOp) {
@@ -107,8 +96,13 @@ impl Writing<'_> {
             }
             RoomOp::Affiliate { jid, affiliation, nick, reason } => self.affiliate(jid, affiliation, nick, reason),
             RoomOp::Destroy { alternate, reason } => self.destroy(alternate, reason),
-            // Nobody can ask for it yet.
-            RoomOp::SetCard(_) => {}
+            RoomOp::SetCard(card) => self.set_card(card),
+        }
+    }
+
+    fn set_card(&mut self, card: Card) {
+        if let Some(stored) = &self.stored {
+            avatar::ops(stored.id, card).into_iter().for_each(|op| self.record.push(op));
         }
     }
 

@@ -44,7 +44,7 @@ pub const OCCUPANTS: Setting = Setting::new(
 .per_host();
 
 /// The settings of rooms.
-pub const SETTINGS: &[Setting] = &[PLACE, CREATION, LOCKED, OCCUPANTS];
+pub const SETTINGS: &[Setting] = &[PLACE, CREATION, LOCKED, OCCUPANTS, super::avatar::SIZE];
 
 /// The bounds of a room.
 pub fn limits(values: &Values) -> Limits {

@@ -1,13 +1,14 @@
 //! What a stanza leads to: what it takes from the store is read, then the machine decides.
 
 use metronome_features::muc::input::Wish;
-use metronome_features::muc::{archive, discovery, settings, standing};
+use metronome_features::muc::{archive, avatar, bits, discovery, settings, standing};
 use metronome_host::effect::Effect;
 use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_model::{Op, Record, RoomChange};
 use metronome_muc::history::{self, Past};
-use metronome_muc::{Decision, Entry, Input, Room, Standing, State, self_ping};
+use metronome_muc::{Card, Decision, Entry, Input, Room, Standing, State, self_ping};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::disco::{Item, Items};
@@ -17,6 +18,7 @@ use metronome_proto::stanza::{Kind, MessageType, Stanza, StanzaError};
 use metronome_proto::xml::Content;
 
 use super::carry_out::Concerns;
+use super::images;
 use super::task::Task;
 use crate::deliver;
 
@@ -41,6 +43,9 @@ impl Task {
     pub(super) async fn stanza(&mut self, mut env: Box<Envelope>) {
         match self.judge(&mut env).await {
             Ok(Then::Decided(decision)) => {
+                if env.stanza.kind == Kind::Message(MessageType::Groupchat) {
+                    images::take(&self.server, &self.address, &env.stanza);
+                }
                 let from = env.stanza.from.clone();
                 let concerns = match env.stanza.kind {
                     Kind::Presence(_) | Kind::Message(MessageType::Error) => Concerns::One(&from),
@@ -83,7 +88,11 @@ impl Task {
             Wish::Query(_) if room.occupant_of(from).is_none() && is_disco(&env.stanza) => {
                 return Err(Condition::BadRequest.into());
             }
-            Wish::Query(nick) => return self.pass_on(env, nick).map(|()| Then::Answered),
+            Wish::Data => self.data(&env.stanza).ok_or(Condition::ItemNotFound)?,
+            Wish::Query(nick) => match self.data(&env.stanza) {
+                Some(data) => data,
+                None => return self.pass_on(env, nick).map(|()| Then::Answered),
+            },
             Wish::Answer => {
                 self.pass_back(&env.stanza);
                 return Ok(Then::Answered);
@@ -114,6 +123,13 @@ impl Task {
         decided.map_or(Then::Answered, Then::Decided)
     }
 
+    /// Something that was said with a message, if that is what an occupant asks for and the room has it.
+    fn data(&self, request: &Stanza) -> Option<Content> {
+        self.room.as_ref()?.occupant_of(&request.from)?;
+        let data = bits::asked(&self.server, &self.address, request)?;
+        Some(Content::from_tree(&data.tree()))
+    }
+
     async fn decide(&mut self, env: &Envelope, wish: &Wish) -> Result<Decision, Refuse> {
         let is_new = self.note_entry(env, wish)?;
         let decided = self.decide_upon(env, wish).await;
@@ -130,6 +146,10 @@ impl Task {
         let facts = self.facts(&stanza.from, read.standing.unwrap_or(Standing::Ordinary));
         let Some(room) = &self.room else { return Err(Condition::ItemNotFound.into()) };
         let nobody = Join::default();
+        let card = match wish {
+            Wish::SetCard => card(&self.host, stanza)?,
+            _ => Card::default(),
+        };
         let input = match wish {
             Wish::Enter(nick, join) => Input::Enter(entry(stanza, nick, join, &read.past)),
             Wish::Update(nick) => Input::Update(entry(stanza, nick, &nobody, &[])),
@@ -145,6 +165,7 @@ impl Task {
             Wish::Register(request) => Input::Register(request),
             Wish::AskNick(node) => Input::AskNick(node),
             Wish::Moderate(request) => Input::Moderate(request, read.row.as_ref()),
+            Wish::SetCard => Input::SetCard(&card),
             _ => return Err(Condition::ServiceUnavailable.into()),
         };
         Ok(metronome_muc::decide(room, &facts, &input)?)
@@ -153,7 +174,7 @@ impl Task {
     /// What the decision takes from outside. It must see what is on its way to the store.
     async fn read(&mut self, env: &Envelope, wish: &Wish) -> Result<Read, Refuse> {
         let mut read = Read::default();
-        if let Wish::Enter(..) | Wish::Admin(_) | Wish::Owner(_) | Wish::Moderate(_) = wish {
+        if let Wish::Enter(..) | Wish::Admin(_) | Wish::Owner(_) | Wish::Moderate(_) | Wish::SetCard = wish {
             read.standing = Some(standing::of(&self.server, env, &self.host).await?);
         }
         let named = match wish {
@@ -251,6 +272,11 @@ impl Task {
 
 fn is_disco(stanza: &Stanza) -> bool {
     [ns::DISCO_INFO, ns::DISCO_ITEMS].iter().any(|ns| stanza.has(ns, "query"))
+}
+
+fn card(host: &Host, stanza: &Stanza) -> Result<Card, StanzaError> {
+    let card = stanza.content.iter().next().ok_or(Condition::BadRequest)?;
+    avatar::read(&host.values, &card)
 }
 
 fn entry<'a>(stanza: &'a Stanza, nick: &'a str, join: &'a Join, past: &'a [Past]) -> Entry<'a> {

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use metronome_features::muc::archive;
 use metronome_features::muc::record;
-use metronome_features::muc::settings;
+use metronome_features::muc::{archive, avatar, settings};
 use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
@@ -42,7 +41,8 @@ impl Task {
         let Some(mut stored) = stored else { return Ok(task) };
         let occupants = std::mem::take(&mut stored.occupants);
         let (rows, stored) = record::read(stored);
-        task.room = Some(Room::read(address.clone(), rows));
+        let avatar = avatar::hashes(server, stored.id).await?;
+        task.room = Some(Room::read(address.clone(), rows).with_avatar(avatar));
         task.stored = Some(stored);
         if !occupants.is_empty() {
             task.roll = Roll::of_stored();

@@ -1,13 +1,13 @@
 //! What the server itself asks of a room, or orders: as a superuser, who owns every room.
 
 use metronome_features::muc::settings;
-use metronome_host::rooms::{Access, Answer, Question, Shown, ShownOccupant};
-use metronome_muc::config::{PASSWORD_PROTECTED, WHOIS};
-use metronome_muc::{Affiliated, Decision, Effect, Input, Room, RoomOp, Rows, Standing, default_role};
+use metronome_host::rooms::{self, Access, Answer, Question, Reader, Shown, ShownOccupant};
+use metronome_muc::archive::{self, View};
+use metronome_muc::{Affiliated, Decision, Effect, Input, Room, RoomOp, Rows, Standing};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::data_form::DataForm;
-use metronome_proto::payload::muc::{Affiliation, OwnerRequest, Role};
+use metronome_proto::payload::muc::{Affiliation, OwnerRequest};
 use metronome_proto::stanza::StanzaError;
 use metronome_proto::stanza::error::{Condition, ErrorType};
 
@@ -22,7 +22,7 @@ impl Task {
         let room = self.room.as_ref().ok_or(Condition::ItemNotFound)?;
         match question {
             Question::Show => Ok(Answer::Shown(Box::new(self.shown(room)))),
-            Question::Access(who) => Ok(Answer::Access(self.access(room, &who))),
+            Question::Archive(reader) => self.access(room, &reader).map(Answer::Archive),
             Question::Configure(form) => self.order(&Input::Owner(&OwnerRequest::Configure(form))).await,
             Question::Admin(request) => self.order(&Input::Admin(&request)).await,
             Question::Destroy(destroy) => self.order(&Input::Destroy(&destroy)).await,
@@ -92,18 +92,16 @@ impl Task {
         }
     }
 
-    fn access(&self, room: &Room, who: &Jid) -> Access {
-        let affiliation = room.affiliation(who);
-        let role = room.occupant_of(who).map_or(Role::None, |occupant| occupant.role);
-        let is_open = room.config().text(&WHOIS) == "anyone";
-        let may_enter = affiliation != Affiliation::Outcast && default_role(room.config(), affiliation) != Role::None;
-        Access {
-            archive: self.stored.as_ref().map(|stored| stored.id),
-            affiliation,
-            role,
-            may_enter,
-            has_password: room.config().is_on(&PASSWORD_PROTECTED),
-            sees_addresses: role == Role::Moderator || affiliation >= Affiliation::Admin || (is_open && may_enter),
-        }
+    fn access(&self, room: &Room, reader: &Reader) -> Result<Access, StanzaError> {
+        let standing = match reader.standing {
+            rooms::Standing::Ordinary => Standing::Ordinary,
+            rooms::Standing::Superuser => Standing::Superuser,
+        };
+        let View { sees, with } = archive::view(room, &self.facts(&reader.who, standing), reader.with.as_ref())?;
+        let sees = match sees {
+            archive::Sees::Addresses => rooms::Sees::Addresses,
+            archive::Sees::Nicknames => rooms::Sees::Nicknames,
+        };
+        Ok(Access { id: self.stored.as_ref().map(|stored| stored.id), sees, with })
     }
 }
