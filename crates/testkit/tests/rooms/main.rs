@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bits;
+mod elsewhere;
 mod glue;
 mod keeping;
 mod pictures;
