@@ -5,6 +5,7 @@ pub mod archive;
 pub mod avatar;
 pub mod bits;
 pub mod discovery;
+pub mod hats;
 pub mod input;
 pub mod record;
 pub mod settings;
@@ -24,11 +25,14 @@ pub static FEATURE: Feature = Feature {
     xeps: &[
         Xep::new(45, "1.35.5", "Multi-User Chat"),
         Xep::new(249, "1.2", "Direct MUC Invitations"),
+        Xep::new(317, "0.3.1", "Hats"),
         Xep::new(410, "1.1.0", "MUC Self-Ping (Schrödinger's Chat)"),
         Xep::new(421, "1.0.1", "Occupant identifiers for semi-anonymous MUCs"),
         Xep::new(425, "0.3.0", "Moderated Message Retraction"),
         Xep::new(486, "0.1.0", "MUC Avatars"),
         Xep::new(231, "1.1", "Bits of Binary"),
+        Xep::new(463, "0.2.0", "MUC Affiliations Versioning"),
+        Xep::new(500, "0.1.1", "MUC Slow Mode"),
     ],
     service: Some(&SERVICE),
     iq: &[

@@ -479,6 +479,15 @@ impl Session {
         });
     }
 
+    /// Queues a part of what the client gets for having entered a room: like an answer, but the stream goes on where there is no room for it.
+    pub fn offer_answer(&self, frame: Frame) -> Offered {
+        self.change(|state| match state.outbox.push_answer(frame) {
+            Pushed::Queued => Offered::Queued,
+            Pushed::Full => Offered::Full,
+            Pushed::Gone => Offered::Gone,
+        })
+    }
+
     /// Ends the stream after what is queued.
     pub fn close(&self, condition: Condition, text: Option<&'static str>) {
         self.change(|state| state.outbox.close(Closing { condition: Some(condition), text }));

@@ -8,15 +8,16 @@ use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::{Kind, MessageType, StanzaError};
 use metronome_proto::xml::Content;
 
+use crate::affiliated::Affiliated;
 use crate::affiliation::may_affiliate;
-use crate::config::{GET_MEMBER_LIST, MEMBERS_ONLY, SECRET};
+use crate::config::{GET_MEMBER_LIST, MEMBERS_ONLY, PASSWORD_PROTECTED, SECRET};
 use crate::decision::{Decision, Effect, Outgoing, Verdict};
 use crate::draft::{Cause, Draft};
 use crate::facts::Facts;
 use crate::nick;
 use crate::presence;
 use crate::role::{default_role, may_give_role, role_after};
-use crate::room::{Affiliated, Room, fold};
+use crate::room::Room;
 
 pub(crate) fn decide(room: &Room, facts: &Facts<'_>, request: &AdminRequest) -> Verdict {
     match request {
@@ -28,7 +29,7 @@ pub(crate) fn decide(room: &Room, facts: &Facts<'_>, request: &AdminRequest) -> 
 fn list(room: &Room, facts: &Facts<'_>, lists: &[Listing]) -> Verdict {
     let mut items = Vec::new();
     for listing in lists {
-        refuse_list(room, facts, *listing)?;
+        refuse_list(room, (room.standing(facts), room.role(facts)), *listing)?;
         match *listing {
             Listing::Affiliation(affiliation) => items.extend(affiliated(room, affiliation)),
             Listing::Role(role) => items.extend(with_role(room, role)),
@@ -40,8 +41,11 @@ fn list(room: &Room, facts: &Facts<'_>, lists: &[Listing]) -> Verdict {
 
 /// Roles are listed for moderators (section 8.5), affiliations for admins (9.2 to 9.8), and where everybody sees real addresses all but the
 /// bans for others as well, if the room lets their role.
-fn refuse_list(room: &Room, facts: &Facts<'_>, listing: Listing) -> Result<(), StanzaError> {
-    let (affiliation, role) = (room.standing(facts), room.role(facts));
+pub(crate) fn refuse_list(
+    room: &Room,
+    (affiliation, role): (Affiliation, Role),
+    listing: Listing,
+) -> Result<(), StanzaError> {
     let may = match listing {
         Listing::Role(Role::Moderator) => affiliation >= Affiliation::Admin || role == Role::Moderator,
         Listing::Role(_) => role == Role::Moderator || affiliation >= Affiliation::Admin,
@@ -93,11 +97,13 @@ fn set(room: &Room, facts: &Facts<'_>, items: &[Item]) -> Verdict {
     }
     let actor = room.occupant_of(facts.from).map(|occupant| occupant.nick.clone());
     let mut draft = Draft::new(room, facts);
+    // Whoever asks is told first, and then everybody else (sections 8 and 9).
+    draft.decision.effects.push(Effect::Reply(Content::empty()));
     for item in items {
         if item.reason.as_ref().is_some_and(|reason| reason.len() > facts.limits.reason_bytes_max) {
             return Err(StanzaError::new(Condition::NotAcceptable).with_text("The reason is too long"));
         }
-        let cause = Cause { actor: actor.as_deref(), reason: item.reason.as_deref() };
+        let cause = Cause { actor: actor.as_deref(), reason: item.reason.as_deref(), mav: None };
         match (item.affiliation, item.role) {
             (Some(affiliation), None) => set_affiliation(&mut draft, room, item, affiliation, cause)?,
             (None, Some(role)) => set_role(&mut draft, room, item, role, cause)?,
@@ -105,7 +111,6 @@ fn set(room: &Room, facts: &Facts<'_>, items: &[Item]) -> Verdict {
         }
     }
     refuse_without_owner(room, &draft.room)?;
-    draft.decision.effects.push(Effect::Reply(Content::empty()));
     Ok(draft.finish())
 }
 
@@ -153,6 +158,9 @@ fn set_affiliation(
     if to == Affiliation::Outcast && is_hit(&jid, draft.facts.from) {
         return Err(Condition::Conflict.into());
     }
+    if jid.same_bare(&room.address) {
+        return Err(StanzaError::new(Condition::NotAcceptable).with_text("This is the address of the room"));
+    }
     if jid.is_domain() && to != Affiliation::Outcast && to != Affiliation::None {
         return Err(StanzaError::new(Condition::NotAcceptable).with_text("A whole domain can only be banned"));
     }
@@ -161,7 +169,8 @@ fn set_affiliation(
     if is_new && draft.room.affiliations.len() >= draft.facts.limits.affiliations_max && to != Affiliation::None {
         return Err(Condition::ResourceConstraint.into());
     }
-    affiliate(draft, &jid, Affiliated { affiliation: to, nick, reason: item.reason.clone() }, cause);
+    let hats = if to == Affiliation::Outcast { Vec::new() } else { row.hats };
+    affiliate(draft, &jid, Affiliated { affiliation: to, nick, reason: item.reason.clone(), hats, version: 0 }, cause);
     Ok(())
 }
 
@@ -187,7 +196,7 @@ fn reserved(
         Some(nick) => {
             nick::refuse_unfit(nick, facts.limits)?;
             nick::refuse_reserved(room, jid, nick)?;
-            let other = room.occupants.get(&*fold(nick)).filter(|occupant| !occupant.jid.same_bare(jid));
+            let other = room.holder(nick).filter(|occupant| !occupant.jid.same_bare(jid));
             if other.is_some() { Err(Condition::Conflict.into()) } else { Ok(Some(nick.into())) }
         }
     }
@@ -196,7 +205,7 @@ fn reserved(
 /// Gives somebody an affiliation, with the role or the removal that follows from it, and tells whom it concerns. A new member of a room
 /// that only members enter is invited (section 9.5).
 pub(crate) fn affiliate(draft: &mut Draft<'_>, jid: &Jid, row: Affiliated, cause: Cause<'_>) {
-    let is_known = draft.room.affiliations.contains_key(jid);
+    let is_known = draft.room.affiliations.get(jid).is_some_and(|row| row.affiliation != Affiliation::None);
     let is_invited = row.affiliation == Affiliation::Member && !is_known && draft.room.config.is_on(&MEMBERS_ONLY);
     let is_there = !draft.nicks_of(jid).is_empty();
     affiliate_known(draft, jid, row, cause);
@@ -209,7 +218,8 @@ pub(crate) fn affiliate(draft: &mut Draft<'_>, jid: &Jid, row: Affiliated, cause
 pub(crate) fn affiliate_known(draft: &mut Draft<'_>, jid: &Jid, row: Affiliated, cause: Cause<'_>) {
     let nicks = draft.nicks_of(jid);
     let before = draft.room.affiliation(jid);
-    draft.affiliate(jid, row);
+    let mav = draft.affiliate(jid, row);
+    let cause = Cause { mav: mav.as_ref(), ..cause };
     let to = draft.room.affiliation(jid);
     if before == to {
         return;
@@ -231,21 +241,7 @@ pub(crate) fn affiliate_known(draft: &mut Draft<'_>, jid: &Jid, row: Affiliated,
 
 /// Occupants who may see addresses hear of a change that does not show in anybody's presence, and so does who is concerned.
 fn tell_of_absent(draft: &mut Draft<'_>, jid: &Jid, to: Affiliation, cause: Cause<'_>) {
-    let item = UserItem {
-        affiliation: Some(to),
-        role: Some(Role::None),
-        jid: Some(jid.clone()),
-        reason: cause.reason.map(Box::from),
-        ..UserItem::default()
-    };
-    let x = UserX::of(item);
-    let audience = if draft.room.is_open_about_addresses() {
-        draft.room.sessions.keys().cloned().collect()
-    } else {
-        draft.room.moderators()
-    };
-    let notice = presence::notice(&draft.room, &x, MessageType::Normal, audience);
-    draft.decision.send(notice);
+    tell_occupants(draft, jid, to, cause);
     if !jid.is_domain() {
         let own = UserItem { affiliation: Some(to), reason: cause.reason.map(Box::from), ..UserItem::default() };
         let x = UserX::of(own).status(status::AFFILIATION_CHANGED);
@@ -254,11 +250,30 @@ fn tell_of_absent(draft: &mut Draft<'_>, jid: &Jid, to: Affiliation, cause: Caus
     }
 }
 
+/// The first half of that.
+pub(crate) fn tell_occupants(draft: &mut Draft<'_>, jid: &Jid, to: Affiliation, cause: Cause<'_>) {
+    let item = UserItem {
+        affiliation: Some(to),
+        role: Some(Role::None),
+        jid: Some(jid.clone()),
+        reason: cause.reason.map(Box::from),
+        ..UserItem::default()
+    };
+    let x = UserX { mav: cause.mav.cloned(), ..UserX::of(item) };
+    let audience = if draft.room.is_open_about_addresses() {
+        draft.room.sessions.keys().cloned().collect()
+    } else {
+        draft.room.moderators()
+    };
+    let notice = presence::notice(&draft.room, &x, MessageType::Normal, audience);
+    draft.decision.send(notice);
+}
+
 fn invite_member(draft: &mut Draft<'_>, jid: &Jid, cause: Cause<'_>) {
     let from = Some(draft.room.address.clone());
     let invite = Invite { from, reason: cause.reason.map(Box::from), ..Invite::default() };
-    let secret = draft.room.config.text(&SECRET);
-    let password = Some(secret).filter(|secret| !secret.is_empty()).map(Box::from);
+    let config = &draft.room.config;
+    let password = config.is_on(&PASSWORD_PROTECTED).then(|| config.text(&SECRET).into());
     let x = UserX { invites: vec![invite], password, ..UserX::default() };
     let content = Content::from_tree(&x.tree());
     let kind = Kind::Message(MessageType::Normal);

@@ -8,7 +8,7 @@ use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::{Kind, MessageType, PresenceType, StanzaError};
 use metronome_proto::xml::Content;
 
-use crate::decision::{Decision, Effect, Outgoing, RoomOp, Verdict};
+use crate::decision::{Decision, Effect, Outgoing, RoomOp, To, Verdict};
 use crate::facts::Facts;
 use crate::presence;
 use crate::room::{Room, State};
@@ -48,7 +48,7 @@ pub(crate) fn set(room: &Room, facts: &Facts<'_>, card: &Card) -> Verdict {
 /// Tells somebody who enters, if there is a picture.
 pub(crate) fn show(room: &Room, to: &Jid, decision: &mut Decision) {
     if !room.avatar.is_empty() {
-        decision.send(update(room, &room.avatar, vec![to.clone()]));
+        decision.send(Outgoing { to: To::One(to.clone()), ..update(room, &room.avatar, Vec::new()) });
     }
 }
 

@@ -5,13 +5,9 @@ use metronome_proto::ns;
 use metronome_proto::payload::stanza_id;
 use metronome_proto::xml::{Child, Content, Tree};
 
-/// Contents behind each other: what somebody sent, and what the room says of it. Read once, whatever it is made of.
+/// What somebody sent, and behind it what the room says of it. What was sent is not read again.
 pub(crate) fn join(content: &Content, trees: &[Tree]) -> Content {
-    let mut bytes = content.bytes().to_vec();
-    for tree in trees {
-        tree.write(&mut bytes, ns::CLIENT);
-    }
-    Content::parse(&bytes).unwrap_or_default()
+    content.and(&Content::from_trees(trees))
 }
 
 /// Without what an occupant's stanza must not carry: what rooms say (section 15.4), ids of occupants (XEP-0421 section 4), and ids and

@@ -9,7 +9,8 @@ use metronome_proto::stanza::error::Condition;
 use metronome_proto::xml::Content;
 
 use crate::admin;
-use crate::config::{Config, LOGGING, MEMBERS_ONLY, WHOIS};
+use crate::affiliated::Affiliated;
+use crate::config::{Config, LOGGING, MEMBERS_ONLY, SHOW_ABSENT, WHOIS};
 use crate::create;
 use crate::decision::{Decision, Effect, RoomOp, Verdict};
 use crate::destroy;
@@ -17,7 +18,7 @@ use crate::draft::{Cause, Draft};
 use crate::facts::Facts;
 use crate::presence;
 use crate::role::default_role;
-use crate::room::{Affiliated, Room, State};
+use crate::room::{Room, State};
 use crate::step::Step;
 
 const ADMINS: &str = "muc#roomconfig_roomadmins";
@@ -61,6 +62,7 @@ fn cancel(room: &Room, facts: &Facts<'_>) -> Decision {
 fn submit(room: &Room, facts: &Facts<'_>, form: &DataForm) -> Verdict {
     let config = facts.table.submit(&room.config, form, facts.limits)?;
     let mut draft = Draft::new(room, facts);
+    draft.decision.effects.push(Effect::Reply(Content::empty()));
     if config != room.config {
         draft.store(RoomOp::Configure(config.encode()));
         draft.step(Step::Configure(config));
@@ -72,7 +74,6 @@ fn submit(room: &Room, facts: &Facts<'_>, form: &DataForm) -> Verdict {
     admin::refuse_without_owner(room, &draft.room)?;
     remove_strangers(&mut draft, &room.config);
     tell(&mut draft, room);
-    draft.decision.effects.push(Effect::Reply(Content::empty()));
     Ok(draft.finish())
 }
 
@@ -144,6 +145,10 @@ fn tell(draft: &mut Draft<'_>, before: &Room) {
         let is_open = draft.room.is_open_about_addresses();
         codes.push(if is_open { status::NOW_NON_ANONYMOUS } else { status::NOW_SEMI_ANONYMOUS });
     }
+    let (shows, showed) = (new.is_on(&SHOW_ABSENT), old.is_on(&SHOW_ABSENT));
+    if shows != showed {
+        codes.push(if shows { status::SHOWS_UNAVAILABLE } else { status::HIDES_UNAVAILABLE });
+    }
     let is_all = other_fields_same(old, new);
     if !is_all {
         codes.push(status::CONFIGURED);
@@ -156,7 +161,7 @@ fn tell(draft: &mut Draft<'_>, before: &Room) {
 /// Whether nothing but the fields with codes of their own differs.
 fn other_fields_same(old: &Config, new: &Config) -> bool {
     let (mut old, mut new) = (old.clone(), new.clone());
-    for field in [&LOGGING, &WHOIS] {
+    for field in [&LOGGING, &WHOIS, &SHOW_ABSENT] {
         let default = field.default.first().copied().unwrap_or_default();
         (old, new) = (old.with(field, default), new.with(field, default));
     }

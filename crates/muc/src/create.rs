@@ -4,12 +4,13 @@ use metronome_proto::jid::Jid;
 use metronome_proto::payload::muc::Affiliation;
 use metronome_proto::stanza::StanzaError;
 
+use crate::affiliated::Affiliated;
 use crate::config::Config;
 use crate::decision::{Decision, RoomOp};
 use crate::draft::Draft;
 use crate::enter::{self, Entry};
 use crate::facts::Facts;
-use crate::room::{Affiliated, Room};
+use crate::room::Room;
 use crate::step::Step;
 
 /// Whether a new room waits for its configuration.
@@ -32,8 +33,8 @@ pub fn create(
 ) -> Result<(Room, Decision), StanzaError> {
     let owner = facts.from.bare();
     let mut room = Room::empty(address, owner.clone(), secret);
-    room.config = defaults.clone();
-    room.affiliations.insert(owner, Affiliated { affiliation: Affiliation::Owner, ..Affiliated::default() });
+    room.configure(defaults.clone());
+    room.set_row(owner, Affiliated { affiliation: Affiliation::Owner, version: 1, ..Affiliated::default() });
     let entered = enter::enter(&room, facts, entry)?;
     if creation == Creation::Locked {
         return Ok((room, entered));
@@ -56,12 +57,7 @@ pub(crate) fn unlock(draft: &mut Draft<'_>) {
         secret: room.secret,
         at_ms: draft.facts.now_ms,
     }];
-    ops.extend(room.affiliations.iter().map(|(jid, row)| RoomOp::Affiliate {
-        jid: jid.clone(),
-        affiliation: row.affiliation,
-        nick: row.nick.clone(),
-        reason: row.reason.clone(),
-    }));
+    ops.extend(room.affiliations.iter().map(|(jid, row)| RoomOp::affiliate(jid, row)));
     ops.extend(room.subject.iter().map(|subject| RoomOp::Subject {
         content: subject.content.bytes().to_vec().into(),
         nick: subject.nick.clone(),

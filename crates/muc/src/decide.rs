@@ -2,18 +2,24 @@
 
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::muc::{
-    AdminRequest, Decline, Destroy, Invite, Moderate, OwnerRequest, RegistrationRequest, VoiceForm,
+    AdminRequest, Decline, Destroy, Invite, Moderate, OwnerRequest, RegistrationDecision, RegistrationRequest,
+    VoiceForm,
 };
-use metronome_proto::stanza::Stanza;
+use metronome_proto::stanza::error::Condition;
+use metronome_proto::stanza::{Stanza, StanzaError};
 use metronome_proto::xml::Content;
 
 use crate::avatar::{self, Card};
 use crate::decision::Verdict;
 use crate::enter::Entry;
-use crate::facts::Facts;
+use crate::facts::{Facts, Standing};
+use crate::hat_request::HatRequest;
 use crate::history::Past;
-use crate::room::Room;
-use crate::{admin, configure, destroy, enter, invite, leave, message, moderate, nick, private, register, voice};
+use crate::room::{Room, State};
+use crate::{
+    admin, configure, destroy, enter, forget, hat_forms, hats, invite, leave, message, moderate, nick, private,
+    register, voice,
+};
 
 /// What happens to a room.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +54,14 @@ pub enum Input<'a> {
     AskRegistration,
     /// A registration, or its end.
     Register(&'a RegistrationRequest),
+    /// An admin decides on a registration.
+    Approve(&'a RegistrationDecision),
+    /// A request about hats.
+    Hats(&'a HatRequest),
+    /// What is to be filled in for this command about hats.
+    HatForm(&'a str),
+    /// The account with this bare address was deleted.
+    Forget(&'a Jid),
     /// A question for the own reserved nickname, at this disco node.
     AskNick(&'a str),
     /// Another card for the room.
@@ -58,6 +72,7 @@ pub enum Input<'a> {
 
 /// Decides what an input leads to. Nothing of it has happened when this returns.
 pub fn decide(room: &Room, facts: &Facts<'_>, input: &Input<'_>) -> Verdict {
+    refuse_at_lock(room, facts, input)?;
     match *input {
         Input::Enter(ref entry) => enter::enter(room, facts, entry),
         Input::Update(ref entry) => nick::update(room, facts, entry),
@@ -74,8 +89,21 @@ pub fn decide(room: &Room, facts: &Facts<'_>, input: &Input<'_>) -> Verdict {
         Input::Destroy(request) => destroy::destroy(room, facts, request),
         Input::AskRegistration => register::ask(room, facts),
         Input::Register(request) => register::decide(room, facts, request),
+        Input::Approve(answer) => register::approve(room, facts, answer),
+        Input::Hats(request) => hats::decide(room, facts, request),
+        Input::HatForm(node) => hat_forms::ask(room, facts, node),
+        Input::Forget(jid) => Ok(forget::forget(room, facts, jid)),
         Input::AskNick(node) => Ok(register::own_nick(room, facts, node)),
         Input::SetCard(card) => avatar::set(room, facts, card),
         Input::Moderate(request, target) => moderate::moderate(room, facts, request, target),
     }
+}
+
+/// To all but its creator a room that is not configured yet does not exist (sections 7.2.10 and 15.2). What the service does, and the end of
+/// a session, are no questions of anybody.
+fn refuse_at_lock(room: &Room, facts: &Facts<'_>, input: &Input<'_>) -> Result<(), StanzaError> {
+    let is_known = facts.standing == Standing::Superuser || facts.from.same_bare(&room.creator);
+    let is_asked =
+        !matches!(input, Input::Leave(_) | Input::Lose(_) | Input::Stop | Input::Destroy(_) | Input::Forget(_));
+    if room.state == State::Locked && is_asked && !is_known { Err(Condition::ItemNotFound.into()) } else { Ok(()) }
 }

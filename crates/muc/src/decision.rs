@@ -2,9 +2,10 @@
 
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::muc::Affiliation;
-use metronome_proto::stanza::{Kind, Stanza, StanzaError};
+use metronome_proto::stanza::{Kind, PresenceType, Stanza, StanzaError};
 use metronome_proto::xml::Content;
 
+use crate::affiliated::Affiliated;
 use crate::avatar::Card;
 use crate::step::Step;
 
@@ -53,7 +54,8 @@ pub enum RoomOp {
         /// Unix time in milliseconds.
         at_ms: u64,
     },
-    /// Says what somebody is to it. Neither affiliation nor nickname removes the row.
+    /// Says what somebody is to it, in the place of what was said before. Nothing at all is said too, and kept for those who know another
+    /// version.
     Affiliate {
         /// A bare address, or a domain.
         jid: Jid,
@@ -63,6 +65,17 @@ pub enum RoomOp {
         nick: Option<Box<str>>,
         /// Why, for humans.
         reason: Option<Box<str>>,
+        /// What else is said of them, for [`Affiliated::stored`](crate::Affiliated::stored).
+        more: Box<[u8]>,
+        /// The version of this; it is the room's from now on.
+        version: u64,
+    },
+    /// Says nothing more of somebody.
+    Forget {
+        /// A bare address, or a domain.
+        jid: Jid,
+        /// The room's version stays this one.
+        version: u64,
     },
     /// Sets its card.
     SetCard(Card),
@@ -136,6 +149,22 @@ pub enum To {
     Everyone,
     /// These.
     These(Vec<Jid>),
+    /// This one. What somebody gets who enters comes in one run of these.
+    One(Jid),
+}
+
+impl RoomOp {
+    /// Stores what is said of somebody.
+    pub(crate) fn affiliate(jid: &Jid, row: &Affiliated) -> RoomOp {
+        RoomOp::Affiliate {
+            jid: jid.clone(),
+            affiliation: row.affiliation,
+            nick: row.nick.clone(),
+            reason: row.reason.clone(),
+            more: row.more(),
+            version: row.version,
+        }
+    }
 }
 
 impl Change {
@@ -158,6 +187,18 @@ impl Decision {
         }
     }
 
+    /// Leaves out the available presence that one gets.
+    pub(crate) fn withhold_available(&mut self, whom: &Jid) {
+        for effect in &mut self.effects {
+            if let Effect::Send(Outgoing { kind: Kind::Presence(PresenceType::Available), to: To::These(to), .. }) =
+                effect
+            {
+                to.retain(|jid| jid != whom);
+            }
+        }
+        self.effects.retain(is_sent);
+    }
+
     /// Takes these away from the recipients of what is sent from this effect on.
     pub(crate) fn withhold(&mut self, from: usize, whom: &[Jid]) {
         for effect in &mut self.effects[from..] {
@@ -165,16 +206,21 @@ impl Decision {
                 to.retain(|jid| !whom.contains(jid));
             }
         }
-        let is_sent = |effect: &Effect| !matches!(effect, Effect::Send(sent) if sent.to == To::These(Vec::new()));
-        let mut at = 0;
-        self.effects.retain(|effect| {
-            at += 1;
-            at <= from || is_sent(effect)
-        });
+        self.effects.retain(is_sent);
     }
 }
 
+/// Whether anybody gets it, if it is something to get.
+fn is_sent(effect: &Effect) -> bool {
+    !matches!(effect, Effect::Send(Outgoing { to: To::These(to), .. }) if to.is_empty())
+}
+
 impl Outgoing {
+    /// Without id and language, to this one.
+    pub(crate) fn one(kind: Kind, from: Jid, content: Content, to: Jid) -> Outgoing {
+        Outgoing { kind, from, id: None, lang: None, content, stamp: Stamp::None, to: To::One(to) }
+    }
+
     /// Without id and language, to these.
     pub(crate) fn new(kind: Kind, from: Jid, content: Content, to: Vec<Jid>) -> Outgoing {
         Outgoing { kind, from, id: None, lang: None, content, stamp: Stamp::None, to: To::These(to) }

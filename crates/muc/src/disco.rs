@@ -2,9 +2,11 @@
 
 use metronome_proto::ns;
 use metronome_proto::payload::data_form::{DataForm, Field, FieldKind, FormType};
+use metronome_proto::payload::muc::hats::HASH_FIELD;
 
 use crate::archive;
-use crate::config::{self, ARCHIVING, NAME, PUBLIC, Shown, Table};
+use crate::config::{self, ARCHIVING, MEMBERS_ONLY, NAME, PASSWORD_PROTECTED, PUBLIC, Shown, Table};
+use crate::hats;
 use crate::room::{Room, State};
 
 /// The hashes of its picture (XEP-0486).
@@ -25,6 +27,8 @@ pub const FEATURES: &[&str] = &[
     ns::MUC_REQUEST,
     ns::VCARD,
     ns::BOB,
+    ns::HATS,
+    ns::MUC_AFFILIATIONS,
 ];
 
 /// The features of this room: those of any, and one or the other for what can be configured.
@@ -53,9 +57,12 @@ pub fn info(room: &Room, table: &Table) -> DataForm {
     let form = DataForm::new(FormType::Result).field(Field::hidden_form_type(ns::MUC_ROOMINFO));
     let subject = room.subject.as_ref().and_then(|subject| subject.content.child(ns::CLIENT, "subject"));
     let subject = subject.map(|subject| subject.text().into_owned()).unwrap_or_default();
-    let form = form
-        .field(Field::text_single("muc#roominfo_occupants").value(room.occupants.len().to_string()))
-        .field(Field::text_single("muc#roominfo_subject").value(subject));
+    let form = form.field(Field::text_single("muc#roominfo_occupants").value(room.occupants.len().to_string()));
+    // What is spoken of where not everybody may enter is no affair of those who ask from outside (section 13.4).
+    let is_closed = room.config.is_on(&MEMBERS_ONLY) || room.config.is_on(&PASSWORD_PROTECTED);
+    let form = if is_closed { form } else { form.field(Field::text_single("muc#roominfo_subject").value(subject)) };
+    let form =
+        hats::hash(room).into_iter().fold(form, |form, hash| form.field(Field::text_single(HASH_FIELD).value(hash)));
     let form = match &*room.avatar {
         [] => form,
         hashes => form.field(Field::new(AVATAR, FieldKind::TextMulti).values(hashes.iter().map(|hash| &**hash))),

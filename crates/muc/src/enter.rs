@@ -8,19 +8,21 @@ use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::{Kind, PresenceType, StanzaError};
 use metronome_proto::xml::Content;
 
+use crate::absent;
 use crate::avatar;
-use crate::body;
 use crate::config::{LOGGING, MAX_USERS, PASSWORD_PROTECTED, RESERVED_NICK, SECRET};
 use crate::decision::{Decision, Outgoing, Verdict};
 use crate::facts::{Facts, Standing};
 use crate::history::{self, Past};
+use crate::large;
 use crate::nick;
-use crate::occupant::{Occupant, Session, occupant_id};
+use crate::occupant::{Audience, Occupant, Session};
 use crate::presence::Told;
 use crate::role::default_role;
-use crate::room::{Room, State, fold};
+use crate::room::{Room, State};
 use crate::step::Step;
 use crate::subject;
+use crate::versioning;
 
 /// What somebody sends who enters.
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +41,12 @@ pub struct Entry<'a> {
 
 /// Lets somebody in, or sends everything anew to a session that is in already (section 7.2.1).
 pub(crate) fn enter(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>) -> Verdict {
-    if let Some(occupant) = room.occupant_of(facts.from) {
-        let nick = if *occupant.nick == *entry.nick { entry.nick } else { return nick::change(room, facts, entry) };
-        return let_in(room, facts, entry, nick, occupant.role, &[]);
-    }
     nick::refuse_unfit(entry.nick, facts.limits)?;
     if entry.presence.len_bytes() > facts.limits.presence_bytes_max {
         return Err(Condition::PolicyViolation.into());
+    }
+    if let Some(occupant) = room.occupant_of(facts.from) {
+        return again(room, facts, entry, occupant);
     }
     let affiliation = room.standing(facts);
     refuse_entry(room, facts, affiliation, entry.join)?;
@@ -55,8 +56,25 @@ pub(crate) fn enter(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>) -> Verdic
         None if facts.standing == Standing::Superuser => Role::Moderator,
         None => default_role(&room.config, affiliation),
     };
-    let codes: &[u16] = if *nick == *entry.nick { &[] } else { &[status::NICK_CHANGED] };
-    let_in(room, facts, entry, &nick, role, codes)
+    let_in(room, facts, entry, &nick, role)
+}
+
+/// Somebody who is in and has lost sight of the room. Under another nickname it first changes to that one.
+fn again(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>, occupant: &Occupant) -> Verdict {
+    let nick = nickname(room, facts, entry.nick);
+    if *occupant.nick == *nick {
+        return let_in(room, facts, entry, &nick, occupant.role);
+    }
+    let mut decision = nick::change(room, facts, &Entry { nick: &nick, ..*entry })?;
+    let mut after = room.clone();
+    after.apply(decision.change.clone());
+    // Its own presence comes behind that of all others.
+    decision.withhold_available(facts.from);
+    let role = after.occupant_of(facts.from).map_or(occupant.role, |occupant| occupant.role);
+    let anew = let_in(&after, facts, entry, &nick, role)?;
+    decision.change.0.extend(anew.change.0);
+    decision.effects.extend(anew.effects);
+    Ok(decision)
 }
 
 /// Sections 7.2.5 to 7.2.7 and 7.2.10.
@@ -100,7 +118,7 @@ fn take_seat(
     affiliation: Affiliation,
 ) -> Result<Option<Role>, StanzaError> {
     nick::refuse_reserved(room, facts.from, nick)?;
-    if let Some(occupant) = room.occupants.get(&*fold(nick)) {
+    if let Some(occupant) = room.holder(nick) {
         if !occupant.jid.same_bare(facts.from) || *occupant.nick != *nick {
             return Err(Condition::Conflict.into());
         }
@@ -108,6 +126,11 @@ fn take_seat(
             return Err(Condition::ResourceConstraint.into());
         }
         return Ok(Some(occupant.role));
+    }
+    // Nobody fills a room alone (section 13.6).
+    let own = room.occupants.values().filter(|occupant| occupant.jid.same_bare(facts.from)).count();
+    if own >= facts.limits.occupants_each_max {
+        return Err(Condition::ResourceConstraint.into());
     }
     let max = match room.config.number(&MAX_USERS) {
         0 => facts.limits.occupants_max,
@@ -120,57 +143,47 @@ fn take_seat(
     Ok(None)
 }
 
-fn let_in(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>, nick: &str, role: Role, codes: &[u16]) -> Verdict {
-    let presence = body::clean(entry.presence, &room.address);
+fn let_in(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>, nick: &str, role: Role) -> Verdict {
+    let presence = nick::shown(room, role, entry.presence);
     let session = Session { jid: facts.from.clone(), presence, entered_ms: facts.now_ms };
-    let occupant = joined(room, nick, role, &session);
+    let known = room.occupant(nick);
+    let audience = large::audience(room, role, known);
+    let occupant = room.seated(nick, role, audience, session.clone());
     let mut decision = Decision::default();
+    let asked = entry.join.mav.as_ref();
+    let mav = asked.and_then(|asked| versioning::tell(room, facts, role, asked, &mut decision));
     show_occupants(room, nick, role, facts.from, &mut decision);
-    let codes = [codes, &room_codes(room)].concat();
-    let told = Told { own_codes: &codes, id: entry.id, ..Told::available(room, &occupant) };
-    told.tell_itself(room, vec![facts.from.clone()], &mut decision);
+    absent::show(room, role, facts.from, &mut decision);
+    let mut codes = room_codes(room);
+    if *nick != *entry.nick {
+        codes.push(status::NICK_CHANGED);
+    }
+    let own = Told::available(room, &occupant);
+    Told { own_codes: &codes, own_mav: mav.as_ref(), id: entry.id, ..own.clone() }.tell_new(facts.from, &mut decision);
     history::send(room, facts, role, entry, &mut decision);
     subject::send(room, facts.from, &mut decision);
     avatar::show(room, facts.from, &mut decision);
-    let told = Told { own_codes: &[], id: None, ..told };
-    told.tell_itself(room, occupant.addresses().filter(|jid| jid != facts.from).collect(), &mut decision);
-    let is_news = room.occupant(nick).is_none_or(|known| known.shown().presence != session.presence);
-    if is_news {
-        told.tell_others(room, role, &mut decision);
+    own.tell_itself(occupant.addresses().filter(|jid| jid != facts.from).collect(), &mut decision);
+    let is_same = |known: &Occupant| known.audience == audience && known.shown().presence == session.presence;
+    if !known.is_some_and(is_same) {
+        own.tell_others(room, &mut decision);
     }
-    decision.change.0.push(Step::Enter { nick: nick.into(), role, session });
+    if let Some(known) = known.filter(|known| (known.audience, audience) == (Audience::Everybody, Audience::Moderators))
+    {
+        Told::available(room, known).hide(room, &mut decision);
+    }
+    decision.change.0.push(Step::Enter { nick: nick.into(), role, audience, session });
     Ok(decision)
-}
-
-/// The occupant as it will be.
-fn joined(room: &Room, nick: &str, role: Role, session: &Session) -> Occupant {
-    let jid = session.jid.bare();
-    let mut occupant = room.occupant(nick).cloned().unwrap_or_else(|| Occupant {
-        nick: nick.into(),
-        id: occupant_id(&room.secret, &jid),
-        jid,
-        role,
-        sessions: Vec::new(),
-        asked_ms: None,
-        open: Content::empty(),
-        veiled: Content::empty(),
-    });
-    occupant.sessions.retain(|known| known.jid != session.jid);
-    occupant.sessions.push(session.clone());
-    occupant
 }
 
 /// Everybody else who may be seen, before the own presence.
 fn show_occupants(room: &Room, nick: &str, role: Role, to: &Jid, decision: &mut Decision) {
     let sees_addresses = room.shows_addresses_to(role);
-    let shown = [Role::Moderator, Role::Participant, Role::Visitor].map(|role| (role, room.shows_presence_of(role)));
-    let is_shown = |other: &Occupant| {
-        role == Role::Moderator || shown.iter().any(|(role, is_shown)| *role == other.role && *is_shown)
-    };
-    for other in room.occupants.values().filter(|other| *other.nick != *nick && is_shown(other)) {
+    decision.effects.reserve(room.occupants.len() + 8);
+    for other in room.occupants.values().filter(|other| *other.nick != *nick && other.audience.has(role)) {
         let content = if sees_addresses { &other.open } else { &other.veiled };
         let kind = Kind::Presence(PresenceType::Available);
-        decision.send(Outgoing::new(kind, room.occupant_jid(&other.nick), content.clone(), vec![to.clone()]));
+        decision.send(Outgoing::one(kind, other.address.clone(), content.clone(), to.clone()));
     }
 }
 

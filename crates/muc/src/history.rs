@@ -14,6 +14,7 @@ use crate::decision::{Decision, Outgoing};
 use crate::enter::Entry;
 use crate::facts::Facts;
 use crate::limits::Limits;
+use crate::message;
 use crate::room::Room;
 
 /// A row of the room's archive.
@@ -49,13 +50,14 @@ pub fn wanted(room: &Room, history: &History, limits: &Limits, now_ms: u64) -> W
     Wanted { messages_max: if is_nothing { 0 } else { count }, since_ms: by_age.max(history.since_ms.unwrap_or(0)) }
 }
 
-/// Sends the newest that fit, oldest first.
+/// Sends the newest that fit, oldest first. Subjects are no part of it (section 7.2.13): the one that counts comes behind.
 pub(crate) fn send(room: &Room, facts: &Facts<'_>, role: Role, entry: &Entry<'_>, decision: &mut Decision) {
     let wanted = wanted(room, &entry.join.history, facts.limits, facts.now_ms);
     let mut left = entry.join.history.maxchars.unwrap_or(u64::MAX);
     let mut sent = Vec::new();
     let newest = entry.past.iter().rev().take(usize::try_from(wanted.messages_max).unwrap_or(usize::MAX));
-    for past in newest.take_while(|past| past.at_ms >= wanted.since_ms) {
+    let newest = newest.take_while(|past| past.at_ms >= wanted.since_ms);
+    for past in newest.filter(|past| !message::is_subject(&past.stanza.content)) {
         let outgoing = delayed(room, facts, role, past);
         let chars = length(&outgoing);
         if chars > left {
@@ -74,7 +76,7 @@ fn delayed(room: &Room, facts: &Facts<'_>, role: Role, past: &Past) -> Outgoing 
     let delay = Delay { at_ms, from: Some(room.address.clone()), reason: None };
     let stanza_id = stanza_id::tree(&room.address, &past.stanza_id);
     let content = body::join(&content, &[stanza_id, delay.tree()]);
-    let outgoing = Outgoing::new(past.stanza.kind, past.stanza.from.clone(), content, vec![facts.from.clone()]);
+    let outgoing = Outgoing::one(past.stanza.kind, past.stanza.from.clone(), content, facts.from.clone());
     Outgoing { id: past.stanza.id.clone(), lang: past.stanza.lang.clone(), ..outgoing }
 }
 

@@ -7,11 +7,12 @@ use metronome_proto::stanza::{Kind, MessageType, StanzaError};
 use metronome_proto::xml::Content;
 
 use crate::admin;
+use crate::affiliated::Affiliated;
 use crate::config::{ALLOW_INVITES, MEMBERS_ONLY, PASSWORD_PROTECTED, SECRET};
 use crate::decision::{Decision, Outgoing, Verdict};
 use crate::draft::{Cause, Draft};
 use crate::facts::Facts;
-use crate::room::{Affiliated, Room, State};
+use crate::room::{Room, State};
 use crate::step::Step;
 
 /// An occupant, or somebody who may do so anyway, invites others. In a room for members only that makes them members.
@@ -23,6 +24,9 @@ pub(crate) fn invite(room: &Room, facts: &Facts<'_>, invites: &[Invite]) -> Verd
         let row = draft.room.affiliations.get(to.bare_str()).cloned().unwrap_or_default();
         if draft.room.affiliation(to) == Affiliation::Outcast {
             return Err(Condition::NotAllowed.into());
+        }
+        if to.local().is_none() || to.same_bare(&room.address) {
+            return Err(StanzaError::new(Condition::ItemNotFound).with_text("This is not the address of a person"));
         }
         send(&mut draft, to, invite);
         draft.step(Step::Invited { by: facts.from.clone(), whom: to.bare() });
@@ -68,7 +72,7 @@ fn send(draft: &mut Draft<'_>, to: &Jid, invite: &Invite) {
     let room = &draft.room;
     // Where addresses are hidden, inviting somebody does not tell the own one.
     let from = match room.occupant_of(draft.facts.from) {
-        Some(occupant) if !room.is_open_about_addresses() => room.occupant_jid(&occupant.nick),
+        Some(occupant) if !room.is_open_about_addresses() => occupant.address.clone(),
         _ => draft.facts.from.bare(),
     };
     let invite = Invite { from: Some(from), to: None, ..invite.clone() };
@@ -88,7 +92,7 @@ pub(crate) fn decline(room: &Room, facts: &Facts<'_>, decline: &Decline) -> Verd
     let mut decision = Decision::default();
     let is_meant = |by: &Jid| match &decline.to {
         None => true,
-        Some(to) => to.same_bare(by) || room.occupant_of(by).is_some_and(|known| room.occupant_jid(&known.nick) == *to),
+        Some(to) => to.same_bare(by) || room.occupant_of(by).is_some_and(|known| known.address == *to),
     };
     let whom = facts.from.bare();
     let Some((by, _)) = room.invitations.iter().rev().find(|(by, known)| *known == whom && is_meant(by)) else {

@@ -2,7 +2,7 @@
 //! stops (section 11.2).
 
 use metronome_proto::jid::Jid;
-use metronome_proto::payload::muc::status;
+use metronome_proto::payload::muc::{Destroy, status};
 use metronome_proto::xml::Content;
 
 use crate::body;
@@ -29,13 +29,16 @@ fn session_goes(room: &Room, session: &Jid, presence: &Content, codes: &[u16]) -
     let mut decision = Decision::default();
     let Some(occupant) = room.occupant_of(session) else { return decision };
     let told = Told { codes, ..Told::unavailable(room, occupant, presence) };
-    told.tell_itself(room, vec![session.clone()], &mut decision);
+    // A room that nobody has configured is destroyed with its creator (section 10.1.3).
+    let end = Destroy::default();
+    let destroy = (room.state == State::Locked && room.sessions.len() == 1).then_some(&end);
+    Told { destroy, ..told.clone() }.tell_itself(vec![session.clone()], &mut decision);
     if occupant.sessions.len() == 1 {
-        told.tell_others(room, occupant.role, &mut decision);
+        told.tell_others(room, &mut decision);
     } else if occupant.shown().jid == *session {
         let mut rest = occupant.clone();
         rest.sessions.retain(|known| known.jid != *session);
-        Told::available(room, &rest).send(room, rest.role, &mut decision);
+        Told::available(room, &rest).send(room, &mut decision);
     }
     decision.change.0.push(Step::Leave { jid: session.clone() });
     end_if_last(room, &mut decision);

@@ -8,8 +8,11 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod absent;
 mod admin;
+mod affiliated;
 mod affiliation;
+mod apply;
 pub mod archive;
 mod avatar;
 mod body;
@@ -24,8 +27,13 @@ pub mod disco;
 mod draft;
 mod enter;
 mod facts;
+mod forget;
+mod hat_forms;
+mod hat_request;
+mod hats;
 pub mod history;
 mod invite;
+mod large;
 mod leave;
 mod limits;
 mod message;
@@ -39,8 +47,10 @@ mod role;
 mod room;
 mod step;
 mod subject;
+mod versioning;
 mod voice;
 
+pub use affiliated::{Affiliated, Rows};
 pub use affiliation::{Denied, may_affiliate};
 pub use avatar::Card;
 pub use bounce::says_gone;
@@ -49,8 +59,9 @@ pub use decide::{Input, decide};
 pub use decision::{ArchiveOp, Change, Decision, Effect, Outgoing, RoomOp, Stamp, To, Verdict};
 pub use enter::Entry;
 pub use facts::{Facts, Standing};
+pub use hat_request::{HAT_COMMANDS, HatRequest};
 pub use limits::Limits;
-pub use occupant::{Occupant, Session, occupant_id};
+pub use occupant::{Audience, Occupant, Session, occupant_id};
 pub use private::{may_query, self_ping};
 pub use role::{default_role, may_give_role};
-pub use room::{Affiliated, Room, Rows, State, Subject};
+pub use room::{Room, State, Subject};

@@ -7,6 +7,8 @@ pub struct Limits {
     pub occupants_max: u64,
     /// So many admins and owners are let in beyond the most (section 7.2.8).
     pub extra_occupants: u64,
+    /// Most nicknames of one account in one room.
+    pub occupants_each_max: usize,
     /// Most sessions of one occupant.
     pub sessions_each_max: usize,
     /// Longest nickname, in bytes.
@@ -37,6 +39,7 @@ impl Default for Limits {
         Limits {
             occupants_max: 10_000,
             extra_occupants: 10,
+            occupants_each_max: 10,
             sessions_each_max: 20,
             nick_bytes_max: 256,
             message_bytes_max: 128 << 10,

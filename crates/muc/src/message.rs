@@ -2,7 +2,7 @@
 
 use metronome_proto::ns;
 use metronome_proto::payload::hints::Hint;
-use metronome_proto::payload::muc::{Affiliation, Role, UserItem, UserX, occupant_id_tree};
+use metronome_proto::payload::muc::{Affiliation, Role, UserItem, UserX};
 use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::{Kind, MessageType, Stanza, StanzaError};
 use metronome_proto::xml::Content;
@@ -112,12 +112,11 @@ pub(crate) enum Keep {
 impl Said<'_> {
     /// Sends it to everybody in the room, with the id it came with, and keeps it if it is to be kept.
     pub(crate) fn reflect(&self, room: &Room, decision: &mut Decision) {
-        let id = occupant_id_tree(&self.occupant.id);
-        let sent = body::join(&self.content, std::slice::from_ref(&id));
-        let from = room.occupant_jid(&self.occupant.nick);
+        let sent = self.content.and(&self.occupant.mark);
+        let from = self.occupant.address.clone();
         let is_kept = self.is_kept(room);
         if is_kept {
-            let kept = body::join(&self.content, &[id, UserX::of(self.author()).tree()]);
+            let kept = sent.and(&Content::from_tree(&UserX::of(self.author()).tree()));
             let kept = Stanza::new(GROUPCHAT, from.clone()).with_content(kept);
             let (id, lang) = (self.stanza.id.clone(), self.stanza.lang.clone());
             decision.archive.push(ArchiveOp::Append(Stanza { id, lang, ..kept }));

@@ -31,7 +31,7 @@ pub(crate) fn moderate(room: &Room, facts: &Facts<'_>, request: &Moderate, targe
     let actor = room.occupant_of(facts.from);
     let moderation = Moderation {
         id: target.stanza_id.clone(),
-        by: actor.map(|actor| room.occupant_jid(&actor.nick)),
+        by: actor.map(|actor| actor.address.clone()),
         occupant_id: actor.map(|actor| actor.id.clone()),
         reason: request.reason.clone(),
     };

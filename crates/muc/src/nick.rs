@@ -1,6 +1,7 @@
 //! Nicknames: which may be used, changing them (section 7.6), and what else an occupant's presence may bring (section 7.7).
 
 use metronome_proto::jid::Jid;
+use metronome_proto::ns;
 use metronome_proto::payload::muc::{Role, UserItem, UserX, status};
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::{Kind, PresenceType, StanzaError};
@@ -11,8 +12,9 @@ use crate::config::{CHANGE_NICK, RESERVED_NICK, VISITOR_NICK, VISITOR_STATUS};
 use crate::decision::{Decision, Outgoing, Verdict};
 use crate::enter::Entry;
 use crate::facts::Facts;
+use crate::large;
 use crate::limits::Limits;
-use crate::occupant::{Occupant, Session};
+use crate::occupant::{Audience, Occupant, Session};
 use crate::presence::Told;
 use crate::room::{Room, fold};
 use crate::step::Step;
@@ -34,6 +36,15 @@ pub(crate) fn refuse_reserved(room: &Room, from: &Jid, nick: &str) -> Result<(),
     }
 }
 
+/// What is shown of a presence: nothing that only the room may say, and of visitors no status where the room wants none.
+pub(crate) fn shown(room: &Room, role: Role, presence: &Content) -> Content {
+    let presence = body::clean(presence, &room.address);
+    if role != Role::Visitor || room.config.is_on(&VISITOR_STATUS) {
+        return presence;
+    }
+    presence.without(|child| child.is(ns::CLIENT, "status") || child.is(ns::CLIENT, "show"))
+}
+
 /// Presence without `<x/>`: of an occupant it is news, with another nickname a change of that, and of a stranger a mistake.
 pub(crate) fn update(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>) -> Verdict {
     let Some(occupant) = room.occupant_of(facts.from) else { return Ok(out_of_step(room, facts, entry.nick)) };
@@ -43,18 +54,20 @@ pub(crate) fn update(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>) -> Verdi
     if entry.presence.len_bytes() > facts.limits.presence_bytes_max {
         return Err(Condition::PolicyViolation.into());
     }
-    if occupant.role == Role::Visitor && !room.config.is_on(&VISITOR_STATUS) {
-        return Err(Condition::Forbidden.into());
-    }
-    let presence = body::clean(entry.presence, &room.address);
-    let told = Told { presence: &presence, id: entry.id, ..Told::available(room, occupant) };
+    let presence = shown(room, occupant.role, entry.presence);
+    let audience = large::audience(room, occupant.role, Some(occupant));
+    let after = Occupant { audience, ..occupant.clone() };
+    let told = Told { presence: &presence, id: entry.id, ..Told::available(room, &after) };
     let mut decision = Decision::default();
-    told.tell_itself(room, occupant.addresses().collect(), &mut decision);
+    told.tell_itself(occupant.addresses().collect(), &mut decision);
     // What is no news is not sent to everybody again.
-    if occupant.shown().presence != presence {
-        told.tell_others(room, occupant.role, &mut decision);
+    if (&occupant.shown().presence, occupant.audience) != (&presence, audience) {
+        told.tell_others(room, &mut decision);
     }
-    decision.change.0.push(Step::Show { jid: facts.from.clone(), presence });
+    if (occupant.audience, audience) == (Audience::Everybody, Audience::Moderators) {
+        told.hide(room, &mut decision);
+    }
+    decision.change.0.push(Step::Show { jid: facts.from.clone(), presence, audience });
     Ok(decision)
 }
 
@@ -75,15 +88,20 @@ pub(crate) fn change(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>) -> Verdi
     let Some(occupant) = room.occupant_of(facts.from) else { return Ok(out_of_step(room, facts, entry.nick)) };
     refuse_change(room, facts, occupant, entry)?;
     let folded = fold(entry.nick);
-    let other = room.occupants.get(&*folded).filter(|other| other.nick != occupant.nick);
+    let other = room.holder(entry.nick).filter(|other| other.nick != occupant.nick);
     if other.is_some_and(|other| other.jid != occupant.jid || *other.nick != *entry.nick) {
+        return Err(Condition::Conflict.into());
+    }
+    // What a moderator sees does not come along to another name, nor appear with it: that is for somebody who leaves and enters.
+    let is_other = |other: &Occupant| (other.role == Role::Moderator) != (occupant.role == Role::Moderator);
+    if other.is_some_and(is_other) {
         return Err(Condition::Conflict.into());
     }
     // The other sessions of an occupant keep its name, and two names that differ in nothing but case are one.
     if occupant.sessions.len() > 1 && folded == fold(&occupant.nick) {
         return Err(Condition::Conflict.into());
     }
-    let presence = body::clean(entry.presence, &room.address);
+    let presence = shown(room, occupant.role, entry.presence);
     let session = room_session(occupant, facts.from, presence);
     match (other, occupant.sessions.len()) {
         (None, 1) => Ok(rename(room, facts, occupant, session, entry)),
@@ -117,12 +135,14 @@ fn rename(room: &Room, facts: &Facts<'_>, occupant: &Occupant, session: Session,
     let empty = Content::empty();
     tell_of_change(room, occupant, entry.nick, &empty, &mut decision);
     let presence = session.presence.clone();
-    let after = Occupant { nick: entry.nick.into(), sessions: vec![session], ..occupant.clone() };
+    let address = room.occupant_jid(entry.nick);
+    let after = Occupant { nick: entry.nick.into(), address, sessions: vec![session], ..occupant.clone() };
     let told = Told { id: entry.id, ..Told::available(room, &after) };
-    told.tell_itself(room, vec![facts.from.clone()], &mut decision);
+    told.tell_itself(vec![facts.from.clone()], &mut decision);
     tell_others_but(room, &told, &occupant.nick, &mut decision);
     decision.change.0.push(Step::Rename { from: occupant.nick.clone(), to: entry.nick.into() });
-    decision.change.0.push(Step::Show { jid: facts.from.clone(), presence });
+    let audience = occupant.audience;
+    decision.change.0.push(Step::Show { jid: facts.from.clone(), presence, audience });
     decision
 }
 
@@ -146,27 +166,28 @@ fn move_session(
             new_nick: Some(entry.nick),
             ..Told::unavailable(room, occupant, &empty)
         };
-        gone.tell_itself(room, vec![facts.from.clone()], &mut decision);
+        gone.tell_itself(vec![facts.from.clone()], &mut decision);
         tell_of_rest(room, facts, occupant, &mut decision);
     }
     let presence = session.presence.clone();
     let role = other.map_or(occupant.role, |other| other.role);
     let mut after = other.unwrap_or(occupant).clone();
+    let audience = after.audience;
     after.role = role;
-    after.nick = entry.nick.into();
+    (after.nick, after.address) = (entry.nick.into(), room.occupant_jid(entry.nick));
     after.sessions = other.map(|other| other.sessions.clone()).unwrap_or_default();
     after.sessions.push(session);
     let told = Told { id: entry.id, ..Told::available(room, &after) };
-    told.tell_itself(room, after.addresses().collect(), &mut decision);
+    told.tell_itself(after.addresses().collect(), &mut decision);
     if occupant.sessions.len() == 1 {
         tell_others_but(room, &told, &occupant.nick, &mut decision);
     } else {
         let from = decision.effects.len();
-        told.tell_others(room, role, &mut decision);
+        told.tell_others(room, &mut decision);
         decision.withhold(from, std::slice::from_ref(facts.from));
     }
     decision.change.0.push(Step::Move { jid: facts.from.clone(), to: entry.nick.into() });
-    decision.change.0.push(Step::Show { jid: facts.from.clone(), presence });
+    decision.change.0.push(Step::Show { jid: facts.from.clone(), presence, audience });
     decision
 }
 
@@ -175,23 +196,25 @@ fn tell_of_rest(room: &Room, facts: &Facts<'_>, occupant: &Occupant, decision: &
     let mut rest = occupant.clone();
     rest.sessions.retain(|session| session.jid != *facts.from);
     let told = Told::available(room, &rest);
-    told.tell_one(room, occupant.role, facts.from, decision);
+    if occupant.audience.has(occupant.role) {
+        told.tell(room, occupant.role, vec![facts.from.clone()], decision);
+    }
     if occupant.shown().jid == *facts.from {
-        told.tell_itself(room, rest.addresses().collect(), decision);
-        told.tell_others(room, rest.role, decision);
+        told.tell_itself(rest.addresses().collect(), decision);
+        told.tell_others(room, decision);
     }
 }
 
 /// That the old name is gone, and which comes instead.
 fn tell_of_change(room: &Room, occupant: &Occupant, to: &str, presence: &Content, decision: &mut Decision) {
     let gone = Told { codes: &[status::NEW_NICK], new_nick: Some(to), ..Told::unavailable(room, occupant, presence) };
-    gone.send(room, occupant.role, decision);
+    gone.send(room, decision);
 }
 
 /// Others see the new name; the room still has the occupant under the old one, who is not one of them.
 fn tell_others_but(room: &Room, told: &Told<'_>, old_nick: &str, decision: &mut Decision) {
     let from = decision.effects.len();
-    told.tell_others(room, told.role, decision);
-    let own: Vec<Jid> = room.occupant(old_nick).into_iter().flat_map(Occupant::addresses).collect();
+    told.tell_others(room, decision);
+    let own: Vec<Jid> = room.occupant(old_nick).into_iter().flat_map(|occupant| occupant.addresses()).collect();
     decision.withhold(from, &own);
 }

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
 use metronome_proto::jid::Jid;
-use metronome_proto::payload::muc::Role;
+use metronome_proto::payload::muc::{Role, occupant_id_tree};
 use metronome_proto::xml::Content;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
+
+use crate::room::Room;
 
 /// Somebody in a room.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +24,14 @@ pub struct Occupant {
     pub sessions: Vec<Session>,
     /// XEP-0421: the same for the same account, and nothing can be learnt from it.
     pub id: Box<str>,
-    /// When they asked for voice.
-    pub(crate) asked_ms: Option<u64>,
+    /// Who sees their presence.
+    pub audience: Audience,
+    /// The nickname as an address.
+    pub(crate) address: Jid,
+    /// The element with the id, which goes with all that they say.
+    pub(crate) mark: Content,
+    /// The element with their hats (XEP-0317), if they wear any.
+    pub(crate) hats: Content,
     /// What those are shown who may see real addresses, and the others.
     pub(crate) open: Content,
     pub(crate) veiled: Content,
@@ -40,7 +48,47 @@ pub struct Session {
     pub entered_ms: u64,
 }
 
+/// Who sees the presence of an occupant; it does itself in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// All who are in the room.
+    Everybody,
+    /// Moderators only.
+    Moderators,
+    /// Nobody: the room is too large.
+    Nobody,
+}
+
+impl Audience {
+    /// Whether others with this role are among them.
+    pub fn has(self, role: Role) -> bool {
+        match self {
+            Audience::Everybody => role != Role::None,
+            Audience::Moderators => role == Role::Moderator,
+            Audience::Nobody => false,
+        }
+    }
+}
+
 impl Occupant {
+    /// Somebody who comes; without a session yet.
+    pub(crate) fn new(room: &Room, nick: &str, role: Role, jid: Jid) -> Occupant {
+        let id = occupant_id(&room.secret, &jid);
+        Occupant {
+            nick: nick.into(),
+            role,
+            sessions: Vec::new(),
+            audience: Audience::Everybody,
+            address: room.occupant_jid(nick),
+            mark: Content::from_tree(&occupant_id_tree(&id)),
+            hats: crate::hats::worn(room, &jid),
+            id,
+            jid,
+            open: Content::empty(),
+            veiled: Content::empty(),
+        }
+    }
+
     /// The session whose presence is shown.
     pub(crate) fn shown(&self) -> &Session {
         self.sessions.last().expect("an occupant without a session is removed")
@@ -57,6 +105,11 @@ pub fn occupant_id(secret: &[u8; 32], jid: &Jid) -> Box<str> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key of any length will do");
     mac.update(jid.bare_str().as_bytes());
     hex(&mac.finalize().into_bytes()).into()
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Bytes in hexadecimal.

@@ -1,7 +1,7 @@
 //! What one occupant sends to another (section 7.5), and what rooms answer for those who are in them (XEP-0410).
 
 use metronome_proto::jid::Jid;
-use metronome_proto::payload::muc::{Role, UserX, occupant_id_tree};
+use metronome_proto::payload::muc::{Role, UserX};
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::{Kind, MessageType, Stanza, StanzaError};
 
@@ -26,8 +26,8 @@ pub(crate) fn send(room: &Room, facts: &Facts<'_>, nick: &str, stanza: &Stanza) 
         return Err(Condition::Forbidden.into());
     }
     let content = body::clean(&stanza.content, &room.address);
-    let content = body::join(&content, &[UserX::default().tree(), occupant_id_tree(&sender.id)]);
-    let from = room.occupant_jid(&sender.nick);
+    let content = body::join(&content, &[UserX::default().tree()]).and(&sender.mark);
+    let from = sender.address.clone();
     let mut decision = Decision::default();
     decision.send(Outgoing {
         id: stanza.id.clone(),

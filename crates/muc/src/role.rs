@@ -3,14 +3,14 @@
 use metronome_proto::payload::muc::{Affiliation, Role};
 
 use crate::affiliation::Denied;
-use crate::config::{Config, MEMBERS_ONLY, MODERATED};
+use crate::config::{Config, MEMBERS_ONLY, MODERATED, VOICE_BY_DEFAULT};
 
 /// The role of somebody who enters (section 5.1.2); none for those who may not.
 pub fn default_role(config: &Config, affiliation: Affiliation) -> Role {
     match affiliation {
         Affiliation::Outcast => Role::None,
         Affiliation::None if config.is_on(&MEMBERS_ONLY) => Role::None,
-        Affiliation::None if config.is_on(&MODERATED) => Role::Visitor,
+        Affiliation::None if config.is_on(&MODERATED) && !config.is_on(&VOICE_BY_DEFAULT) => Role::Visitor,
         Affiliation::None | Affiliation::Member => Role::Participant,
         Affiliation::Admin | Affiliation::Owner => Role::Moderator,
     }
@@ -33,13 +33,17 @@ pub fn may_give_role(
 ) -> Result<(), Denied> {
     let is_admin = affiliation >= Affiliation::Admin;
     let touches_moderators = from == Role::Moderator || to == Role::Moderator;
+    let is_lowered = to < from;
+    let takes_voice = to == Role::Visitor && whose >= Affiliation::Admin;
+    if role == Role::Moderator && is_lowered && (whose > affiliation || takes_voice) {
+        return Err(Denied::NotAllowed);
+    }
     if role != Role::Moderator || (touches_moderators && !is_admin && to != Role::None) {
         return Err(Denied::Forbidden);
     }
-    let is_lowered = to < from;
     let stays_moderator = from == Role::Moderator && to != Role::None && whose >= Affiliation::Admin;
     let is_kicked_by_equal = from == Role::Moderator && !is_admin;
-    if is_lowered && (whose > affiliation || stays_moderator || is_kicked_by_equal) {
+    if is_lowered && (stays_moderator || is_kicked_by_equal) {
         return Err(Denied::NotAllowed);
     }
     Ok(())
@@ -105,7 +109,11 @@ mod tests {
     fn nothing_is_taken_from_those_with_a_higher_affiliation() {
         for (at, actor) in AFFILIATIONS.into_iter().enumerate() {
             for whose in &AFFILIATIONS[at + 1..] {
-                for (from, to) in [(Participant, Role::None), (Participant, Visitor), (Moderator, Role::None)] {
+                let lowered = [Visitor, Participant, Role::None]
+                    .map(|to| (Moderator, to))
+                    .into_iter()
+                    .chain([(Participant, Role::None), (Participant, Visitor)]);
+                for (from, to) in lowered {
                     let granted = may_give_role((Moderator, actor), (from, *whose), to);
                     assert_eq!(granted, Err(Denied::NotAllowed), "{actor:?} {whose:?} {to:?}");
                 }
@@ -120,6 +128,8 @@ mod tests {
                 let granted = may_give_role((Moderator, Affiliation::Owner), (Moderator, whose), to);
                 assert_eq!(granted, Err(Denied::NotAllowed));
             }
+            let by_moderator = may_give_role((Moderator, Affiliation::None), (Moderator, whose), Visitor);
+            assert_eq!(by_moderator, Err(Denied::NotAllowed), "voice is not taken from them by anybody (section 8.4)");
         }
     }
 

@@ -1,21 +1,18 @@
 //! A room: what is stored of it, who is in it, and what it becomes by a change. Nothing here decides anything.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
-use metronome_proto::jid::Jid;
-use metronome_proto::payload::muc::{Affiliation, Role};
+use metronome_proto::jid::{Jid, prepare_local};
+use metronome_proto::payload::muc::{Affiliation, Hat, Role};
 use metronome_proto::xml::Content;
 
+use crate::affiliated::{Affiliated, Rows};
 use crate::config::{Config, PRESENCE_BROADCAST, WHOIS};
-use crate::decision::Change;
 use crate::facts::{Facts, Standing};
-use crate::occupant::{Occupant, Session, occupant_id};
-use crate::presence;
+use crate::occupant::{Audience, Occupant, Session};
 use crate::role::default_role;
-use crate::step::Step;
-
-/// So many invitations that were not declined yet are remembered; the oldest go first.
-const INVITATIONS_MAX: usize = 100;
+use crate::step::Wish;
 
 /// A room that is in use.
 #[derive(Clone, Debug)]
@@ -28,16 +25,26 @@ pub struct Room {
     pub(crate) subject: Option<Subject>,
     /// The hashes of its picture.
     pub(crate) avatar: Box<[Box<str>]>,
-    /// By bare address, or domain; those with neither affiliation nor nickname have no row.
-    pub(crate) affiliations: BTreeMap<Jid, Affiliated>,
+    /// The hats that there are.
+    pub(crate) hats: Arc<[Hat]>,
+    /// By bare address, or domain; those of whom nothing is said have no row.
+    pub(crate) affiliations: Arc<BTreeMap<Jid, Affiliated>>,
     /// For whom a folded nickname is reserved.
-    pub(crate) reserved: HashMap<Box<str>, Jid>,
+    pub(crate) reserved: Arc<HashMap<Box<str>, Jid>>,
+    /// How often affiliations have changed (XEP-0463).
+    pub(crate) version: u64,
+    /// Who is nothing to the room any more, by the version of that.
+    pub(crate) departed: Arc<BTreeMap<u64, Jid>>,
+    /// The version of the last who is not among them, because there are too many. Stored as what is said of the room itself.
+    pub(crate) forgotten: u64,
     /// By folded nickname, so that nobody enters as somebody else in capitals.
-    pub(crate) occupants: BTreeMap<Box<str>, Occupant>,
+    pub(crate) occupants: BTreeMap<Arc<str>, Arc<Occupant>>,
     /// The folded nickname behind each full address.
-    pub(crate) sessions: HashMap<Jid, Box<str>>,
+    pub(crate) sessions: HashMap<Jid, Arc<str>>,
     /// When accounts spoke last; kept while slow mode asks for it.
     pub(crate) spoke: HashMap<Jid, u64>,
+    /// When accounts asked for something that others decide on.
+    pub(crate) asked: HashMap<(Wish, Jid), u64>,
     /// By whom, and whom.
     pub(crate) invitations: VecDeque<(Jid, Jid)>,
 }
@@ -62,41 +69,12 @@ pub struct Subject {
     pub at_ms: u64,
 }
 
-/// What somebody is to a room.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Affiliated {
-    /// May be none, if only a nickname is reserved.
-    pub affiliation: Affiliation,
-    /// The nickname that nobody else may use.
-    pub nick: Option<Box<str>>,
-    /// Why, for humans.
-    pub reason: Option<Box<str>>,
-}
-
-/// What is stored of a room.
-#[derive(Clone, Debug)]
-pub struct Rows {
-    /// As of [`Config::encode`].
-    pub config: Box<[u8]>,
-    /// Who created it.
-    pub creator: Jid,
-    /// What its occupants' ids are made with.
-    pub secret: [u8; 32],
-    /// Its subject, if it ever had one.
-    pub subject: Option<Subject>,
-    /// What people are to it.
-    pub affiliations: Vec<(Jid, Affiliated)>,
-}
-
 impl Room {
     /// A room that was stored; nobody is in it.
     pub fn read(address: Jid, rows: Rows) -> Room {
-        let mut room = Room {
-            config: Config::decode(&rows.config),
-            state: State::Open,
-            subject: rows.subject,
-            ..Room::empty(address, rows.creator, rows.secret)
-        };
+        let mut room = Room::empty(address, rows.creator, rows.secret);
+        room.configure(Config::decode(&rows.config));
+        (room.state, room.subject, room.version) = (State::Open, rows.subject, rows.version);
         rows.affiliations.into_iter().for_each(|(jid, row)| room.set_row(jid, row));
         room
     }
@@ -117,11 +95,16 @@ impl Room {
             secret,
             subject: None,
             avatar: Box::default(),
-            affiliations: BTreeMap::new(),
-            reserved: HashMap::new(),
+            hats: Arc::default(),
+            affiliations: Arc::default(),
+            reserved: Arc::default(),
+            version: 0,
+            departed: Arc::default(),
+            forgotten: 0,
             occupants: BTreeMap::new(),
             sessions: HashMap::new(),
             spoke: HashMap::new(),
+            asked: HashMap::new(),
             invitations: VecDeque::new(),
         }
     }
@@ -148,7 +131,7 @@ impl Room {
 
     /// Who is in it, in the order of the folded nicknames.
     pub fn occupants(&self) -> impl ExactSizeIterator<Item = &Occupant> {
-        self.occupants.values()
+        self.occupants.values().map(|occupant| &**occupant)
     }
 
     /// What people are to it, in the order of their addresses.
@@ -163,20 +146,26 @@ impl Room {
 
     /// The occupant with exactly this nickname.
     pub fn occupant(&self, nick: &str) -> Option<&Occupant> {
-        self.occupants.get(&*fold(nick)).filter(|occupant| *occupant.nick == *nick)
+        self.holder(nick).filter(|occupant| *occupant.nick == *nick)
+    }
+
+    /// The occupant with a nickname that cannot be told from this one.
+    pub(crate) fn holder(&self, nick: &str) -> Option<&Occupant> {
+        self.occupants.get(&*fold(nick)).map(|occupant| &**occupant)
     }
 
     /// The occupant that a session is.
     pub fn occupant_of(&self, session: &Jid) -> Option<&Occupant> {
-        self.occupants.get(self.sessions.get(session)?)
+        self.occupants.get(self.sessions.get(session)?).map(|occupant| &**occupant)
     }
 
-    /// What an address is to the room: by itself, or else by its domain (section 9.2).
+    /// What an address is to the room: by itself, or banned with its whole domain (section 9.2). Nothing else than a ban is everybody's at a
+    /// domain: a component that is a member is one, and not all its users.
     pub fn affiliation(&self, jid: &Jid) -> Affiliation {
-        let own = self.affiliations.get(jid.bare_str()).map(|row| row.affiliation);
-        match own {
-            Some(affiliation) if affiliation != Affiliation::None => affiliation,
-            _ => self.affiliations.get(jid.domain()).map_or(Affiliation::None, |row| row.affiliation),
+        let of = |address: &str| self.affiliations.get(address).map_or(Affiliation::None, |row| row.affiliation);
+        match of(jid.bare_str()) {
+            Affiliation::None if of(jid.domain()) == Affiliation::Outcast => Affiliation::Outcast,
+            affiliation => affiliation,
         }
     }
 
@@ -217,7 +206,7 @@ impl Room {
     /// The sessions of moderators.
     pub(crate) fn moderators(&self) -> Vec<Jid> {
         let moderators = self.occupants.values().filter(|occupant| occupant.role == Role::Moderator);
-        moderators.flat_map(Occupant::addresses).collect()
+        moderators.flat_map(|occupant| occupant.addresses()).collect()
     }
 
     /// For whom a nickname is reserved.
@@ -229,177 +218,29 @@ impl Room {
     /// happened. Says whether it is in: not if the room does not let its account in any more, or the nickname is somebody else's by now.
     pub fn restore(&mut self, nick: Box<str>, role: Role, session: Session) -> bool {
         let least = default_role(&self.config, self.affiliation(&session.jid));
-        let is_taken = match self.occupants.get(&*fold(&nick)) {
+        let is_taken = match self.holder(&nick) {
             Some(known) => known.nick != nick || !known.jid.same_bare(&session.jid),
             None => self.reserved_for(&nick).is_some_and(|owner| !owner.same_bare(&session.jid)),
         };
         if least == Role::None || role == Role::None || is_taken || self.sessions.contains_key(&session.jid) {
             return false;
         }
-        self.enter(nick, if least == Role::Moderator { least } else { role }, session);
+        let role = if least == Role::Moderator { least } else { role };
+        // Whoever was shown is known to others: it must be seen leaving, however large the room is.
+        let audience = if self.shows_presence_of(role) { Audience::Everybody } else { Audience::Moderators };
+        self.enter(&nick, role, audience, session);
         true
-    }
-
-    /// Forgets what somebody is to the room, since their address is somebody else's by now; nobody is told. What is stored of it is for the
-    /// caller to remove.
-    pub fn forget(&mut self, bare: &Jid) {
-        self.affiliate(bare.clone(), Affiliated::default());
-    }
-
-    /// Does what was decided; the record of the decision is durable.
-    pub fn apply(&mut self, change: Change) {
-        change.0.into_iter().for_each(|step| self.step(step));
-    }
-
-    pub(crate) fn step(&mut self, step: Step) {
-        match step {
-            Step::Enter { nick, role, session } => self.enter(nick, role, session),
-            Step::Show { jid, presence } => self.show(&jid, presence),
-            Step::Leave { jid } => drop(self.leave(&jid)),
-            Step::Rename { from, to } => self.rename(&from, to),
-            Step::Move { jid, to } => self.move_session(&jid, to),
-            Step::Role { nick, role } => self.set_role(&nick, role),
-            Step::Affiliate { jid, affiliation, nick, reason } => {
-                self.affiliate(jid, Affiliated { affiliation, nick, reason });
-            }
-            Step::Configure(config) => self.config = config,
-            Step::Unlock => self.state = State::Open,
-            Step::Subject(subject) => self.subject = Some(subject),
-            Step::Avatar(hashes) => self.avatar = hashes,
-            Step::Spoke { jid, at_ms, forget_ms } => self.note_spoken(jid, at_ms, forget_ms),
-            Step::Asked { nick, at_ms } => {
-                if let Some(occupant) = self.occupants.get_mut(&*fold(&nick)) {
-                    occupant.asked_ms = Some(at_ms);
-                }
-            }
-            Step::Invited { by, whom } => self.note_invited(by, whom),
-            Step::Declined { by, whom } => self.invitations.retain(|known| (&known.0, &known.1) != (&by, &whom)),
-        }
-    }
-
-    fn enter(&mut self, nick: Box<str>, role: Role, session: Session) {
-        let folded: Box<str> = fold(&nick).into();
-        self.sessions.insert(session.jid.clone(), folded.clone());
-        let jid = session.jid.bare();
-        let id = occupant_id(&self.secret, &jid);
-        let occupant = self.occupants.entry(folded.clone()).or_insert_with(|| Occupant {
-            nick,
-            jid,
-            role,
-            sessions: Vec::new(),
-            id,
-            asked_ms: None,
-            open: Content::empty(),
-            veiled: Content::empty(),
-        });
-        occupant.sessions.retain(|known| known.jid != session.jid);
-        occupant.sessions.push(session);
-        self.refresh(&folded);
-    }
-
-    fn show(&mut self, jid: &Jid, presence: Content) {
-        let Some(folded) = self.sessions.get(jid).cloned() else { return };
-        let Some(occupant) = self.occupants.get_mut(&folded) else { return };
-        let Some(at) = occupant.sessions.iter().position(|session| session.jid == *jid) else { return };
-        let session = occupant.sessions.remove(at);
-        occupant.sessions.push(Session { presence, ..session });
-        self.refresh(&folded);
-    }
-
-    fn leave(&mut self, jid: &Jid) -> Option<(Occupant, Session)> {
-        let folded = self.sessions.remove(jid)?;
-        let occupant = self.occupants.get_mut(&folded)?;
-        let at = occupant.sessions.iter().position(|session| session.jid == *jid)?;
-        let session = occupant.sessions.remove(at);
-        let before = occupant.clone();
-        if before.sessions.is_empty() {
-            self.occupants.remove(&folded);
-        } else {
-            self.refresh(&folded);
-        }
-        Some((before, session))
-    }
-
-    fn rename(&mut self, from: &str, to: Box<str>) {
-        let Some(mut occupant) = self.occupants.remove(&*fold(from)) else { return };
-        let folded: Box<str> = fold(&to).into();
-        for session in &occupant.sessions {
-            self.sessions.insert(session.jid.clone(), folded.clone());
-        }
-        occupant.nick = to;
-        self.occupants.insert(folded.clone(), occupant);
-        self.refresh(&folded);
-    }
-
-    fn move_session(&mut self, jid: &Jid, to: Box<str>) {
-        if let Some((occupant, session)) = self.leave(jid) {
-            self.enter(to, occupant.role, session);
-        }
-    }
-
-    fn set_role(&mut self, nick: &str, role: Role) {
-        let folded = fold(nick);
-        if let Some(occupant) = self.occupants.get_mut(&*folded) {
-            occupant.role = role;
-            self.refresh(&folded);
-        }
-    }
-
-    fn affiliate(&mut self, jid: Jid, row: Affiliated) {
-        self.set_row(jid.clone(), row);
-        let concerned =
-            |occupant: &&Occupant| occupant.jid == jid || (jid.is_domain() && occupant.jid.domain() == jid.domain());
-        let folded: Vec<_> = self.occupants.values().filter(concerned).map(|occupant| fold(&occupant.nick)).collect();
-        folded.iter().for_each(|folded| self.refresh(folded));
-    }
-
-    fn set_row(&mut self, jid: Jid, row: Affiliated) {
-        let before = self.affiliations.get(&jid).and_then(|row| row.nick.as_deref()).map(fold);
-        if let Some(folded) = before.filter(|folded| self.reserved.get(&**folded) == Some(&jid)) {
-            self.reserved.remove(&*folded);
-        }
-        if let Some(nick) = &row.nick {
-            self.reserved.insert(fold(nick).into(), jid.clone());
-        }
-        if row.affiliation == Affiliation::None && row.nick.is_none() {
-            self.affiliations.remove(&jid);
-        } else {
-            self.affiliations.insert(jid, row);
-        }
-    }
-
-    fn note_spoken(&mut self, jid: Jid, at_ms: u64, forget_ms: u64) {
-        if self.spoke.len() > 2 * self.occupants.len() + 16 {
-            self.spoke.retain(|_, at_ms| *at_ms > forget_ms);
-        }
-        self.spoke.insert(jid, at_ms);
-    }
-
-    fn note_invited(&mut self, by: Jid, whom: Jid) {
-        self.invitations.retain(|known| (&known.0, &known.1) != (&by, &whom));
-        self.invitations.push_back((by, whom));
-        if self.invitations.len() > INVITATIONS_MAX {
-            self.invitations.pop_front();
-        }
-    }
-
-    /// Writes anew what those are shown who enter.
-    fn refresh(&mut self, folded: &str) {
-        let Some(occupant) = self.occupants.get(folded) else { return };
-        let (open, veiled) = presence::both(occupant, self.affiliation(&occupant.jid));
-        if let Some(occupant) = self.occupants.get_mut(folded) {
-            (occupant.open, occupant.veiled) = (open, veiled);
-        }
     }
 
     /// About how many bytes it takes in memory.
     pub fn memory_usage(&self) -> usize {
         let jid = |jid: &Jid| jid.as_str().len() + 40;
-        let occupant = |occupant: &Occupant| {
+        let occupant = |occupant: &Arc<Occupant>| {
             let sessions =
                 occupant.sessions.iter().map(|session| 2 * jid(&session.jid) + session.presence.memory_usage() + 64);
             let texts = 4 * occupant.nick.len() + occupant.id.len() + jid(&occupant.jid);
-            let shown = occupant.open.memory_usage() + occupant.veiled.memory_usage();
+            let shown = [&occupant.open, &occupant.veiled, &occupant.mark, &occupant.hats];
+            let shown = shown.into_iter().map(Content::memory_usage).sum::<usize>();
             size_of::<Occupant>() + sessions.sum::<usize>() + texts + shown
         };
         let row = |(who, row): (&Jid, &Affiliated)| {
@@ -413,7 +254,17 @@ impl Room {
     }
 }
 
-/// What two nicknames that look alike but for their case have in common.
+/// What nicknames have in common that look alike: in another case, in wide letters, with more spaces between the words.
 pub(crate) fn fold(nick: &str) -> String {
-    nick.to_lowercase()
+    let mut folded = String::with_capacity(nick.len());
+    for word in nick.split_whitespace() {
+        if !folded.is_empty() {
+            folded.push(' ');
+        }
+        match prepare_local(word) {
+            Ok(word) => folded.push_str(&word),
+            Err(_) => folded.push_str(&word.to_lowercase()),
+        }
+    }
+    folded
 }

@@ -3,7 +3,7 @@
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::delay::Delay;
-use metronome_proto::payload::muc::{Role, occupant_id_tree};
+use metronome_proto::payload::muc::Role;
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::{Kind, MessageType, Stanza, StanzaError};
 use metronome_proto::xml::{Content, Tree};
@@ -28,7 +28,7 @@ pub(crate) fn change(room: &Room, facts: &Facts<'_>, occupant: &Occupant, stanza
     if kept.len_bytes() > facts.limits.subject_bytes_max {
         return Err(StanzaError::new(Condition::PolicyViolation).with_text("This subject is too long"));
     }
-    let kept = body::join(&kept, &[occupant_id_tree(&occupant.id)]);
+    let kept = kept.and(&occupant.mark);
     let mut decision = Decision::default();
     if room.state == State::Open {
         let (content, nick) = (kept.bytes().to_vec().into(), occupant.nick.clone());
@@ -52,5 +52,5 @@ pub(crate) fn send(room: &Room, to: &Jid, decision: &mut Decision) {
         None => (room.address.clone(), Content::from_tree(&Tree::new(ns::CLIENT, "subject"))),
     };
     let kind = Kind::Message(MessageType::Groupchat);
-    decision.send(Outgoing::new(kind, from, content, vec![to.clone()]));
+    decision.send(Outgoing::one(kind, from, content, to.clone()));
 }

@@ -11,7 +11,7 @@ use crate::draft::{Cause, Draft};
 use crate::facts::Facts;
 use crate::role::may_give_role;
 use crate::room::Room;
-use crate::step::Step;
+use crate::step::{Step, Wish};
 
 pub(crate) fn decide(room: &Room, facts: &Facts<'_>, form: &VoiceForm) -> Verdict {
     match form {
@@ -30,7 +30,9 @@ fn ask(room: &Room, facts: &Facts<'_>, role: Role) -> Verdict {
         return Err(StanzaError::new(Condition::UnexpectedRequest).with_text("There is no need to ask for voice"));
     }
     let pause_ms = room.config.number(&VOICE_INTERVAL).saturating_mul(1000).max(facts.limits.voice_every_ms);
-    if occupant.asked_ms.is_some_and(|asked_ms| facts.now_ms < asked_ms.saturating_add(pause_ms)) {
+    let (wish, jid) = (Wish::Voice, occupant.jid.clone());
+    let asked_ms = room.asked.get(&(wish, jid.clone()));
+    if asked_ms.is_some_and(|asked_ms| facts.now_ms < asked_ms.saturating_add(pause_ms)) {
         return Err(StanzaError::new(Condition::PolicyViolation).with_type(ErrorType::Wait));
     }
     let form = VoiceDecision { role, jid: Some(facts.from.clone()), nick: occupant.nick.clone(), allow: false };
@@ -38,7 +40,8 @@ fn ask(room: &Room, facts: &Facts<'_>, role: Role) -> Verdict {
     let mut decision = Decision::default();
     let kind = Kind::Message(MessageType::Normal);
     decision.send(Outgoing::new(kind, room.address.clone(), content, room.moderators()));
-    decision.change.0.push(Step::Asked { nick: occupant.nick.clone(), at_ms: facts.now_ms });
+    let forget_ms = facts.now_ms.saturating_sub(pause_ms);
+    decision.change.0.push(Step::Asked { wish, jid, at_ms: facts.now_ms, forget_ms });
     Ok(decision)
 }
 

@@ -252,7 +252,7 @@ pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
 /// XEP-0462: PubSub Type Filtering.
 pub const PUBSUB_FILTER: &str = "urn:xmpp:pubsub-filter:0";
 /// XEP-0463: MUC Affiliations Versioning.
-pub const MUC_AFFILIATIONS: &str = "urn:xmpp:muc:affiliations:0";
+pub const MUC_AFFILIATIONS: &str = "urn:xmpp:muc:affiliations:1";
 /// XEP-0465: Pubsub Public Subscriptions.
 pub const PUBLIC_SUBSCRIPTIONS: &str = "urn:xmpp:pps:0";
 /// XEP-0478: Stream Limits Advertisement.

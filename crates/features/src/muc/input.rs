@@ -4,12 +4,14 @@ use metronome_proto::ns;
 use metronome_proto::payload::data_form::DataForm;
 use metronome_proto::payload::disco;
 use metronome_proto::payload::muc::{
-    AdminRequest, Decline, Invite, Join, Moderate, OwnerRequest, RegistrationRequest, UserX, VoiceForm,
+    AdminRequest, Decline, Invite, Join, Moderate, OwnerRequest, RegistrationDecision, RegistrationRequest, UserX, VoiceForm,
 };
 use metronome_proto::payload::retract;
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::{IqType, Kind, MessageType, PresenceType, Stanza, StanzaError};
 use metronome_proto::xml::Child;
+
+use super::hats;
 
 /// What somebody wants of a room.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,12 @@ pub enum Wish {
     AskRegistration,
     /// To register.
     Register(RegistrationRequest),
+    /// That somebody registers, or does not.
+    Approve(RegistrationDecision),
+    /// Something about hats.
+    Hats(Box<hats::Command>),
+    /// To know which commands there are.
+    Commands,
     /// To know the own reserved nickname, by this node.
     AskNick(String),
     /// To take back what somebody else has said.
@@ -112,9 +120,14 @@ fn of_message(stanza: &Stanza, kind: MessageType, nick: Option<Box<str>>) -> Res
     }
     if let Some(form) = stanza.child(ns::DATA_FORMS, "x")
         && let Ok(form) = DataForm::read(&form)
-        && VoiceForm::is(&form)
     {
-        return Ok(VoiceForm::read(&form).map_err(StanzaError::from)?.map_or(Wish::Nothing, Wish::Voice));
+        if VoiceForm::is(&form) {
+            return Ok(VoiceForm::read(&form).map_err(StanzaError::from)?.map_or(Wish::Nothing, Wish::Voice));
+        }
+        if form.form_type() == Some(ns::MUC_REGISTER) {
+            let decided = RegistrationDecision::read(&form).map_err(StanzaError::from)?;
+            return Ok(decided.map_or(Wish::Nothing, Wish::Approve));
+        }
     }
     Err(Condition::BadRequest.into())
 }
@@ -139,6 +152,9 @@ fn of_request(payload: &Child<'_>, kind: IqType) -> Result<Wish, StanzaError> {
         (IqType::Set, ns::REGISTER, "query") => RegistrationRequest::read(payload).map(Wish::Register),
         (IqType::Get, ns::DISCO_INFO, "query") => return of_disco(payload, Wish::Info),
         (IqType::Get, ns::DISCO_ITEMS, "query") => return of_disco(payload, Wish::Items),
+        (IqType::Set, ns::COMMANDS, "command") => {
+            return hats::Command::read(payload).map(|command| Wish::Hats(Box::new(command)));
+        }
         (IqType::Get, ns::PING, "ping") => Ok(Wish::Ping),
         (IqType::Get, ns::BOB, "data") => Ok(Wish::Data),
         (IqType::Set, ns::VCARD, "vCard") => Ok(Wish::SetCard),
@@ -152,6 +168,7 @@ fn of_request(payload: &Child<'_>, kind: IqType) -> Result<Wish, StanzaError> {
 fn of_disco(query: &Child<'_>, wish: Wish) -> Result<Wish, StanzaError> {
     match disco::node(query).filter(|node| !node.is_empty()) {
         None => Ok(wish),
+        Some(node) if node == ns::COMMANDS && wish == Wish::Items => Ok(Wish::Commands),
         Some(node) if node == OWN_NICK && wish == Wish::Info => Ok(Wish::AskNick(node)),
         Some(_) => Err(Condition::ItemNotFound.into()),
     }

@@ -19,8 +19,6 @@ use super::{archive, avatar};
 pub struct Stored {
     /// Its account.
     pub id: AccountId,
-    /// The version of its affiliations.
-    pub version: u64,
     /// The accounts of those of its people who had one here when something was said of them.
     pub accounts: HashMap<Jid, AccountId>,
 }
@@ -28,7 +26,7 @@ pub struct Stored {
 impl Stored {
     /// The same for who writes to the archive alone.
     pub fn named(&self) -> Stored {
-        Stored { id: self.id, version: self.version, accounts: HashMap::new() }
+        Stored { id: self.id, accounts: HashMap::new() }
     }
 }
 
@@ -42,17 +40,18 @@ pub fn read(stored: StoredRoom) -> (Rows, Stored) {
     });
     let accounts = members.iter().filter_map(|member| Some((member.jid.clone(), member.account?))).collect();
     let affiliations = members.into_iter().map(|member| {
-        let RoomMember { jid, affiliation, nick, reason, .. } = member;
-        (jid, Affiliated { affiliation, nick, reason })
+        let RoomMember { jid, affiliation, nick, reason, more, version, .. } = member;
+        (jid, Affiliated::stored(affiliation, nick, reason, &more, version))
     });
     let rows = Rows {
         config: row.config,
         creator: row.creator,
         secret: row.secret.0,
         subject,
+        version: row.version,
         affiliations: affiliations.collect(),
     };
-    (rows, Stored { id, version: row.version, accounts })
+    (rows, Stored { id, accounts })
 }
 
 /// The record of a decision about the room at an address.
@@ -94,7 +93,16 @@ impl Writing<'_> {
             RoomOp::Subject { content, nick, at_ms } => {
                 self.room(RoomChange::SetSubject(Some(RoomSubject { content, nick, at_ms })));
             }
-            RoomOp::Affiliate { jid, affiliation, nick, reason } => self.affiliate(jid, affiliation, nick, reason),
+            RoomOp::Affiliate { jid, affiliation, nick, reason, more, version } => {
+                let account = None;
+                self.affiliate(RoomMember { jid, account, affiliation, nick, reason, more, version });
+            }
+            RoomOp::Forget { jid, version } => {
+                if let Some(stored) = &mut self.stored {
+                    stored.accounts.remove(&jid);
+                }
+                self.room(RoomChange::RemoveMember { jid, version });
+            }
             RoomOp::Destroy { alternate, reason } => self.destroy(alternate, reason),
             RoomOp::SetCard(card) => self.set_card(card),
         }
@@ -118,7 +126,7 @@ impl Writing<'_> {
         self.record.push(Op::AddAccount { account: Box::new(account), keys: Vec::new() });
         // Who goes to where the room was that had this name before is to find this one.
         self.record.push(Op::ForgetRedirect { host: host.into(), name: Some(name.into()) });
-        self.stored = Some(Stored { id: self.new_id, version: 0, accounts: HashMap::new() });
+        self.stored = Some(Stored { id: self.new_id, accounts: HashMap::new() });
         let visibility = visibility(&config);
         let secret = RoomSecret(secret);
         let row = RoomRow {
@@ -134,27 +142,16 @@ impl Writing<'_> {
         self.room(RoomChange::Create(row));
     }
 
-    fn affiliate(
-        &mut self,
-        jid: Jid,
-        affiliation: RoomAffiliation,
-        nick: Option<Box<str>>,
-        reason: Option<Box<str>>,
-    ) {
-        let account = self.accounts.get(&jid).copied();
+    /// Of somebody of whom nothing is said the account is forgotten, so that it is not taken for that of whoever has the address later.
+    fn affiliate(&mut self, member: RoomMember) {
         let Some(stored) = &mut self.stored else { return };
-        stored.version += 1;
-        let version = stored.version;
-        if affiliation == RoomAffiliation::None && nick.is_none() {
-            stored.accounts.remove(&jid);
-            return self.room(RoomChange::RemoveMember { jid, version });
-        }
+        let is_nothing = member.affiliation == RoomAffiliation::None && member.nick.is_none() && member.more.is_empty();
+        let account = self.accounts.get(&member.jid).copied().filter(|_| !is_nothing);
         match account {
-            Some(account) => stored.accounts.insert(jid.clone(), account),
-            None => stored.accounts.remove(&jid),
+            Some(account) => stored.accounts.insert(member.jid.clone(), account),
+            None => stored.accounts.remove(&member.jid),
         };
-        let more = Box::default();
-        self.room(RoomChange::SetMember(RoomMember { jid, account, affiliation, nick, reason, more, version }));
+        self.room(RoomChange::SetMember(RoomMember { account, ..member }));
     }
 
     fn destroy(&mut self, to: Option<Jid>, reason: Option<Box<str>>) {

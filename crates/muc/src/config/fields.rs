@@ -70,6 +70,13 @@ pub const MODERATED: Field = Field {
     ..FLAG
 };
 
+/// Whether those who enter a moderated room have voice until a moderator takes it; the name that ejabberd gave it.
+pub const VOICE_BY_DEFAULT: Field = Field {
+    var: "members_by_default",
+    label: "In a moderated room, those who enter may speak until that is taken from them",
+    ..FLAG
+};
+
 /// Whether one needs a password to enter.
 pub const PASSWORD_PROTECTED: Field = Field {
     var: "muc#roomconfig_passwordprotectedroom",
@@ -99,7 +106,7 @@ pub const WHOIS: Field = Field {
 pub const CHANGE_SUBJECT: Field = Field {
     var: "muc#roomconfig_changesubject",
     label: "Participants may change the subject",
-    shown: Shown::Info("muc#roominfo_changesubject"),
+    shown: Shown::Info("muc#roominfo_subjectmod"),
     ..FLAG
 };
 
@@ -221,6 +228,37 @@ pub const CHANGE_NICK: Field = Field {
 pub const REGISTRATION: Field =
     Field { var: "x-muc#roomconfig_registration", label: "People may register as members", ..FLAG };
 
+/// Whether admins decide on those who register.
+pub const APPROVAL: Field =
+    Field { var: "x-muc#roomconfig_registrationapproval", label: "Admins decide on those who register", ..FLAG };
+
+/// Whether members with a nickname of their own are shown while they are not there.
+pub const SHOW_ABSENT: Field =
+    Field { var: "x-muc#roomconfig_showabsent", label: "Show members who are not there", ..FLAG };
+
+/// While so many are there, the presence of those who come and do not moderate goes to nobody; 0 shows everybody.
+pub const QUIET_ABOVE: Field = Field {
+    var: "x-muc#roomconfig_quietabove",
+    label: "With so many occupants, further ones are heard and not shown",
+    shape: Shape::Number(1_000_000),
+    default: &["1000"],
+    ..FLAG
+};
+
+/// The publish-subscribe node that belongs to the room, as an XMPP URI.
+pub const PUBSUB: Field = Field {
+    var: "muc#roomconfig_pubsub",
+    label: "Publish-subscribe node of the room",
+    shape: Shape::Line(1023),
+    default: &[""],
+    shown: Shown::Info("muc#roominfo_pubsub"),
+    ..FLAG
+};
+
+/// The hats that there are (XEP-0317). They are made with commands, so no form has this field.
+pub(crate) const HATS: Field =
+    Field { var: "urn:xmpp:hats:0", label: "Hats", shape: Shape::Line(0), default: &[], ..FLAG };
+
 /// Seconds that have to pass between two messages of the same account (XEP-0500); 0 is none.
 pub const SLOW_MODE: Field = Field {
     var: "muc#roomconfig_slow_mode_duration",
@@ -239,6 +277,7 @@ pub(super) const ALL: &[Field] = &[
     PUBLIC,
     MEMBERS_ONLY,
     MODERATED,
+    VOICE_BY_DEFAULT,
     PASSWORD_PROTECTED,
     SECRET,
     MAX_USERS,
@@ -255,9 +294,13 @@ pub(super) const ALL: &[Field] = &[
     CHANGE_NICK,
     RESERVED_NICK,
     REGISTRATION,
+    APPROVAL,
+    SHOW_ABSENT,
+    QUIET_ABOVE,
     HISTORY_LENGTH,
     MAX_HISTORY,
     ARCHIVING,
     LOGGING,
     SLOW_MODE,
+    PUBSUB,
 ];

@@ -95,7 +95,8 @@ impl Field {
                 if whole.len() <= bytes_max { one(&whole) } else { None }
             }
             Shape::Number(max) => match first {
-                "" | "none" => one(""),
+                // Where nothing is no choice, it stands for 0.
+                "" | "none" => one(if self.default == [""] { "" } else { "0" }),
                 digits => one(&digits.parse::<u64>().ok().filter(|number| *number <= max)?.to_string()),
             },
             Shape::One(options) => one(options.iter().find(|(value, _)| *value == first)?.0),

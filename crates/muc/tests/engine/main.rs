@@ -2,9 +2,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod archive;
+mod asks;
 mod avatar;
 mod entering;
+mod hats;
+mod hostile;
+mod large;
 mod managing;
+mod matrix;
 mod random;
+mod registering;
 mod speaking;
+mod versions;
 mod world;

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use metronome_muc::config::*;
-use metronome_muc::{Input, Room};
+use metronome_muc::{Input, Occupant, Room};
 use metronome_proto::payload::muc::{Affiliation, Role};
+use metronome_proto::stanza::error::Condition;
 use metronome_proto::xml::Content;
 
 use crate::world::{World, is_gone, jid};
@@ -71,7 +72,7 @@ fn act(world: &mut World, rng: &mut fastrand::Rng) {
     }
     let affiliation = pick(rng, &["owner", "admin", "member", "none", "outcast"]);
     let role = pick(rng, &["moderator", "participant", "visitor", "none"]);
-    let _ = match rng.u8(..20) {
+    let _ = match rng.u8(..27) {
         0..=4 => world.enter(&from, nick),
         5 => world.leave(&from),
         6 => world.update(&from, nick, "<show>away</show>"),
@@ -87,23 +88,44 @@ fn act(world: &mut World, rng: &mut fastrand::Rng) {
         16 => configure(world, rng, &from),
         17 => world.mediated(&from, &format!("<invite to='{other}'/>")).map(drop),
         18 => world.input(&from, Input::Lose(&jid(&from))).map(drop),
-        _ => {
+        19 => {
             let id = format!("id{}", rng.usize(..8));
             world.moderate(&from, &id).map(drop)
         }
+        20 => world.register(&from, nick).map(drop),
+        21 => world.approve(&from, other, nick, rng.bool()).map(drop),
+        22 | 23 => hats(world, rng, &from, other),
+        24 => world.enter_with(&from, nick, "<mav xmlns='urn:xmpp:muc:affiliations:1'/>", "<status>x</status>"),
+        25 => configure(world, rng, &from),
+        _ if rng.u8(..8) == 0 => world.input(&from, Input::Forget(&jid(other))).map(drop),
+        _ => world.update(&from, nick, ""),
     };
 }
 
-fn configure(
-    world: &mut World,
-    rng: &mut fastrand::Rng,
-    from: &str,
-) -> Result<(), metronome_proto::stanza::error::Condition> {
-    let (field, value) = match rng.u8(..5) {
+fn hats(world: &mut World, rng: &mut fastrand::Rng, from: &str, other: &str) -> Result<(), Condition> {
+    let uri = pick(rng, &["urn:one", "urn:two"]);
+    let (command, fields) = match rng.u8(..6) {
+        0 | 1 => ("create", vec![("hats#uri", uri), ("hats#title", pick(rng, &["One", "Two"]))]),
+        2 => ("destroy", vec![("hats#uri", uri)]),
+        3 => ("unassign", vec![("hats#uri", uri), ("hats#jid", other)]),
+        _ => ("assign", vec![("hats#uri", uri), ("hats#jid", other)]),
+    };
+    world.hats(from, command, &fields).map(drop)
+}
+
+fn configure(world: &mut World, rng: &mut fastrand::Rng, from: &str) -> Result<(), Condition> {
+    let (field, value) = match rng.u8(..12) {
         0 => (&MEMBERS_ONLY, pick(rng, &["0", "1"])),
         1 => (&MODERATED, pick(rng, &["0", "1"])),
         2 => (&WHOIS, pick(rng, &["anyone", "moderators"])),
         3 => (&PERSISTENT, "1"),
+        4 => (&QUIET_ABOVE, pick(rng, &["", "2", "3"])),
+        5 => (&PRESENCE_BROADCAST, pick(rng, &["moderator", "participant", "visitor"])),
+        6 => (&REGISTRATION, "1"),
+        7 => (&APPROVAL, pick(rng, &["0", "1"])),
+        8 => (&SHOW_ABSENT, pick(rng, &["0", "1"])),
+        9 => (&VOICE_BY_DEFAULT, pick(rng, &["0", "1"])),
+        10 => (&VISITOR_STATUS, pick(rng, &["0", "1"])),
         _ => (&CHANGE_SUBJECT, pick(rng, &["0", "1"])),
     };
     world.configure(from, &[(field.var, value)]).map(drop)
@@ -113,7 +135,8 @@ fn configure(
 fn sees_addresses(room: Option<&Room>, session: &str) -> bool {
     let Some(room) = room else { return false };
     let role = room.occupant_of(&jid(session)).map_or(Role::None, |occupant| occupant.role);
-    role == Role::Moderator || room.config().text(&WHOIS) == "anyone"
+    let is_admin = room.affiliation(&jid(session)) >= Affiliation::Admin;
+    is_admin || role == Role::Moderator || room.config().text(&WHOIS) == "anyone"
 }
 
 fn check_secrecy(before: Option<&Room>, world: &World, to: &str, got: &[String]) {
@@ -132,10 +155,9 @@ fn check_room(world: &World) {
     let room = world.room();
     let stored = world.stored.as_ref().expect("an open room is stored");
     assert_eq!(Config::decode(&stored.config), *room.config());
-    let rows: BTreeMap<_, _> =
-        room.affiliations().map(|(jid, row)| (jid.clone(), (row.affiliation, row.nick.clone()))).collect();
-    assert_eq!(stored.affiliations, rows, "what is stored is what counts");
-    assert!(rows.values().any(|(affiliation, _)| *affiliation == Affiliation::Owner), "an owner remains");
+    let rows = |room: &Room| room.affiliations().map(|(jid, row)| (jid.clone(), row.clone())).collect::<Vec<_>>();
+    assert_eq!(rows(&world.read_again()), rows(room), "what is stored is what counts");
+    assert!(room.affiliations().any(|(_, row)| row.affiliation == Affiliation::Owner), "an owner remains");
     let mut folded = BTreeSet::new();
     let mut sessions = BTreeSet::new();
     for occupant in room.occupants() {
@@ -154,6 +176,10 @@ fn check_room(world: &World) {
     assert_eq!(room.sessions().len(), sessions.len());
 }
 
+fn is_seen(by: &Occupant, other: &Occupant) -> bool {
+    other.audience.has(by.role) || by.nick == other.nick
+}
+
 fn check_views(world: &World, views: &BTreeMap<String, View>) {
     let archive: Vec<_> = world.archive.iter().map(|past| past.stanza_id.to_string()).collect();
     for (session, view) in views {
@@ -162,6 +188,7 @@ fn check_views(world: &World, views: &BTreeMap<String, View>) {
         if let Some(room) = world.room.as_ref().filter(|_| view.is_in) {
             let roster: BTreeMap<_, _> = room
                 .occupants()
+                .filter(|other| is_seen(occupant.unwrap(), other))
                 .map(|occupant| (occupant.nick.to_string(), occupant.role.as_str().to_owned()))
                 .collect();
             assert_eq!(view.roster, roster, "{session} sees who is there");

@@ -7,14 +7,14 @@ use metronome_muc::archive::{self, View};
 use metronome_muc::config::{Config, Table};
 use metronome_muc::history::Past;
 use metronome_muc::{
-    ArchiveOp, Card, Creation, Decision, Effect, Entry, Facts, Input, Limits, Outgoing, Room, RoomOp, Stamp, Standing,
-    To, create, decide,
+    Affiliated, ArchiveOp, Card, Creation, Decision, Effect, Entry, Facts, Input, Limits, Outgoing, Room, RoomOp,
+    Stamp, Standing, To, create, decide,
 };
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::data_form::DataForm;
 use metronome_proto::payload::muc::{
-    AdminRequest, Affiliation, Join, Moderate, OwnerRequest, RegistrationRequest, UserX, VoiceForm,
+    AdminRequest, Join, Moderate, OwnerRequest, RegistrationRequest, UserX, VoiceForm,
 };
 use metronome_proto::payload::{retract, stanza_id};
 use metronome_proto::stanza::error::Condition;
@@ -27,7 +27,8 @@ pub(crate) const ROOM: &str = "coven@chat.shakespeare.lit";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) config: Box<[u8]>,
-    pub(crate) affiliations: BTreeMap<Jid, (Affiliation, Option<Box<str>>)>,
+    pub(crate) version: u64,
+    pub(crate) affiliations: BTreeMap<Jid, Affiliated>,
     pub(crate) subject: Option<Box<[u8]>>,
     pub(crate) card: Box<[u8]>,
 }
@@ -149,11 +150,14 @@ impl World {
         match op {
             RoomOp::Configure(config) => stored.config = config,
             RoomOp::Subject { content, .. } => stored.subject = Some(content),
-            RoomOp::Affiliate { jid, affiliation: Affiliation::None, nick: None, .. } => {
-                stored.affiliations.remove(&jid);
+            RoomOp::Affiliate { jid, affiliation, nick, reason, more, version } => {
+                let row = Affiliated::stored(affiliation, nick, reason, &more, version);
+                stored.affiliations.insert(jid, row);
+                stored.version = stored.version.max(version);
             }
-            RoomOp::Affiliate { jid, affiliation, nick, .. } => {
-                stored.affiliations.insert(jid, (affiliation, nick));
+            RoomOp::Forget { jid, version } => {
+                stored.affiliations.remove(&jid);
+                assert_eq!(stored.version, version, "it is told only which one is the last");
             }
             RoomOp::SetCard(card) => stored.card = card.xml,
             RoomOp::Create { .. } | RoomOp::Destroy { .. } => self.stored = None,
@@ -164,6 +168,7 @@ impl World {
         let to: Vec<Jid> = match &outgoing.to {
             To::Everyone => self.room().sessions().cloned().collect(),
             To::These(to) => to.clone(),
+            To::One(to) => vec![to.clone()],
         };
         let content = match outgoing.stamp {
             Stamp::Archived => outgoing.content.with(&stanza_id::tree(&jid(ROOM), appended.unwrap())),

@@ -25,7 +25,7 @@ pub use join::{History, Join};
 pub use moderate::{Moderate, Moderation, ModerationForm};
 pub use occupant::{OCCUPANT_ID_BYTES_MAX, occupant_id, occupant_id_tree, without_occupant_ids};
 pub use owner::{OwnerRequest, configuration_tree};
-pub use registration::{Registration, RegistrationRequest};
+pub use registration::{Registration, RegistrationDecision, RegistrationRequest};
 pub use user::{Actor, Continue, Decline, Destroy, Invite, UserItem, UserX};
 pub use versions::Mav;
 pub use voice::{VoiceDecision, VoiceForm};

@@ -181,13 +181,35 @@ impl Content {
         Content { inherited, ..Content::reread(&kept) }
     }
 
-    /// The content with one more child at its end.
+    /// The content with one more child at its end. What is there already is copied, and not read again.
     #[must_use]
     pub fn with(&self, tree: &Tree) -> Content {
-        let mut bytes = Vec::with_capacity(self.bytes.len() + 128);
+        let more = Content::reread(&tree.to_vec(self.inherited()));
+        self.and(&Content { inherited: self.inherited.clone(), ..more })
+    }
+
+    /// The content with the children of another behind its own: both are copied, and neither is read again.
+    #[must_use]
+    pub fn and(&self, other: &Content) -> Content {
+        if other.is_empty() || (self.is_empty() && self.inherited() == other.inherited()) {
+            return if other.is_empty() { self.clone() } else { other.clone() };
+        }
+        let mut bytes = Vec::with_capacity(self.bytes.len() + other.bytes.len());
         bytes.extend_from_slice(&self.bytes);
-        tree.write(&mut bytes, self.inherited());
+        let joined = match self.inherited() == other.inherited() {
+            true => self.index.joined(&other.index, self.bytes.len()),
+            false => None,
+        };
         let inherited = self.inherited.clone();
+        if let Some(index) = joined {
+            bytes.extend_from_slice(&other.bytes);
+            return Content { bytes: bytes.into(), index, inherited };
+        }
+        if self.inherited() == other.inherited() {
+            bytes.extend_from_slice(&other.bytes);
+        } else {
+            other.iter().for_each(|child| child.tree().write(&mut bytes, self.inherited()));
+        }
         Content { inherited, ..Content::reread(&bytes) }
     }
 

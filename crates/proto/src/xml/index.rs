@@ -102,6 +102,19 @@ impl Index {
         self.more_from = self.more_from.saturating_sub(by);
     }
 
+    /// The index of these children and those of another behind them, `by` bytes further on; none where it takes another look.
+    pub(super) fn joined(&self, other: &Index, by: usize) -> Option<Index> {
+        let is_whole = self.more_from == 0 && other.more_from == 0 && other.odd.is_none();
+        if !is_whole || self.entries.len() + other.entries.len() > INDEXED_MAX {
+            return None;
+        }
+        let by = u32::try_from(by).ok()?;
+        let mut index = self.clone();
+        let moved = |entry: &Entry| Entry { start: entry.start + by, end: entry.end + by, ..*entry };
+        index.entries.extend(other.entries.iter().map(moved));
+        Some(index)
+    }
+
     /// Bytes on the heap.
     pub(super) fn memory_usage(&self) -> usize {
         let spilled = if self.entries.spilled() { self.entries.capacity() * size_of::<Entry>() } else { 0 };

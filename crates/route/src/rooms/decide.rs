@@ -1,19 +1,20 @@
 //! What a stanza leads to: what it takes from the store is read, then the machine decides.
 
 use metronome_features::muc::input::Wish;
-use metronome_features::muc::{archive, avatar, bits, discovery, settings, standing};
+use metronome_features::muc::{archive, avatar, bits, discovery, hats, settings, standing};
 use metronome_host::effect::Effect;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
-use metronome_model::{Op, Record, RoomChange};
+use metronome_model::AccountId;
 use metronome_muc::history::{self, Past};
-use metronome_muc::{Card, Decision, Entry, Input, Room, Standing, State, self_ping};
+use metronome_muc::{Card, Decision, Effect as Said, Entry, Input, Room, Standing, State, self_ping};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
+use metronome_proto::payload::commands::Status;
 use metronome_proto::payload::disco::{Item, Items};
 use metronome_proto::payload::muc::Join;
-use metronome_proto::stanza::error::Condition;
+use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::{Kind, MessageType, Stanza, StanzaError};
 use metronome_proto::xml::Content;
 
@@ -68,16 +69,20 @@ impl Task {
 
     async fn judge(&mut self, env: &mut Envelope) -> Result<Then, Refuse> {
         let wish = Wish::of(&env.stanza)?;
-        self.forget_predecessor(env).await;
+        if let Some(session) = env.sender.as_session() {
+            self.forget_predecessor(&session.jid, session.account).await?;
+        }
         let Some(room) = &self.room else { return self.at_nobody(env, wish).await };
         let from = &env.stanza.from;
         // A room that waits for its configuration is there for nobody but its creator.
         let is_hidden = room.state() == State::Locked && room.occupant_of(from).is_none();
-        if is_hidden && matches!(wish, Wish::Info | Wish::Items | Wish::Ping) {
+        if is_hidden && matches!(wish, Wish::Info | Wish::Items | Wish::Commands | Wish::Ping) {
             return Err(Condition::ItemNotFound.into());
         }
         let answer = match &wish {
-            Wish::Info => Content::from_tree(&discovery::info(room, settings::table(), &[])),
+            Wish::Info => Content::from_tree(&discovery::info(room, settings::table(), &[ns::COMMANDS])),
+            Wish::Commands => Content::from_tree(&hats::items(room.address()).tree()),
+            Wish::Hats(command) if command.status == Status::Canceled => command.answer(&Content::empty()),
             Wish::Items => Content::from_tree(&items(room, from).tree()),
             Wish::Ping => Content::empty(),
             Wish::PingOccupant(nick) => match self_ping(room, from, nick) {
@@ -163,18 +168,37 @@ impl Task {
             Wish::Owner(request) => Input::Owner(request),
             Wish::AskRegistration => Input::AskRegistration,
             Wish::Register(request) => Input::Register(request),
+            Wish::Approve(answer) => Input::Approve(answer),
+            Wish::Hats(command) => match &command.request {
+                Some(request) => Input::Hats(request),
+                None => Input::HatForm(&command.node),
+            },
             Wish::AskNick(node) => Input::AskNick(node),
             Wish::Moderate(request) => Input::Moderate(request, read.row.as_ref()),
             Wish::SetCard => Input::SetCard(&card),
             _ => return Err(Condition::ServiceUnavailable.into()),
         };
-        Ok(metronome_muc::decide(room, &facts, &input)?)
+        let mut decision = metronome_muc::decide(room, &facts, &input)?;
+        if let Wish::Hats(command) = wish {
+            let replies = decision.effects.iter_mut();
+            let replies =
+                replies.filter_map(|effect| if let Said::Reply(content) = effect { Some(content) } else { None });
+            replies.for_each(|content| *content = command.answer(content));
+        }
+        Ok(decision)
     }
 
     /// What the decision takes from outside. It must see what is on its way to the store.
     async fn read(&mut self, env: &Envelope, wish: &Wish) -> Result<Read, Refuse> {
         let mut read = Read::default();
-        if let Wish::Enter(..) | Wish::Admin(_) | Wish::Owner(_) | Wish::Moderate(_) | Wish::SetCard = wish {
+        if let Wish::Enter(..)
+        | Wish::Admin(_)
+        | Wish::Owner(_)
+        | Wish::Moderate(_)
+        | Wish::SetCard
+        | Wish::Hats(_)
+        | Wish::Approve(_) = wish
+        {
             read.standing = Some(standing::of(&self.server, env, &self.host).await?);
         }
         let named = match wish {
@@ -252,21 +276,16 @@ impl Task {
         secret
     }
 
-    /// What was said of an address while another account had it does not count for the one that has it now.
-    async fn forget_predecessor(&mut self, env: &Envelope) {
-        let Some(session) = env.sender.as_session() else { return };
-        let bare = session.jid.bare();
-        let (Some(stored), Some(room)) = (&mut self.stored, &mut self.room) else { return };
-        if stored.accounts.get(&bare).is_none_or(|account| *account == session.account) {
-            return;
+    /// What was said of an address while another account had it does not count for the one that has it now: that is forgotten before
+    /// anything is decided, or nothing is.
+    pub(super) async fn forget_predecessor(&mut self, who: &Jid, account: AccountId) -> Result<(), Refuse> {
+        let known = self.stored.as_ref().and_then(|stored| stored.accounts.get(who.bare_str()));
+        let (Some(room), true) = (&self.room, known.is_some_and(|known| *known != account)) else { return Ok(()) };
+        let decision = metronome_muc::decide(room, &self.facts(who, Standing::Ordinary), &Input::Forget(&who.bare()))?;
+        match self.carry_out(None, decision, Concerns::All).await {
+            true => Ok(()),
+            false => Err(StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait).into()),
         }
-        stored.accounts.remove(&bare);
-        stored.version += 1;
-        room.forget(&bare);
-        let change = RoomChange::RemoveMember { jid: bare, version: stored.version };
-        let record = Record::of(Op::Room { owner: stored.id, change: Box::new(change) });
-        // Where it cannot be stored now it does not count either, and is removed the next time.
-        let _ = self.server.commit(record).await;
     }
 }
 

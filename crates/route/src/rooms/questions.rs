@@ -19,6 +19,9 @@ impl Task {
         if let Question::Create { owner, form } = question {
             return self.create(owner, form).await;
         }
+        if let Question::Archive(reader) = &question {
+            self.forget_predecessor_of(&reader.who).await?;
+        }
         let room = self.room.as_ref().ok_or(Condition::ItemNotFound)?;
         match question {
             Question::Show => Ok(Answer::Shown(Box::new(self.shown(room)))),
@@ -28,6 +31,18 @@ impl Task {
             Question::Destroy(destroy) => self.order(&Input::Destroy(&destroy)).await,
             Question::Create { .. } => Err(Condition::Conflict.into()),
         }
+    }
+
+    /// Who asks from elsewhere is known by the address only.
+    async fn forget_predecessor_of(&mut self, who: &Jid) -> Result<(), StanzaError> {
+        let unavailable = || StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait);
+        let is_ours = who.local().is_some() && self.server.hosts.load().get(who.domain()).is_some();
+        if !is_ours {
+            return Ok(());
+        }
+        let facts = self.server.facts.of(&*self.server.store, who).await.map_err(|_| unavailable())?;
+        let Some(account) = facts.map(|facts| facts.account.id) else { return Ok(()) };
+        self.forget_predecessor(who, account).await.map_err(|_| unavailable())
     }
 
     async fn order(&mut self, input: &Input<'_>) -> Result<Answer, StanzaError> {
@@ -60,15 +75,16 @@ impl Task {
             None => defaults,
         };
         let (owner, secret, at_ms) = (owner.bare(), self.secret(), self.server.clock.unix_ms());
-        let affiliated = Affiliated { affiliation: Affiliation::Owner, ..Affiliated::default() };
+        let affiliated = Affiliated { affiliation: Affiliation::Owner, version: 1, ..Affiliated::default() };
         let affiliations = vec![(owner.clone(), affiliated)];
         let config = config.encode();
-        let rows = Rows { config: config.clone(), creator: owner.clone(), secret, subject: None, affiliations };
+        let rows =
+            Rows { config: config.clone(), creator: owner.clone(), secret, subject: None, version: 1, affiliations };
         self.room = Some(Room::read(self.address.clone(), rows));
         let affiliation = Affiliation::Owner;
         let ops = vec![
             RoomOp::Create { config, creator: owner.clone(), secret, at_ms },
-            RoomOp::Affiliate { jid: owner, affiliation, nick: None, reason: None },
+            RoomOp::Affiliate { jid: owner, affiliation, nick: None, reason: None, more: Box::default(), version: 1 },
         ];
         self.obey(Decision { ops, ..Decision::default() }).await
     }

@@ -12,6 +12,7 @@ use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::{IqType, Kind, Stanza, StanzaError};
+use metronome_proto::xml::Content;
 
 use super::task::Task;
 use crate::{made, remotes};
@@ -94,13 +95,21 @@ impl Task {
     pub(super) fn pass_back(&mut self, answer: &Stanza) {
         let id = answer.id.as_deref().unwrap_or_default();
         let Some(request) = self.relayed.take(id, &answer.from) else { return };
+        // Who has failed may say its real address there (`by`), which is not for everybody: only what is wrong goes on.
+        let content = match answer.kind {
+            Kind::Iq(IqType::Error) => {
+                let error = StanzaError::read(&answer.content).unwrap_or(Condition::UndefinedCondition.into());
+                Content::from_tree(&StanzaError { by: None, new_address: None, ..error }.tree())
+            }
+            _ => answer.content.clone(),
+        };
         let passed = Stanza {
             kind: answer.kind,
             from: request.occupant,
             to: Some(request.asker.clone()),
             id: request.id,
             lang: answer.lang.clone(),
-            content: answer.content.clone(),
+            content,
         };
         match self.server.sessions.at(&request.asker) {
             Some(session) => session.answer(Frame::whole(passed.to_vec())),

@@ -2,6 +2,7 @@
 //! between people because it is kept for who is away.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metronome_features::blocking::check;
 use metronome_host::activity::Passing;
@@ -9,6 +10,7 @@ use metronome_host::announcement::Announcement;
 use metronome_host::blocking::What;
 use metronome_host::effect::Effect as HostEffect;
 use metronome_host::envelope::{Destination, Envelope};
+use metronome_host::outbox::Frame;
 use metronome_host::session::{Offered, Session, Shown};
 use metronome_muc::{Effect, Outgoing, Stamp, To};
 use metronome_proto::jid::Jid;
@@ -19,6 +21,25 @@ use metronome_proto::xml::Content;
 use super::task::Task;
 use crate::written::Written;
 use crate::{copies, csi, deliver, made, remotes};
+
+/// So many stanzas go to one who enters before others of this thread go on.
+const TURN: usize = 128;
+
+/// So often a room waits a moment for one who enters to read what is there already: a client that reads needs less, and one that does not
+/// holds nobody up for longer.
+const MOMENTS: usize = 10;
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// Whether a session takes it.
+async fn offer(session: &Session, frame: &Frame) -> bool {
+    for _ in 0..MOMENTS {
+        match session.offer_answer(frame.clone()) {
+            Offered::Full => tokio::time::sleep(MOMENT).await,
+            offered => return offered == Offered::Queued,
+        }
+    }
+    false
+}
 
 impl Task {
     /// Sends what was decided, then lets go of the stanza that led to it. `row` is the id of the new row.
@@ -40,9 +61,21 @@ impl Task {
     /// Sends what was decided; with the content of the answer, if there is one.
     pub(super) async fn send_effects(&mut self, effects: Vec<Effect>, row: Option<u64>) -> Option<Content> {
         let mut answer = None;
-        for effect in effects {
+        let mut effects = effects.into_iter().peekable();
+        while let Some(effect) = effects.next() {
             match effect {
-                Effect::Send(outgoing) => self.send_one(outgoing, row).await,
+                Effect::Send(first) => match first.to.clone() {
+                    To::One(to) => {
+                        let mut run = vec![first];
+                        let is_next =
+                            |effect: &Effect| matches!(effect, Effect::Send(next) if next.to == To::One(to.clone()));
+                        while let Some(Effect::Send(next)) = effects.next_if(is_next) {
+                            run.push(next);
+                        }
+                        self.feed(run, &to).await;
+                    }
+                    _ => self.send_one(first, row).await,
+                },
                 Effect::Reply(content) => answer = Some(content),
                 Effect::End => {}
             }
@@ -50,11 +83,36 @@ impl Task {
         answer
     }
 
+    /// What somebody gets who enters, which is as much as others are there. Who does not take it all is not in the room.
+    async fn feed(&mut self, run: Vec<Outgoing>, to: &Jid) {
+        let Some(session) = self.server.sessions.at(to) else {
+            for outgoing in run {
+                self.send_one(Outgoing { to: To::These(vec![to.clone()]), ..outgoing }, None).await;
+            }
+            return;
+        };
+        for (n, Outgoing { kind, from, id, lang, content, .. }) in run.into_iter().enumerate() {
+            let what = if let Kind::Presence(_) = kind { What::PresenceIn } else { What::Message };
+            if check::denies(&self.server, &session, &from, what) {
+                continue;
+            }
+            let stanza = Stanza { kind, from, to: Some(to.clone()), id, lang, content };
+            if !offer(&session, &Frame::whole(stanza.to_vec())).await {
+                self.server.counters.dropped.add();
+                return self.lost.push(to.clone());
+            }
+            if n % TURN == TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
     async fn send_one(&mut self, outgoing: Outgoing, row: Option<u64>) {
         let Outgoing { kind, from, id, lang, content, stamp, to } = outgoing;
         let stanza = Stanza { kind, from, to: None, id, lang, content };
         let to = match to {
             To::These(to) => to,
+            To::One(to) => vec![to],
             To::Everyone => self.room.as_ref().map(|room| room.sessions().cloned().collect()).unwrap_or_default(),
         };
         match kind {
@@ -105,9 +163,8 @@ impl Task {
             }
         }
         if !elsewhere.is_empty() {
-            if !own.is_empty() {
-                let content = [stanza.content.bytes(), &own[..]].concat();
-                stanza.content = Content::parse(&content).unwrap_or(stanza.content);
+            if let Some(row) = row {
+                stanza.content = stanza.content.with(&stanza_id::tree(&self.address, &row.to_string()));
             }
             elsewhere.into_iter().for_each(|jid| self.push(&stanza, jid));
         }

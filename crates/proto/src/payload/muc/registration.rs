@@ -2,6 +2,7 @@
 //! an administrator decides (section 9.9). The elements are those of XEP-0077.
 
 use super::{REASON_BYTES_MAX, bounded, nick_of};
+use crate::jid::Jid;
 use crate::ns;
 use crate::payload::data_form::{DataForm, Field, FieldKind, FormType};
 use crate::payload::{Malformed, truth};
@@ -17,6 +18,8 @@ const LINES: [(&str, &str); 4] = [
 const NICK: &str = "muc#register_roomnick";
 const FAQ_ENTRY: &str = "muc#register_faqentry";
 const ALLOW: &str = "muc#register_allow";
+/// Who asks; the registered fields do not say it.
+const JID: &str = "x-muc#register_jid";
 
 /// What somebody asks of a room with an iq-set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,28 @@ pub struct Registration {
     pub lines: [Option<Box<str>>; 4],
     /// Lines for a list of people.
     pub faq_entry: Vec<String>,
+}
+
+/// What an administrator has decided on the registration of somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationDecision {
+    /// Of whom: a bare address.
+    pub jid: Jid,
+    /// What they wanted.
+    pub registration: Registration,
+    /// Whether they get it.
+    pub allow: bool,
+}
+
+impl RegistrationDecision {
+    /// Reads a form that is one of [`Registration::to_decide`] and was filled in; none if it is another one.
+    pub fn read(form: &DataForm) -> Result<Option<RegistrationDecision>, Malformed> {
+        let Some(allow) = form.value(ALLOW).filter(|_| form.kind == FormType::Submit) else { return Ok(None) };
+        let allow = truth(allow).ok_or(Malformed("a decision that is none"))?;
+        let jid = form.value(JID).and_then(|jid| Jid::parse(jid).ok()).filter(|jid| jid.local().is_some());
+        let jid = jid.ok_or(Malformed("a decision about nobody"))?.bare();
+        Ok(Some(RegistrationDecision { jid, registration: Registration::of(form)?, allow }))
+    }
 }
 
 impl RegistrationRequest {
@@ -101,20 +126,15 @@ impl Registration {
         element("query").child(element("registered")).children(username)
     }
 
-    /// The form with which an administrator decides (section 9.9). The texts are for humans.
-    pub fn to_decide(&self) -> DataForm {
+    /// The form with which an administrator decides on the registration of this address (section 9.9). The texts are for humans.
+    pub fn to_decide(&self, jid: &Jid) -> DataForm {
+        let jid = Field::new(JID, FieldKind::JidSingle).label("Address").value(jid.bare_str());
         let allow = Field::new(ALLOW, FieldKind::Boolean).label("Let this person register?").value("0");
         self.form(FormType::Form)
             .titled("Registration request")
             .instruct("Choose whether this person becomes a member of the room.")
+            .field(jid)
             .field(allow)
-    }
-
-    /// What an administrator has decided, of a form that is one of these and was filled in.
-    pub fn decided(form: &DataForm) -> Result<Option<(Registration, bool)>, Malformed> {
-        let Some(allow) = form.value(ALLOW).filter(|_| form.kind == FormType::Submit) else { return Ok(None) };
-        let allow = truth(allow).ok_or(Malformed("a decision that is none"))?;
-        Ok(Some((Registration::of(form)?, allow)))
     }
 
     fn form(&self, kind: FormType) -> DataForm {

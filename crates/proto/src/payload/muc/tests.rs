@@ -52,7 +52,7 @@ fn registration(inside: &str) -> Result<RegistrationRequest, Malformed> {
 fn who_enters_says_what_is_wanted() {
     assert_eq!(join(""), Ok(Join::default()));
     let inside = "<history maxchars='65000' maxstanzas='20' seconds='180' since='1970-01-01T00:00:00.000Z'/>\
-                  <password>cauldronburn</password><mav xmlns='urn:xmpp:muc:affiliations:0' since='9pacabr2q1'/>";
+                  <password>cauldronburn</password><mav xmlns='urn:xmpp:muc:affiliations:1' since='9pacabr2q1'/>";
     let read = join(inside).unwrap();
     let history = History { maxchars: Some(65000), maxstanzas: Some(20), seconds: Some(180), since_ms: Some(0) };
     assert_eq!((read.password.as_deref(), read.history), (Some("cauldronburn"), history));
@@ -72,7 +72,7 @@ fn what_rooms_tell_is_written_as_it_was_read() {
         "<invite from='crone1@shakespeare.lit'><reason>Hey</reason><continue thread='e0ff'/></invite><password>p</password>",
         "<invite to='a@b'/><invite to='c@d'><continue/></invite>",
         "<decline to='crone1@shakespeare.lit'><reason>Busy</reason></decline>",
-        "<mav xmlns='urn:xmpp:muc:affiliations:0' since='1' until='2'/><item affiliation='none' jid='peter@b'/>",
+        "<mav xmlns='urn:xmpp:muc:affiliations:1' since='1' until='2'/><item affiliation='none' jid='peter@b'/>",
     ] {
         let tree = user(inside).unwrap().tree();
         let xml = written(&tree);
@@ -173,10 +173,13 @@ fn registration_is_asked_for_and_decided() {
     assert_eq!((&*wanted.nick, wanted.lines[3].as_deref()), ("thirdwitch", Some("hag66@witchesonline")));
     assert!(form("").is_err());
     assert!(registration("<x xmlns='jabber:x:data' type='submit'/>").is_err(), "the type must be said");
-    let mut decided = DataForm { kind: FormType::Submit, ..wanted.to_decide() };
-    assert_eq!(Registration::decided(&decided), Ok(Some((wanted.clone(), false))));
-    decided.fields.last_mut().unwrap().values = vec!["true".into()];
-    assert_eq!(Registration::decided(&decided), Ok(Some((wanted, true))));
+    let mut form = DataForm { kind: FormType::Submit, ..wanted.to_decide(&jid("hag66@b/x")) };
+    let decided = |allow| RegistrationDecision { jid: jid("hag66@b"), registration: wanted.clone(), allow };
+    assert_eq!(RegistrationDecision::read(&form), Ok(Some(decided(false))));
+    form.fields.last_mut().unwrap().values = vec!["true".into()];
+    assert_eq!(RegistrationDecision::read(&form), Ok(Some(decided(true))));
+    form.fields.retain(|field| field.var.as_deref() != Some("x-muc#register_jid"));
+    assert!(RegistrationDecision::read(&form).is_err(), "it must be said whom");
     assert!(written(&Registration::registered(Some("x"))).contains("<registered/><username>x</username>"));
 }
 

@@ -116,6 +116,28 @@ fn trees_are_built_and_written_by_one_escaper() {
     assert_eq!(element(&xml).tree(), tree);
 }
 
+/// Contents put behind each other are what reading their bytes gives, and what is found in them is the same.
+#[test]
+fn contents_are_put_behind_each_other_without_another_look() {
+    let many = "<m/>".repeat(70);
+    let texts = ["", "<a/>", " x <body>b</body><q xmlns='urn:q'>t</q>y", "<o xmlns='urn:&lt;o'/>", &many];
+    for one in texts {
+        for other in texts {
+            let read = |text: &str| Content::parse(text.as_bytes()).unwrap();
+            let (joined, whole) = (read(one).and(&read(other)), read(&format!("{one}{other}")));
+            assert_eq!(joined, whole);
+            let children = |content: &Content| content.iter().map(|child| child.tree()).collect::<Vec<_>>();
+            assert_eq!(children(&joined), children(&whole), "{one} {other}");
+            assert_eq!(joined.count(), whole.count());
+            for (ns, name) in [(ns::CLIENT, "body"), ("urn:q", "q"), ("urn:<o", "o"), (ns::CLIENT, "a")] {
+                assert_eq!(joined.has(ns, name), whole.has(ns, name), "{one} {other} {name}");
+            }
+            let tree = Tree::new("urn:t", "t").text("x");
+            assert_eq!(joined.with(&tree), read(&format!("{one}{other}<t xmlns='urn:t'>x</t>")));
+        }
+    }
+}
+
 #[test]
 fn the_header_is_handed_over_as_it_was_sent() {
     let (items, _) = in_stream(b"");

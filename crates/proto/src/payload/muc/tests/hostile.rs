@@ -27,7 +27,7 @@ fn texts_have_bounds() {
     assert!(password(PASSWORD_BYTES_MAX + 1).is_err());
     assert!(user(&format!("<invite to='a@b'><continue thread='{}'/></invite>", "x".repeat(ID_BYTES_MAX + 1))).is_err());
     let since = "x".repeat(ID_BYTES_MAX + 1);
-    assert!(join(&format!("<mav xmlns='urn:xmpp:muc:affiliations:0' since='{since}'/>")).is_err());
+    assert!(join(&format!("<mav xmlns='urn:xmpp:muc:affiliations:1' since='{since}'/>")).is_err());
     assert!(user(&format!("<destroy><reason>{}</reason></destroy>", "x".repeat(REASON_BYTES_MAX + 1))).is_err());
 }
 
