@@ -181,3 +181,65 @@ async fn who_does_not_read_is_in_the_room_no_more_when_something_is_missing() {
     let seen = bob.until("code='333'").await;
     assert!(bodies(&seen).iter().all(|body| body.len() == long.len()));
 }
+
+/// Who a session believes to be in the room: what it would take back when it ends.
+fn believes(client: &Client) -> Vec<String> {
+    let directed = client.session.directed();
+    directed.iter().filter(|jid| jid.bare_str() == ROOM).filter_map(|jid| jid.resource().map(str::to_owned)).collect()
+}
+
+/// Seeded random steps of three clients, with a disk that fails now and then: whoever is in the room is what its session will take back, and
+/// nobody else is in it.
+#[tokio::test]
+async fn nobody_is_left_behind_whatever_happens_in_whatever_order() {
+    for seed in 1..=8 {
+        let world = world().await;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut clients = Vec::new();
+        for jid in ["alice@localhost/a", "bob@localhost/b", "bob@localhost/c", "carol@localhost/d"] {
+            clients.push(world.available(jid).await);
+        }
+        for step in 0..120 {
+            let at = random.usize(..clients.len());
+            let nick = ["first", "second", "FIRST", "third"][random.usize(..4)];
+            let x = "<x xmlns='http://jabber.org/protocol/muc'/>";
+            let query =
+                |ns: &str, inner: &str| format!("<query xmlns='http://jabber.org/protocol/muc#{ns}'>{inner}</query>");
+            let iq = |inner: String| format!("<iq type='set' id='{step}' to='{ROOM}'>{inner}</iq>");
+            let stanza = match random.usize(..12) {
+                0..=3 => format!("<presence to='{ROOM}/{nick}'>{x}</presence>"),
+                4 => format!("<presence to='{ROOM}/{nick}'/>"),
+                5 => format!("<presence type='unavailable' to='{ROOM}/{nick}'/>"),
+                6 => format!("<message to='{ROOM}' type='groupchat'><body>{step}</body></message>"),
+                7 => iq(query("owner", "<x xmlns='jabber:x:data' type='submit'/>")),
+                8 => iq(query("admin", &format!("<item nick='{nick}' role='none'/>"))),
+                9 => iq(query("admin", "<item jid='bob@localhost' affiliation='outcast'/>")),
+                10 => iq(query("admin", "<item jid='bob@localhost' affiliation='owner'/>")),
+                _ => {
+                    let jid = clients[at].session.jid.to_string();
+                    clients.remove(at).lose();
+                    clients.insert(at, world.available(&jid).await);
+                    continue;
+                }
+            };
+            if random.usize(..10) == 0 {
+                world.faults.fail_commits(1, Unavailable::Disk);
+            }
+            clients[at].send(&stanza);
+            clients[at].settled().await;
+            let shown = world.server.rooms.ask(&Jid::parse(ROOM).unwrap(), Question::Show).await;
+            let shown = match shown {
+                Ok(Answer::Shown(shown)) => shown.occupants,
+                _ => Vec::new(),
+            };
+            for client in &mut clients {
+                client.settled().await;
+                let nicks = shown.iter().filter(|occupant| occupant.jid == client.session.jid);
+                let nicks: Vec<_> = nicks.map(|occupant| occupant.nick.to_string()).collect();
+                assert_eq!(believes(client), nicks, "seed {seed}, step {step}: {stanza}");
+            }
+            let known = |jid: &Jid| clients.iter().any(|client| client.session.jid == *jid);
+            assert!(shown.iter().all(|occupant| known(&occupant.jid)), "seed {seed}, step {step}: {shown:?}");
+        }
+    }
+}

@@ -52,7 +52,7 @@ impl Task {
         decision: Decision,
         concerns: Concerns<'_>,
     ) -> bool {
-        let ends = decision.effects.contains(&Effect::End);
+        let mut ends = decision.effects.contains(&Effect::End);
         if decision.ops.is_empty() && decision.change.is_empty() && !ends {
             self.send_behind(env, decision).await;
             return true;
@@ -62,6 +62,11 @@ impl Task {
         let mut env = env;
         let ids = match self.store(env.as_deref_mut(), ops, archive).await {
             Ok(ids) => ids,
+            // Who leaves has left, whatever becomes of the room: it is there until it can be removed.
+            Err(_) if ends && matches!(concerns, Concerns::One(_)) => {
+                ends = false;
+                Ids::new()
+            }
             Err(refuse) => {
                 self.undone(env, refuse);
                 return false;
@@ -87,11 +92,15 @@ impl Task {
     async fn send_behind(&mut self, mut env: Option<Box<Envelope>>, decision: Decision) {
         let Decision { archive, effects, .. } = decision;
         if env.as_ref().is_some_and(|env| !env.record.ops.is_empty()) {
-            self.flush().await;
+            // What was said to all before comes before it; what was said to others need not.
+            if self.pending.iter().any(|pending| !pending.effects.is_empty()) {
+                self.flush().await;
+            }
             // What another gets is with the writer before what its sender keeps, and counts as handled: then it is stored before.
             self.send_effects(effects, None).await;
             let (outcome, _) = self.submit(env.as_deref_mut(), Vec::new(), Vec::new(), HashMap::new()).await;
-            return self.pending.push(Pending { env, effects: Vec::new(), outcome: Some(outcome) });
+            self.pending.push(Pending { env, effects: Vec::new(), outcome: Some(outcome) });
+            return self.flush_if_many().await;
         }
         let is_stored = !archive.is_empty() && self.stored.is_some();
         if !is_stored && self.pending.is_empty() {
@@ -102,6 +111,10 @@ impl Task {
             false => None,
         };
         self.pending.push(Pending { env, effects, outcome });
+        self.flush_if_many().await;
+    }
+
+    async fn flush_if_many(&mut self) {
         if self.pending.len() >= PENDING_MAX {
             self.flush().await;
         }
