@@ -1,7 +1,7 @@
 //! Bits of binary (XEP-0231) that were said in rooms: kept for a while, so that they can be asked for when who said it is gone. In memory
 //! only, bounded for each room and in all; the oldest go first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hashlink::LinkedHashMap;
 use metronome_proto::jid::Jid;
@@ -14,6 +14,12 @@ pub const ROOM_BYTES_MAX: usize = 256 * 1024;
 
 /// Most bytes for all rooms.
 pub const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Most that one room asks for at a time.
+const ROOM_ASKED_MAX: usize = 8;
+
+/// Most that all rooms ask for at a time.
+const ASKED_MAX: usize = 256;
 
 /// About what an entry takes beside its data.
 const ENTRY: usize = 256;
@@ -30,6 +36,8 @@ pub struct Bits {
 #[derive(Debug, Default)]
 struct State {
     kept: LinkedHashMap<Key, Bit>,
+    /// What rooms have asked for.
+    asked: HashSet<Key>,
     /// Bytes of each room.
     rooms: HashMap<Jid, usize>,
     bytes: usize,
@@ -69,6 +77,19 @@ impl Bits {
             return None;
         }
         Some(bit.data.clone())
+    }
+
+    /// Notes that a room asks somebody for what it lacks; false if it does already, or asks for too much. Whoever asks says when it has an
+    /// answer, or none ([`Bits::answered`]).
+    pub fn ask(&self, room: &Jid, cid: &str) -> bool {
+        let mut state = self.state.lock();
+        let of_room = state.asked.iter().filter(|(of, _)| of == room).count();
+        of_room < ROOM_ASKED_MAX && state.asked.len() < ASKED_MAX && state.asked.insert((room.clone(), cid.into()))
+    }
+
+    /// A room waits for this no more.
+    pub fn answered(&self, room: &Jid, cid: &str) {
+        self.state.lock().asked.remove(&(room.clone(), Box::from(cid)));
     }
 
     /// Bytes that are kept.
@@ -133,6 +154,18 @@ mod tests {
         assert!(bits.get(&room(1), "a", 10).is_some());
         assert!(bits.get(&room(1), "a", 20).is_none());
         assert_eq!(bits.memory_usage(), 0);
+    }
+
+    #[test]
+    fn a_room_asks_for_little_at_a_time_and_for_nothing_twice() {
+        let bits = Bits::default();
+        assert!(bits.ask(&room(1), "a") && !bits.ask(&room(1), "a") && bits.ask(&room(2), "a"));
+        bits.answered(&room(1), "a");
+        let asked = |number: usize| (0..20).filter(|cid: &usize| bits.ask(&room(number), &cid.to_string())).count();
+        assert_eq!(asked(1), ROOM_ASKED_MAX);
+        assert_eq!(asked(1), 0);
+        let of_others: usize = (3..200).map(asked).sum();
+        assert_eq!(of_others, ASKED_MAX - ROOM_ASKED_MAX - 1);
     }
 
     #[test]

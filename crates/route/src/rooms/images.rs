@@ -20,7 +20,7 @@ const EACH_MAX: usize = 4;
 pub(super) fn take(server: &Arc<Server>, room: &Jid, message: &Stanza) {
     bits::take(server, room, &message.content);
     for cid in bob::named(&message.content, EACH_MAX) {
-        if bits::is_worth_asking(server, room, &cid) {
+        if bits::is_worth_asking(server, room, &cid) && server.bits.ask(room, &cid) {
             tokio::spawn(fetch(server.clone(), room.clone(), message.from.clone(), cid));
         }
     }
@@ -28,7 +28,9 @@ pub(super) fn take(server: &Arc<Server>, room: &Jid, message: &Stanza) {
 
 async fn fetch(server: Arc<Server>, room: Jid, sender: Jid, cid: Box<str>) {
     let request = Content::from_tree(&Data::request(&cid).tree());
-    let Answer::Result(answer) = ask::get(&server, room.clone(), sender, request).await else { return };
+    let answer = ask::get(&server, room.clone(), sender, request).await;
+    server.bits.answered(&room, &cid);
+    let Answer::Result(answer) = answer else { return };
     let is_it = answer.child(ns::BOB, "data").is_some_and(|data| data.attr("cid").as_deref() == Some(&*cid));
     if is_it {
         bits::take(&server, &room, &answer.content);

@@ -41,7 +41,8 @@ fn people_of_another_server_read_what_people_of_this_one_would() {
         alice.send(&format!("<message to='{ROOM}' type='groupchat' id='{body}'><body>{body}</body></message>"));
         until(&mut alice, &format!("<message type='groupchat' id='{body}'"));
     }
-    let picture = "<vCard xmlns='vcard-temp'><PHOTO><TYPE>image/png</TYPE><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO></vCard>";
+    let picture =
+        "<vCard xmlns='vcard-temp'><PHOTO><TYPE>image/png</TYPE><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO></vCard>";
     assert!(asks(&mut alice, "set", picture).1.fits("<iq type='result'"));
 
     let mut bob = person(&b, "bob", "b.example");
@@ -52,7 +53,8 @@ fn people_of_another_server_read_what_people_of_this_one_would() {
         assert!(result.fits(&format!("<message from='{ROOM}' to='bob@b.example/here'")), "{result}");
         assert!(result.contains(&format!("from='{ROOM}/first'")) && !result.contains("alice@a.example"), "{result}");
     }
-    let newest = "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>1</max><before/></set></query>";
+    let newest =
+        "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>1</max><before/></set></query>";
     assert_eq!(bodies(&asks(&mut bob, "set", newest).0), ["three"]);
     assert!(asks(&mut bob, "get", "<metadata xmlns='urn:xmpp:mam:2'/>").1.contains("<start id='1'"));
     assert!(asks(&mut bob, "get", "<vCard xmlns='vcard-temp'/>").1.contains("iVBORw0KGgo="));
