@@ -13,8 +13,18 @@ use crate::history::veil;
 use crate::role::default_role;
 use crate::room::{Room, State};
 
-/// What a room with an archive announces, beside what any room does.
-pub const FEATURES: &[&str] = &[ns::MAM, ns::MAM_EXTENDED, ns::MAM_GROUPCHAT_FIELD, ns::RSM];
+/// What a room with an archive announces, beside what any room does. Without one messages have no ids by which they could be taken back.
+pub const FEATURES: &[&str] = &[
+    ns::MAM,
+    ns::MAM_EXTENDED,
+    ns::MAM_GROUPCHAT_FIELD,
+    ns::RSM,
+    ns::STANZA_ID,
+    ns::MODERATE,
+    ns::MODERATE_0,
+    ns::RETRACT,
+    ns::RETRACT_TOMBSTONE,
+];
 
 /// What a reader may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -163,7 +163,10 @@ fn an_archive_tells_what_it_can_be_asked_and_where_it_ends() {
         assert_eq!(condition(&ask(&mut alice, kind, ROOM, &prefs)), "service-unavailable", "rooms have no preferences");
     }
     does(&mut alice, "set", &configuration(&[("enablearchiving", "0")]));
-    assert!(!answer(&mut alice, "get", INFO).contains("urn:xmpp:mam"));
+    let info = answer(&mut alice, "get", INFO);
+    for feature in ["urn:xmpp:mam", "urn:xmpp:sid", "urn:xmpp:message-moderate", "urn:xmpp:message-retract"] {
+        assert!(!info.contains(feature), "{feature}: {info}");
+    }
     assert_eq!(denied(&mut alice, ""), "cancel service-unavailable");
     assert_eq!(condition(&ask(&mut alice, "get", ROOM, &format!("<metadata xmlns='{MAM}'/>"))), "service-unavailable");
 }
