@@ -90,6 +90,8 @@ pub fn decide(stanza: &Stanza) -> Decision {
         "its payload matters without a body"
     } else if is_mediated_invitation(stanza) {
         "it invites to a room"
+    } else if let Some(why) = until_seen(stanza) {
+        return is(Worth::UntilSeen, why);
     } else {
         return is(Worth::Nothing, "nothing in it outlasts the moment");
     };
@@ -97,6 +99,21 @@ pub fn decide(stanza: &Stanza) -> Decision {
         return is(Worth::UntilSeen, "the sender asked for no-permanent-store");
     }
     is(Worth::Archive, worthy)
+}
+
+/// What somebody who is away has to be told once, and what has no place in a history: the events of nodes that are configured to be kept
+/// (XEP-0060 section 7.1.2, notifications of the type normal), and what somebody is asked by a form, such as whether another may subscribe
+/// (section 8.6).
+fn until_seen(stanza: &Stanza) -> Option<&'static str> {
+    if stanza.kind != Kind::Message(MessageType::Normal) {
+        return None;
+    }
+    let asks = |x: &Child<'_>| x.attr("type").as_deref() == Some("form");
+    if stanza.has(ns::PUBSUB_EVENT, "event") {
+        Some("its node wants it to be kept for who is away")
+    } else {
+        stanza.child(ns::DATA_FORMS, "x").filter(asks).map(|_| "it asks something")
+    }
 }
 
 /// Whether a room hands on an invitation, or the answer to one (XEP-0045 section 7.8.2). Rooms also tell their occupants about themselves

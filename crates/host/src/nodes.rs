@@ -15,8 +15,14 @@ pub const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most bytes of the names of nodes, kept of each owner together.
 pub const NAMES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Most bytes of what is known of who is subscribed to what.
+pub const SUBSCRIBED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// A node, without its items, as whoever keeps it knows it.
 pub type Kept = Arc<dyn Any + Send + Sync>;
+
+/// A node: whose, and its name.
+pub type Named = (AccountId, Box<str>);
 
 /// What is in memory of a node.
 #[derive(Clone)]
@@ -45,6 +51,8 @@ pub struct Changed {
     pub nodes: Vec<(Box<str>, Option<Known>)>,
     /// Whether the others of the owner may have changed with them.
     pub others: Others,
+    /// The bare addresses of those who have got a subscription to one of them.
+    pub subscribed: Vec<Box<str>>,
 }
 
 /// What becomes of the other nodes of an owner.
@@ -70,6 +78,10 @@ struct State {
     /// The names of all nodes of an owner; the one asked for last stands behind the others. Most owners have none.
     names: LinkedHashMap<AccountId, Arc<[Box<str>]>>,
     names_bytes: usize,
+    /// By bare address, the nodes that somebody is subscribed to, and perhaps some that they were; the one asked for last stands behind the
+    /// others. Most people are subscribed to none.
+    subscribed: LinkedHashMap<Box<str>, Arc<[Named]>>,
+    subscribed_bytes: usize,
     /// Raised by every change; a read that began before is not kept.
     generation: u64,
 }
@@ -120,11 +132,34 @@ impl Nodes {
         }
     }
 
+    /// The nodes that somebody is subscribed to by a bare address or one of its full ones, and perhaps some that they were; if it is in
+    /// memory.
+    pub fn subscribed(&self, bare: &str) -> Option<Arc<[Named]>> {
+        self.state.lock().subscribed.to_back(bare).cloned()
+    }
+
+    /// Keeps what was read of it, unless something has changed meanwhile.
+    pub fn keep_subscribed(&self, bare: &str, nodes: Arc<[Named]>, generation: u64) {
+        let mut state = self.state.lock();
+        if state.generation != generation {
+            return;
+        }
+        state.forget_subscribed(bare);
+        state.subscribed_bytes += cost_of_subscribed(bare, &nodes);
+        state.subscribed.insert(bare.into(), nodes);
+        while state.subscribed_bytes > SUBSCRIBED_BYTES_MAX
+            && let Some((bare, nodes)) = state.subscribed.pop_front()
+        {
+            state.subscribed_bytes -= cost_of_subscribed(&bare, &nodes);
+        }
+    }
+
     /// What was decided has become durable.
     pub fn change(&self, changed: Changed) {
         let mut state = self.state.lock();
         state.generation += 1;
         state.forget_names(changed.owner);
+        changed.subscribed.iter().for_each(|bare| state.forget_subscribed(bare));
         if changed.others == Others::Forgotten {
             state.forget(changed.owner);
         }
@@ -142,13 +177,21 @@ impl Nodes {
         let mut state = self.state.lock();
         state.generation += 1;
         state.forget(owner);
+        state.subscribed.clear();
+        state.subscribed_bytes = 0;
     }
 
     /// Bytes held.
     pub fn memory_usage(&self) -> usize {
         let state = self.state.lock();
-        state.bytes + state.names_bytes
+        state.bytes + state.names_bytes + state.subscribed_bytes
     }
+}
+
+/// About what the nodes of one subscriber take.
+fn cost_of_subscribed(bare: &str, nodes: &[Named]) -> usize {
+    const ENTRY: usize = 112;
+    ENTRY + bare.len() + nodes.iter().map(|(_, name)| name.len() + size_of::<Named>()).sum::<usize>()
 }
 
 /// About what the names of one owner take.
@@ -191,6 +234,12 @@ impl State {
         }
     }
 
+    fn forget_subscribed(&mut self, bare: &str) {
+        if let Some(nodes) = self.subscribed.remove(bare) {
+            self.subscribed_bytes -= cost_of_subscribed(bare, &nodes);
+        }
+    }
+
     fn forget(&mut self, owner: AccountId) {
         self.forget_names(owner);
         let theirs: Vec<_> = self.known.keys().filter(|(account, _)| *account == owner).cloned().collect();
@@ -219,7 +268,7 @@ mod tests {
         let nodes = Nodes::default();
         let before = nodes.generation();
         let others = Others::Stay;
-        nodes.change(Changed { owner: account(1), nodes: vec![("a".into(), Some(Known::Absent))], others });
+        nodes.change(Changed { owner: account(1), nodes: vec![("a".into(), Some(Known::Absent))], others, subscribed: Vec::new() });
         nodes.keep(account(1), "a", node(10), before);
         assert!(matches!(nodes.get(account(1), "a"), Some(Known::Absent)));
         nodes.keep(account(1), "b", node(10), nodes.generation());
@@ -234,7 +283,7 @@ mod tests {
         nodes.keep_names(account(2), names(&[]), nodes.generation());
         assert_eq!(nodes.names(account(1)).unwrap().len(), 2);
         let before = nodes.generation();
-        nodes.change(Changed { owner: account(1), nodes: Vec::new(), others: Others::Stay });
+        nodes.change(Changed { owner: account(1), nodes: Vec::new(), others: Others::Stay, subscribed: Vec::new() });
         assert!(nodes.names(account(1)).is_none() && nodes.names(account(2)).unwrap().is_empty());
         nodes.keep_names(account(1), names(&["a"]), before);
         assert!(nodes.names(account(1)).is_none());
@@ -249,6 +298,27 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_is_subscribed_to_is_known_until_they_subscribe_to_more() {
+        let nodes = Nodes::default();
+        let some = |name: &str| -> Arc<[Named]> { [(account(1), Box::from(name))].into() };
+        nodes.keep_subscribed("a@x", some("n"), nodes.generation());
+        nodes.keep_subscribed("b@x", [].into(), nodes.generation());
+        let before = nodes.generation();
+        let subscribed = vec!["b@x".into()];
+        nodes.change(Changed { owner: account(1), nodes: Vec::new(), others: Others::Stay, subscribed });
+        assert!(nodes.subscribed("b@x").is_none() && nodes.subscribed("a@x").unwrap().len() == 1);
+        nodes.keep_subscribed("b@x", [].into(), before);
+        assert!(nodes.subscribed("b@x").is_none());
+        for number in 0..300 {
+            nodes.keep_subscribed(&number.to_string(), some(&"x".repeat(100_000)), nodes.generation());
+            assert!(nodes.memory_usage() <= SUBSCRIBED_BYTES_MAX);
+        }
+        assert!(nodes.subscribed("0").is_none() && nodes.subscribed("299").is_some());
+        nodes.forget(account(7));
+        assert_eq!(nodes.memory_usage(), 0);
+    }
+
+    #[test]
     fn it_stays_within_its_bytes_and_gives_back_what_it_takes() {
         let nodes = Nodes::default();
         for number in 0..40 {
@@ -259,7 +329,7 @@ mod tests {
         nodes.keep(account(2), "x", node(5), nodes.generation());
         nodes.forget(account(1));
         assert!(has(&nodes, 2, "x") && !has(&nodes, 1, "39"));
-        nodes.change(Changed { owner: account(2), nodes: vec![("x".into(), None)], others: Others::Stay });
+        nodes.change(Changed { owner: account(2), nodes: vec![("x".into(), None)], others: Others::Stay, subscribed: Vec::new() });
         assert_eq!(nodes.memory_usage(), 0);
     }
 
@@ -270,7 +340,7 @@ mod tests {
             nodes.keep(account(owner), name, node(5), nodes.generation());
         }
         let changed = vec![("a".into(), Some(node(7)))];
-        nodes.change(Changed { owner: account(1), nodes: changed, others: Others::Forgotten });
+        nodes.change(Changed { owner: account(1), nodes: changed, others: Others::Forgotten, subscribed: Vec::new() });
         assert!(has(&nodes, 1, "a") && !has(&nodes, 1, "b") && has(&nodes, 2, "a"));
     }
 }

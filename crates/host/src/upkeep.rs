@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
 
+pub use crate::nodes::Named;
 use crate::sync::Mutex;
 
 /// Most nodes of which it is kept for what they wait.
@@ -16,9 +17,6 @@ const PEOPLE_MAX: usize = 1000;
 
 /// Most people whose going has not been looked at yet.
 const LEFT_MAX: usize = 100_000;
-
-/// A node: whose, and its name.
-pub type Named = (AccountId, Box<str>);
 
 /// What a node waits for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

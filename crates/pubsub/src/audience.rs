@@ -27,6 +27,8 @@ pub struct Subscribers {
     pub by_presence: ByPresence,
     /// The same for humans, for those who want a message to have a body.
     pub body: Option<Box<str>>,
+    /// The node as it was before, where only those are told who could not read it then and may now (section 12.2).
+    pub before: Option<Arc<Node>>,
 }
 
 /// What a notification is about; a subscription to a collection is for one or the other, or for both (XEP-0248 section 5.1).
@@ -74,8 +76,28 @@ impl Subscribers {
     }
 
     /// Whether somebody may read the node now; `trust` is asked only where it decides.
-    pub fn may_read(&self, who: &Jid, now_ms: u64, trust: impl FnOnce(&Node, &Jid) -> Trust) -> bool {
-        allows(&self.node, Verb::Read, who, now_ms, trust)
+    pub fn may_read(&self, who: &Jid, now_ms: u64, mut trust: impl FnMut(&Node, &Jid) -> Trust) -> bool {
+        self.admits(Verb::Read, who, now_ms, &mut trust)
+    }
+
+    /// Whether somebody may do this with the node, and could not before where that is asked.
+    fn admits(&self, verb: Verb, who: &Jid, now_ms: u64, trust: &mut impl FnMut(&Node, &Jid) -> Trust) -> bool {
+        let could = |before: &Arc<Node>, trust| allows(before, verb, who, now_ms, trust);
+        allows(&self.node, verb, who, now_ms, &mut *trust)
+            && !self.before.as_ref().is_some_and(|before| could(before, &mut *trust))
+    }
+
+    /// The same as [`Subscribers::for_each`] for one client, whose address is full: of its own subscriptions, and of those of its bare
+    /// address.
+    pub fn for_client<'a>(
+        &'a self,
+        client: &Jid,
+        now_ms: u64,
+        mut trust: impl FnMut(&Node, &Jid) -> Trust,
+        each: impl FnMut(Recipient<'a>),
+    ) {
+        let rows = [self.node.subscriptions_at(&client.bare()), self.node.subscriptions_at(client)];
+        rows.into_iter().filter_map(|rows| self.recipient(rows, now_ms, &mut trust)).for_each(each);
     }
 
     /// Calls `each` for everybody who gets it now, each address once. `trust` says what the rosters of the owners of a node say of an
@@ -114,7 +136,7 @@ impl Subscribers {
                 |row: &&'a Subscriber| self.counts(row, now_ms) && reaches(&row.options, self.topic, *distance);
             for row in collection.subscribers().iter().filter(wanted) {
                 let may = allows(collection, Verb::Read, &row.jid, now_ms, &mut *trust)
-                    && allows(&self.node, self.verb(), &row.jid, now_ms, &mut *trust);
+                    && self.admits(self.verb(), &row.jid, now_ms, trust);
                 if !may {
                     continue;
                 }
@@ -141,7 +163,7 @@ impl Subscribers {
         let wants = |row: &&Subscriber| !is_collection || reaches(&row.options, self.topic, 0);
         let mut rows = rows.iter().filter(|row| self.counts(row, now_ms)).filter(wants);
         let row = rows.next()?;
-        if !allows(&self.node, self.verb(), &row.jid, now_ms, trust) {
+        if !self.admits(self.verb(), &row.jid, now_ms, trust) {
             return None;
         }
         let mut recipient = self.first(row);

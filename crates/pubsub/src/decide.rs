@@ -1,12 +1,14 @@
 //! Which request is decided where. Nothing here reads or writes: what has to be known comes in, and what is to happen goes out.
 
+use std::sync::Arc;
+
 use metronome_model::Item;
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::pubsub::{OwnerRequest, Request};
 
 use crate::act::Act;
 use crate::authorization::Authorization;
-use crate::decision::Decision;
+use crate::decision::{Decision, Notification};
 use crate::facts::Facts;
 use crate::graph::ROOT;
 use crate::known::{Known, Stop};
@@ -85,6 +87,11 @@ impl<'a> Nodes<'a> {
     /// time of the publication.
     pub fn last_item(self, node: &Node, item: &Item) -> Vec<u8> {
         last::content(self.act(), node, item)
+    }
+
+    /// The newest item for subscribers who come online (XEP-0060 section 12.2), whoever of them asks.
+    pub fn last_for_comers(self, node: &Arc<Node>, item: &Item) -> Notification {
+        last::for_comers(self.act(), node, item)
     }
 
     /// What is sent of items that were published while somebody was away (XEP-0312), oldest first: the content of one message.

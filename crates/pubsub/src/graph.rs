@@ -83,7 +83,7 @@ pub(crate) fn tell_always(
 ) -> Result<Option<Notification>, Stop> {
     let collections = above(act, &node.collections)?.found;
     let by_presence = if topic == Topic::Nodes { ByPresence::Ignored } else { act.rules.by_presence() };
-    let to = Subscribers { node: Arc::clone(node), collections, topic, by_presence, body: None };
+    let to = Subscribers { node: Arc::clone(node), collections, topic, by_presence, body: None, before: None };
     if to.len_max() == 0 && by_presence == ByPresence::Ignored {
         return Ok(None);
     }

@@ -204,6 +204,17 @@ impl Node {
             && config.send_last_published_item == SendLast::OnSubAndPresence
     }
 
+    /// Whether a client, whose address is full, is told of the newest item when it comes, because of a subscription of its own or of its bare
+    /// address. Who wants digests is told in them.
+    pub fn tells_on_presence(&self, client: &Jid, now_ms: u64) -> bool {
+        let counts = |row: &Subscriber| {
+            let is_theirs = row.state == SubscriptionState::Subscribed && row.lasts(now_ms);
+            is_theirs && row.options.deliver && !row.options.digest
+        };
+        let has = |jid: &Jid| self.subscriptions_at(jid).iter().any(counts);
+        self.sends_last_on_presence() && (has(client) || has(&client.bare()))
+    }
+
     /// What was published before this time has expired; `None` if nothing does. `expire_s_max` as of the limits.
     pub fn expired_before_ms(&self, now_ms: u64, expire_s_max: u64) -> Option<u64> {
         let seconds = self.config.item_expire?.within(expire_s_max);

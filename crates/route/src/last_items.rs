@@ -1,17 +1,43 @@
-//! What clients that have just come are told of what was published before (XEP-0163 section 4.3.4): tasks of their own, beside the stream, so
+//! What clients that have just come are told of what was published before (XEP-0163 section 4.3.4, XEP-0060 section 12.2): tasks of their own, beside the stream, so
 //! that nobody's presence waits for a disk. Once for each resource and node; accounts without nodes are known to have none.
 
 use std::sync::Arc;
 
-use metronome_features::pubsub::last;
+use metronome_features::pubsub::last::{self, Subscribed};
 use metronome_host::contacts::Known;
 use metronome_host::interests::Wants;
+use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
 use metronome_proto::jid::Jid;
 
 use crate::notify::{self, Client};
 use crate::remotes;
+
+/// A session has become available: what it is subscribed to is told to it.
+pub(crate) fn session_comes(server: &Arc<Server>, session: &Arc<Session>) {
+    let is_none = server.nodes.subscribed(session.jid.bare_str()).is_some_and(|nodes| nodes.is_empty());
+    if !is_none && session.is_available() && !session.is_locked() {
+        tokio::spawn(for_subscriber(server.clone(), session.clone()));
+    }
+}
+
+async fn for_subscriber(server: Arc<Server>, session: Arc<Session>) {
+    if let Err(refuse) = tell_subscriber(&server, &session).await {
+        tracing::debug!(jid = session.jid.as_str(), ?refuse, "what was published before cannot be told");
+    }
+}
+
+async fn tell_subscriber(server: &Arc<Server>, session: &Session) -> Result<(), Refuse> {
+    for (owner, names) in last::subscribed(server, &session.jid).await? {
+        let Some(due) = last::for_subscriber(server, owner, names, &session.jid).await? else { continue };
+        due.told.iter().for_each(|told| notify::last_for_subscriber(server, told, session));
+        if !session.is_available() {
+            break;
+        }
+    }
+    Ok(())
+}
 
 /// For a session that has become available: of its own account, of its domain, and of the contacts that it sees.
 pub(crate) async fn for_session(server: Arc<Server>, session: Arc<Session>, wants: Wants) {
@@ -24,22 +50,22 @@ pub(crate) async fn for_session(server: Arc<Server>, session: Arc<Session>, want
         if !session.is_available() {
             return;
         }
-        tell(&server, &owner, &wants, Client::Here(&session)).await;
+        tell(&server, &owner, &wants, Client::Here(&session), Subscribed::AreTold).await;
     }
 }
 
 /// Of one account or domain for a session.
 pub(crate) async fn of_one(server: Arc<Server>, owner: Jid, session: Arc<Session>, wants: Wants) {
-    tell(&server, &owner, &wants, Client::Here(&session)).await;
+    tell(&server, &owner, &wants, Client::Here(&session), Subscribed::AreNot).await;
 }
 
 /// Of the account that sees it, for a client on another server.
 pub(crate) async fn for_remote(server: Arc<Server>, owner: Jid, client: Jid, wants: Wants) {
-    tell(&server, &owner, &wants, Client::Elsewhere(&client)).await;
+    tell(&server, &owner, &wants, Client::Elsewhere(&client), Subscribed::AreNot).await;
 }
 
-async fn tell(server: &Arc<Server>, owner: &Jid, wants: &Wants, to: Client<'_>) {
-    match last::of(server, owner, wants, to.jid()).await {
+async fn tell(server: &Arc<Server>, owner: &Jid, wants: &Wants, to: Client<'_>, subscribed: Subscribed) {
+    match last::of(server, owner, wants, to.jid(), subscribed).await {
         Ok(Some(last)) => {
             for content in &last.contents {
                 notify::last(server, &last.from, content, &to);

@@ -200,13 +200,29 @@ fn to_subscriber(server: &Server, notify: &Notify, written: &Written, told: &Tol
     let passing = (told.says == Says::Nothing).then_some(Passing::Event);
     let mut frame = None;
     for session in server.sessions.named(to.bare_str()) {
-        let is_for = if to.is_full() { session.jid == *to } else { session.priority().is_some_and(|it| it >= 0) };
-        if is_for && is_told(&session, told.when) {
+        if is_for(&session, to) && is_told(&session, told.when) {
             hand(server, &session, &notify.from, passing, || {
                 frame.get_or_insert_with(|| written.to(to, told.extra)).clone()
             });
         }
     }
+}
+
+/// What was published before a subscriber came, for this client alone, as its subscriptions say.
+pub(crate) fn last_for_subscriber(server: &Server, notify: &Notify, session: &Session) {
+    let written = Written::of(notify);
+    notify.audience.each(server, &mut |told| {
+        let is_due = is_for(session, told.jid) && is_told(session, told.when);
+        if is_due && !is_denied(server, &notify.from, told.jid) {
+            let passing = (told.says == Says::Nothing).then_some(Passing::Event);
+            hand(server, session, &notify.from, passing, || written.to(told.jid, told.extra));
+        }
+    });
+}
+
+/// A bare address stands for all clients that want messages.
+fn is_for(session: &Session, to: &Jid) -> bool {
+    if to.is_full() { session.jid == *to } else { session.priority().is_some_and(|it| it >= 0) }
 }
 
 fn is_told(session: &Session, when: When<'_>) -> bool {

@@ -32,7 +32,7 @@ pub(crate) use lists::{in_doubt as lists_in_doubt, lists_changed, rules_changed}
 pub(crate) use received::given_back;
 pub(crate) use show::{hide, hide_from, show, show_to};
 
-use crate::{interests, remotes, resumables, timers};
+use crate::{interests, last_items, remotes, resumables, timers};
 
 /// Most bytes that a presence says. Everybody who sees it gets them, and the session keeps them.
 const PRESENCE_BYTES_MAX: usize = 16 * 1024;
@@ -111,7 +111,11 @@ pub(crate) fn deliver(server: &Arc<Server>, env: &Envelope) {
     }
     match kind {
         PresenceType::Available if env.stanza.to.is_none() => {
+            let comes = !session.is_available();
             broadcast::available(server, session, env);
+            if comes {
+                last_items::session_comes(server, session);
+            }
             interests::shown(server, session, &env.stanza);
         }
         PresenceType::Unavailable if env.stanza.to.is_none() => leave(server, session, &env.stanza),

@@ -94,6 +94,10 @@ pub trait Nodes: Send + Sync {
         limit: usize,
     ) -> Reading<Vec<(Box<str>, Subscription)>>;
 
+    /// The nodes of all owners to which a bare address or one of its full ones is subscribed, in whatever state; each once, up to `limit` of
+    /// them, in an order of the store's own.
+    fn subscribed_to(&self, bare: &Jid, limit: usize) -> Reading<Vec<(AccountId, Box<str>)>>;
+
     /// The affiliations of a bare address with all nodes of an owner, in the order of their names; up to `limit` of them, beginning with
     /// the first node behind `after`.
     fn affiliations_of(

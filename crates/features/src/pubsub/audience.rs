@@ -9,7 +9,7 @@ use metronome_host::server::Server;
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::message::MessageType;
 use metronome_pubsub::config::NotificationType;
-use metronome_pubsub::{Audience, ByPresence, Notification, Subscribers, When};
+use metronome_pubsub::{Audience, ByPresence, Notification, Recipient, Subscribers, When};
 
 use super::place::{Kind, Place};
 use super::trust::{Live, Wants};
@@ -22,27 +22,43 @@ pub(super) async fn notify(
     notifications: Vec<Notification>,
     reply_to: Option<Jid>,
 ) -> Result<(), Refuse> {
-    let Some(owner) = place.owner else { return Ok(()) };
     for notification in notifications {
-        let audience: Box<dyn notify::Audience> = match notification.to {
-            Audience::These(jids) => Box::new(These(jids)),
-            Audience::Subscribers(subscribers) => Box::new(Everybody::of(server, place, subscribers).await?),
-        };
-        let kind = match notification.style {
-            NotificationType::Normal => MessageType::Normal,
-            NotificationType::Headline => MessageType::Headline,
-        };
-        effects.push(Effect::Notify(Box::new(Notify {
-            owner,
-            from: place.address.clone(),
-            kind,
-            id: server.rng.token().into(),
-            content: notification.content.into(),
-            reply_to: reply_to.clone(),
-            audience,
-        })));
+        if let Some(notify) = message(server, place, notification, reply_to.clone(), None).await? {
+            effects.push(Effect::Notify(Box::new(notify)));
+        }
     }
     Ok(())
+}
+
+/// A notification for one client alone, whose address is full.
+pub(super) async fn for_client(
+    server: &Server,
+    place: &Place,
+    notification: Notification,
+    client: &Jid,
+) -> Result<Option<Notify>, Refuse> {
+    message(server, place, notification, None, Some(client.clone())).await
+}
+
+async fn message(
+    server: &Server,
+    place: &Place,
+    notification: Notification,
+    reply_to: Option<Jid>,
+    client: Option<Jid>,
+) -> Result<Option<Notify>, Refuse> {
+    let Some(owner) = place.owner else { return Ok(None) };
+    let audience: Box<dyn notify::Audience> = match notification.to {
+        Audience::These(jids) => Box::new(These(jids)),
+        Audience::Subscribers(subscribers) => Box::new(Everybody::of(server, place, subscribers, client).await?),
+    };
+    let kind = match notification.style {
+        NotificationType::Normal => MessageType::Normal,
+        NotificationType::Headline => MessageType::Headline,
+    };
+    let content = notification.content.into();
+    let id = server.rng.token().into();
+    Ok(Some(Notify { owner, from: place.address.clone(), kind, id, content, reply_to, audience }))
 }
 
 /// Those to whom something is said that concerns them.
@@ -76,20 +92,29 @@ struct Everybody {
     rosters: Live,
     contacts: Vec<Jid>,
     address: Option<Jid>,
+    /// The only client that is meant; none if all are.
+    client: Option<Jid>,
 }
 
 impl Everybody {
-    async fn of(server: &Server, place: &Place, subscribers: Subscribers) -> Result<Everybody, Refuse> {
+    async fn of(
+        server: &Server,
+        place: &Place,
+        subscribers: Subscribers,
+        client: Option<Jid>,
+    ) -> Result<Everybody, Refuse> {
         let by_presence = subscribers.by_presence == ByPresence::Subscribes;
         let is_away = place.owner.is_none_or(|owner| server.sessions.contacts(owner).is_none());
         let wants = match by_presence && is_away && place.kind == Kind::Account {
             true => Wants::Contacts,
             false => Wants::Subscribers,
         };
-        let rosters = Live::of(server, place, &subscribers.node, wants).await?;
+        let nodes = [Some(&subscribers.node), subscribers.before.as_ref()].into_iter().flatten();
+        let models: Vec<_> = nodes.map(|node| node.config.access_model).collect();
+        let rosters = Live::of(server, place, &subscribers.node, &models, wants).await?;
         let contacts = if wants == Wants::Contacts { rosters.contacts() } else { Vec::new() };
         let address = (place.kind == Kind::Account).then(|| place.address.clone());
-        Ok(Everybody { subscribers, rosters, contacts, address })
+        Ok(Everybody { subscribers, rosters, contacts, address, client })
     }
 }
 
@@ -97,7 +122,7 @@ impl notify::Audience for Everybody {
     fn each(&self, server: &Server, tell: &mut dyn FnMut(&Told<'_>)) {
         let now_ms = server.clock.unix_ms();
         let trust = |_: &metronome_pubsub::Node, who: &Jid| self.rosters.trust(server, who);
-        self.subscribers.for_each(now_ms, trust, |recipient| {
+        let each = |recipient: Recipient<'_>| {
             let extra = recipient.tail();
             let when = match recipient.when {
                 When::Always => notify::When::Always,
@@ -106,7 +131,11 @@ impl notify::Audience for Everybody {
             };
             let says = if recipient.body.is_some() { Says::Words } else { Says::Nothing };
             tell(&Told { jid: recipient.jid, extra: &extra, says, when });
-        });
+        };
+        match &self.client {
+            Some(client) => self.subscribers.for_client(client, now_ms, trust, each),
+            None => self.subscribers.for_each(now_ms, trust, each),
+        }
     }
 
     fn len_max(&self) -> usize {
@@ -118,9 +147,11 @@ impl notify::Audience for Everybody {
     }
 
     fn may_read(&self, server: &Server, who: &Jid) -> bool {
-        // The owner's own clients.
-        self.address.as_ref().is_some_and(|address| address.same_bare(who))
-            || self.subscribers.may_read(who, server.clock.unix_ms(), |_, who| self.rosters.trust(server, who))
+        // The owner's own clients always could.
+        if self.address.as_ref().is_some_and(|address| address.same_bare(who)) {
+            return self.subscribers.before.is_none();
+        }
+        self.subscribers.may_read(who, server.clock.unix_ms(), |_, who| self.rosters.trust(server, who))
     }
 
     fn contacts(&self) -> &[Jid] {

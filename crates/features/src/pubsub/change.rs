@@ -258,10 +258,15 @@ fn put(
     for (name, node) in &after {
         upkeep::note(server, owner, name, node.as_deref());
     }
+    let subscribed = |change: &NodeChange| match change {
+        NodeChange::Subscribe(row) => Some(row.jid.bare_str().into()),
+        _ => None,
+    };
+    let subscribed = changes.iter().filter_map(|(_, change)| subscribed(change)).collect();
     let known = |node: Option<Arc<_>>| node.map(|node| nodes::known(Some(node)));
     let changed: Vec<_> = after.into_iter().map(|(name, node)| (name, known(node))).collect();
     if !changed.is_empty() {
-        effects.push(Effect::Nodes(Box::new(Changed { owner, nodes: changed, others })));
+        effects.push(Effect::Nodes(Box::new(Changed { owner, nodes: changed, others, subscribed })));
     }
     for (name, change) in changes {
         record.push(Op::Node { owner, name, change: Box::new(change) });

@@ -1,9 +1,12 @@
-//! What somebody who has come is told of what was published before (XEP-0163 section 4.3.4): the newest item of each node that they want
-//! and may read. The nodes stay locked until it was handed over, so that what is published meanwhile comes behind it.
+//! What somebody who has come is told of what was published before: the newest item of each node that their client asks for (XEP-0163 section
+//! 4.3.4) or that they are subscribed to (XEP-0060 section 12.2), and that they may read. The nodes stay locked until it was handed over, so that what is published meanwhile comes behind it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use metronome_host::interests::Wants;
+use metronome_host::nodes::Named;
+use metronome_host::notify::Notify;
 use metronome_host::owners::Locked;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
@@ -12,13 +15,33 @@ use metronome_proto::jid::Jid;
 use metronome_pubsub::{Creation, Facts, Known, Node, Nodes, Standing, Trust, Verb, Verdict, asks_for_trust, judge};
 
 use super::place::{Kind, Place};
-use super::{nodes, settings, trust};
+use super::{audience, nodes, settings, trust};
 use crate::roster;
 
 /// Most nodes of one owner that are looked at for this; those that are named last are passed over.
 const NODES_MAX: usize = 10_000;
 /// Names that are read at once.
 const PAGE: usize = 500;
+
+/// Most nodes that somebody is subscribed to of which the newest item is told.
+const SUBSCRIBED_MAX: usize = 500;
+
+/// What becomes of the nodes that a client both asks for and is subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subscribed {
+    /// They are told to it as a subscriber.
+    AreTold,
+    /// Nobody else tells it.
+    AreNot,
+}
+
+/// What one owner has for a subscriber.
+#[derive(Debug)]
+pub struct Due {
+    /// What is told, to this client alone.
+    pub told: Vec<Notify>,
+    _locked: Locked,
+}
 
 /// What one owner has for somebody.
 #[derive(Debug)]
@@ -32,7 +55,13 @@ pub struct Last {
 
 /// What the account or domain with this bare address has for somebody who wants these nodes; nothing most of the time. An account without
 /// nodes costs no read once that is known.
-pub async fn of(server: &Arc<Server>, address: &Jid, wants: &Wants, who: &Jid) -> Result<Option<Last>, Refuse> {
+pub async fn of(
+    server: &Arc<Server>,
+    address: &Jid,
+    wants: &Wants,
+    who: &Jid,
+    subscribed: Subscribed,
+) -> Result<Option<Last>, Refuse> {
     let Some(place) = place(server, address).await? else { return Ok(None) };
     let Some(owner) = place.owner else { return Ok(None) };
     let names = names(server, owner).await?;
@@ -43,24 +72,81 @@ pub async fn of(server: &Arc<Server>, address: &Jid, wants: &Wants, who: &Jid) -
     let locked = server.owners.lock_nodes(owner, &wanted).await;
     let items = server.store.newest_items(owner, wanted.into_iter().map(Box::from).collect()).await?;
     let (known, rules) = (Known::default(), settings::rules(&place));
-    let facts = Facts {
+    let facts = facts(server, &place, who);
+    let mut contents = Vec::new();
+    for (name, item) in items {
+        let Some(node) = nodes::node(server, owner, &name).await? else { continue };
+        let expired_ms = node.expired_before_ms(facts.now_ms, rules.limits().expire_s_max).unwrap_or_default();
+        let is_told = subscribed == Subscribed::AreTold && node.tells_on_presence(who, facts.now_ms);
+        let is_due = node.sends_last_on_presence() && item.updated_ms >= expired_ms && !is_told;
+        if is_due && may_read(server, &place, &node, who).await? {
+            contents.push(Nodes { facts: &facts, known: &known, rules: &*rules }.last_item(&node, &item));
+        }
+    }
+    Ok((!contents.is_empty()).then(|| Last { from: place.address.clone(), contents, _locked: locked }))
+}
+
+/// The nodes that somebody is subscribed to, by owner; some of them perhaps no longer. Whoever is subscribed to none costs no read once that
+/// is known.
+pub async fn subscribed(server: &Server, who: &Jid) -> Result<BTreeMap<AccountId, Vec<Box<str>>>, Refuse> {
+    let nodes = match server.nodes.subscribed(who.bare_str()) {
+        Some(nodes) => nodes,
+        None => {
+            let generation = server.nodes.generation();
+            let nodes: Arc<[Named]> = server.store.subscribed_to(&who.bare(), SUBSCRIBED_MAX).await?.into();
+            server.nodes.keep_subscribed(who.bare_str(), nodes.clone(), generation);
+            nodes
+        }
+    };
+    let mut owners: BTreeMap<AccountId, Vec<Box<str>>> = BTreeMap::new();
+    nodes.iter().for_each(|(owner, name)| owners.entry(*owner).or_default().push(name.clone()));
+    Ok(owners)
+}
+
+/// What these nodes have for a subscriber whose client has come; its address is full.
+pub async fn for_subscriber(
+    server: &Arc<Server>,
+    owner: AccountId,
+    names: Vec<Box<str>>,
+    who: &Jid,
+) -> Result<Option<Due>, Refuse> {
+    let Some(place) = Place::of_owner(server, owner).await? else { return Ok(None) };
+    let mut due = BTreeMap::new();
+    for name in names {
+        let node = nodes::node(server, owner, &name).await?;
+        let tells = |node: &Arc<Node>| node.tells_on_presence(who, server.clock.unix_ms());
+        due.extend(node.filter(tells).map(|node| (name, node)));
+    }
+    if due.is_empty() {
+        return Ok(None);
+    }
+    let sorted: Vec<&str> = due.keys().map(|name| &**name).collect();
+    let locked = server.owners.lock_nodes(owner, &sorted).await;
+    let items = server.store.newest_items(owner, due.keys().cloned().collect()).await?;
+    let (known, rules) = (Known::default(), settings::rules(&place));
+    let facts = facts(server, &place, who);
+    let mut told = Vec::new();
+    for (name, item) in items {
+        // As it is by now.
+        let Some(node) = nodes::node(server, owner, &name).await? else { continue };
+        let expired_ms = node.expired_before_ms(facts.now_ms, rules.limits().expire_s_max).unwrap_or_default();
+        if node.tells_on_presence(who, facts.now_ms) && item.updated_ms >= expired_ms {
+            let notification = Nodes { facts: &facts, known: &known, rules: &*rules }.last_for_comers(&node, &item);
+            told.extend(audience::for_client(server, &place, notification, who).await?);
+        }
+    }
+    Ok((!told.is_empty()).then(|| Due { told, _locked: locked }))
+}
+
+fn facts<'a>(server: &Server, place: &'a Place, who: &'a Jid) -> Facts<'a> {
+    Facts {
         from: who,
         address: &place.address,
         standing: Standing::Stranger,
         creation: Creation::Forbidden,
         now_ms: server.clock.unix_ms(),
         random: server.rng.bytes16(),
-    };
-    let mut contents = Vec::new();
-    for (name, item) in items {
-        let Some(node) = nodes::node(server, owner, &name).await? else { continue };
-        let expired_ms = node.expired_before_ms(facts.now_ms, rules.limits().expire_s_max).unwrap_or_default();
-        let is_due = node.sends_last_on_presence() && item.updated_ms >= expired_ms;
-        if is_due && may_read(server, &place, &node, who).await? {
-            contents.push(Nodes { facts: &facts, known: &known, rules: &*rules }.last_item(&node, &item));
-        }
     }
-    Ok((!contents.is_empty()).then(|| Last { from: place.address.clone(), contents, _locked: locked }))
 }
 
 /// The account with this address, if it has nodes and lets this contact see its presence.

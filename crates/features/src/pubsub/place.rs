@@ -71,6 +71,17 @@ impl Place {
         Ok(Place { owner, address: host.name.clone(), host: host.clone(), kind })
     }
 
+    /// Where an account has its nodes, a domain's own one as well; nowhere while its domain is not served, or the account is no more.
+    pub(super) async fn of_owner(server: &Server, owner: AccountId) -> Result<Option<Place>, Refuse> {
+        let Some(account) = server.store.account_by_id(owner).await? else { return Ok(None) };
+        let Some(host) = server.hosts.load().answering(&account.host).cloned() else { return Ok(None) };
+        if account.name.is_empty() {
+            return Place::at(server, &host).await.map(Some);
+        }
+        let Ok(address) = Jid::from_parts(Some(&account.name), &account.host, None) else { return Ok(None) };
+        Place::of_account(server, account.id, &address).map(Some)
+    }
+
     /// The owner of the nodes, made if it is a domain that has not had any yet.
     pub(super) async fn owner_made(&self, server: &Arc<Server>) -> Result<AccountId, Refuse> {
         if let Some(owner) = self.owner {

@@ -77,17 +77,23 @@ struct Owner {
 type Rows = HashMap<Box<str>, (bool, Vec<Box<str>>)>;
 
 impl Live {
-    /// Reads what will be needed for this node. `everybody` says that contacts are asked for as well.
-    pub(super) async fn of(server: &Server, place: &Place, node: &Node, wants: Wants) -> Result<Live, Refuse> {
+    /// Reads what will be needed for this node, which is asked for access by each of these models.
+    pub(super) async fn of(
+        server: &Server,
+        place: &Place,
+        node: &Node,
+        models: &[AccessModel],
+        wants: Wants,
+    ) -> Result<Live, Refuse> {
         let mut live = Live { address: place.address.clone(), kind: place.kind, owners: Vec::new() };
-        let model = node.config.access_model;
-        let by_roster = matches!(model, AccessModel::Presence | AccessModel::Roster);
+        let by_groups = models.contains(&AccessModel::Roster);
+        let by_roster = by_groups || models.contains(&AccessModel::Presence);
         if place.kind == Kind::Domain || !(by_roster || wants == Wants::Contacts) {
             return Ok(live);
         }
         for (account, jid) in owners(server, place, node).await? {
             let is_here = server.sessions.contacts(account).is_some();
-            let read = match is_here && model != AccessModel::Roster {
+            let read = match is_here && !by_groups {
                 true => None,
                 false => Some(read(server, account).await?),
             };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::upkeep::{Named, Waits};
-use metronome_model::{Account, AccountId, Outcome};
+use metronome_model::{AccountId, Outcome};
 use metronome_proto::jid::Jid;
 use metronome_pubsub::Node;
 use metronome_store::nodes::{ItemSearch, ItemsFound};
@@ -26,7 +26,7 @@ const ROUND: Duration = Duration::from_secs(3600);
 /// How soon a node is looked at again that had nothing to tell.
 const AGAIN_MS: u64 = 60_000;
 
-/// Accounts, and nodes of one account, looked at together.
+/// Owners, and nodes of one of them, looked at together.
 const PAGE: usize = 200;
 
 /// How often one round removes expired items of one node; a store removes some hundreds at a time.
@@ -107,8 +107,7 @@ async fn gone(server: &Arc<Server>, owner: AccountId, name: &str, who: &Jid) -> 
 
 /// Decides it as the owner of all nodes, and makes it happen. An account that is no more has no nodes.
 async fn act(server: &Arc<Server>, owner: AccountId, asked: Asked) -> Result<(), Refuse> {
-    let Some(account) = server.store.account_by_id(owner).await? else { return Ok(()) };
-    let Some(place) = place(server, &account).await? else { return Ok(()) };
+    let Some(place) = Place::of_owner(server, owner).await? else { return Ok(()) };
     let acted = change::act(server, &place, &asked, &Who::owner(&place)).await?;
     match acted.commit(server).await {
         Outcome::Done { .. } | Outcome::Gone => {}
@@ -117,35 +116,17 @@ async fn act(server: &Arc<Server>, owner: AccountId, asked: Asked) -> Result<(),
     Ok(())
 }
 
-/// Where an account has its nodes; nowhere while its domain is not served.
-async fn place(server: &Arc<Server>, account: &Account) -> Result<Option<Place>, Refuse> {
-    let Some(host) = server.hosts.load().answering(&account.host).cloned() else { return Ok(None) };
-    if account.name.is_empty() {
-        return Place::at(server, &host).await.map(Some);
-    }
-    let Ok(address) = Jid::from_parts(Some(&account.name), &account.host, None) else { return Ok(None) };
-    Place::of_account(server, account.id, &address).map(Some)
-}
-
-/// Goes through all nodes: those of each domain and service, and of the accounts there.
+/// Goes through the nodes of everybody who has some.
 async fn round(server: &Arc<Server>, people: People) -> Result<(), Refuse> {
-    for host in server.hosts.load_full().iter() {
-        for place in host.services.iter().chain([host]) {
-            if let Some(domain) = server.store.account_of_domain(place.name.as_str()).await? {
-                nodes_of(server, domain.id, people).await?;
-            }
-        }
-        let mut behind: Option<Box<str>> = None;
-        loop {
-            let accounts = server.store.list(host.name.as_str(), behind.as_deref(), PAGE).await?;
-            let Some(last) = accounts.last() else { break };
-            behind = Some(last.name.clone());
-            for account in &accounts {
-                nodes_of(server, account.id, people).await?;
-            }
+    let mut behind = 0;
+    loop {
+        let owners = server.store.node_owners(behind, PAGE).await?;
+        let Some(last) = owners.last() else { return Ok(()) };
+        behind = last.place;
+        for owner in &owners {
+            nodes_of(server, owner.account.id, people).await?;
         }
     }
-    Ok(())
 }
 
 async fn nodes_of(server: &Arc<Server>, owner: AccountId, people: People) -> Result<(), Refuse> {

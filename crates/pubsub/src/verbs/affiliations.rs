@@ -11,6 +11,7 @@ use crate::decision::{Decision, Notification};
 use crate::facts::Standing;
 use crate::known::Stop;
 use crate::node::Node;
+use crate::verbs::last;
 use crate::verbs::subscriptions::{self, Told};
 
 /// The sender's own affiliations, with one node or with all.
@@ -51,7 +52,7 @@ pub(crate) fn set(act: Act<'_>, name: &str, changes: &[AffiliationChange]) -> Re
             continue;
         }
         decision.change(name, NodeChange::Affiliate { jid: jid.clone(), affiliation });
-        settle_subscriptions(act, &mut decision, node, jid, affiliation);
+        settle_subscriptions(act, &mut decision, node, jid, affiliation)?;
         let notice = reply::affiliation_notice(name, jid, affiliation).to_vec("");
         decision.notify(Notification::to_these(vec![jid.clone()], notice));
     }
@@ -94,7 +95,13 @@ fn len_after(node: &Node, wanted: &[(&Jid, Option<Affiliation>)]) -> usize {
 
 /// Section 8.7.4: who is shut out, or may only publish, is subscribed no longer; who becomes an owner, a publisher or a member needs no
 /// approval any more.
-fn settle_subscriptions(act: Act<'_>, decision: &mut Decision, node: &Node, jid: &Jid, to: Option<Affiliation>) {
+fn settle_subscriptions(
+    act: Act<'_>,
+    decision: &mut Decision,
+    node: &Node,
+    jid: &Jid,
+    to: Option<Affiliation>,
+) -> Result<(), Stop> {
     for row in node.subscriptions_of(jid) {
         let state = match to {
             Some(Affiliation::Outcast | Affiliation::PublishOnly) => None,
@@ -103,7 +110,11 @@ fn settle_subscriptions(act: Act<'_>, decision: &mut Decision, node: &Node, jid:
         };
         decision.change(&node.name, subscriptions::made(node, row, state));
         subscriptions::tell(act, decision, node, row, state, Told::Subscriber);
+        if state.is_some() {
+            decision.notify(last::for_new(act, node, &row.jid)?);
+        }
     }
+    Ok(())
 }
 
 /// Nothing has changed: what was asked for is returned as it still is (section 8.9.2.4).

@@ -15,7 +15,7 @@ use crate::decision::Decision;
 use crate::graph::{self, ROOT};
 use crate::known::Stop;
 use crate::node::Node;
-use crate::verbs::{end, items, relate};
+use crate::verbs::{end, items, last, relate};
 use crate::{profiles, public};
 
 /// What a form makes of a node that does not exist yet.
@@ -75,6 +75,7 @@ pub(crate) fn set(act: Act<'_>, name: &str, form: &DataForm) -> Result<Decision,
     }
     if after.kind == node.kind {
         settle_items(act, &mut decision, node, &after);
+        decision.notify(last::for_admitted(act, node, &after)?);
     }
     if config.notify_config {
         let form = config.deliver_payloads.then(|| {

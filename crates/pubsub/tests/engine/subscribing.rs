@@ -317,3 +317,70 @@ fn a_digest_tells_of_everything_since_the_last_one_and_not_sooner() {
     assert!(digest.contains("<item id='3'>") && !digest.contains("<item id='2'>"), "{digest}");
     assert_eq!(world.nodes["n"].subscriptions.len(), 2);
 }
+
+#[test]
+fn who_may_read_from_now_on_is_told_the_last_item_and_who_could_before_is_not() {
+    let mut world = account();
+    let owner = "juliet@example/b";
+    let configure = |world: &mut World, config: &[(&str, &str)]| {
+        let config = form("node_config", config);
+        world.owner_set(owner, &format!("<configure node='n'>{config}</configure>")).unwrap()
+    };
+    let publish = "<publish node='n'><item id='1'><p xmlns='urn:p'/></item></publish>";
+    world.set(owner, publish).unwrap();
+    configure(&mut world, &[("pubsub#access_model", "open")]);
+    for who in ["romeo@montague.example", "king@denmark.example"] {
+        world.set(&format!("{who}/x"), &format!("<subscribe node='n' jid='{who}'/>")).unwrap();
+    }
+    world.befriend("romeo@montague.example", &[]);
+    assert!(configure(&mut world, &[("pubsub#access_model", "presence")]).told.is_empty());
+    let opened = configure(&mut world, &[("pubsub#access_model", "open")]);
+    assert_eq!(opened.recipients(), ["king@denmark.example"]);
+    assert!(opened.told[0].1.contains("<item id='1'>") && opened.told[0].1.contains("<delay "), "{opened:?}");
+    assert!(configure(&mut world, &[("pubsub#title", "N")]).told.is_empty(), "the model is what it was");
+    configure(&mut world, &[("pubsub#access_model", "presence")]);
+    let silent = [("pubsub#access_model", "open"), ("pubsub#send_last_published_item", "on_sub")];
+    assert!(configure(&mut world, &silent).told.is_empty(), "nobody has just subscribed");
+}
+
+#[test]
+fn who_needs_no_approval_any_more_gets_the_last_item() {
+    let mut world = with_node(&[("pubsub#access_model", "authorize")]);
+    publish(&mut world);
+    world.set(BARD, SUBSCRIBE).unwrap();
+    let member = "<affiliations node='n'><affiliation jid='bard@shakespeare.example' affiliation='member'/></affiliations>";
+    let told = world.owner_set(HAMLET, member).unwrap().to("bard@shakespeare.example");
+    assert!(told.contains("subscription='subscribed'") && told.contains("<item id='1'>"), "{told}");
+}
+
+#[test]
+fn a_client_that_comes_is_told_by_its_own_subscriptions_and_those_of_its_account() {
+    let mut world = with_node(&[]);
+    publish(&mut world);
+    let of_client = subscribe_with(&[("pubsub#include_body", "1")]).replace("example'/>", "example/globe'/>");
+    world.set(BARD, &of_client).unwrap();
+    world.set(BARD, SUBSCRIBE).unwrap();
+    world.set(BARD, &subscribe_with(&[("pubsub#digest", "1")])).unwrap();
+    world.set("king@denmark.example/x", "<subscribe node='n' jid='king@denmark.example'/>").unwrap();
+    let node = std::sync::Arc::new(world.node("n").unwrap());
+    let told = |world: &World, who: &str| {
+        let told = node.tells_on_presence(&jid(who), world.now_ms);
+        let mut to = Vec::new();
+        let all = metronome_pubsub::Subscribers {
+            node: node.clone(),
+            collections: Vec::new(),
+            topic: metronome_pubsub::Topic::Items,
+            by_presence: metronome_pubsub::ByPresence::Ignored,
+            body: None,
+            before: None,
+        };
+        all.for_client(&jid(who), world.now_ms, |_, _| metronome_pubsub::Trust::NONE, |one| to.push(one.jid.to_string()));
+        (told, to)
+    };
+    let both = ["bard@shakespeare.example", "bard@shakespeare.example/globe"].map(str::to_owned);
+    assert_eq!(told(&world, BARD), (true, both.to_vec()));
+    assert_eq!(told(&world, "bard@shakespeare.example/other"), (true, both[..1].to_vec()));
+    assert_eq!(told(&world, HAMLET), (false, Vec::new()));
+    world.nodes.get_mut("n").unwrap().subscriptions.clear();
+    assert!(!world.node("n").unwrap().tells_on_presence(&jid(BARD), world.now_ms));
+}

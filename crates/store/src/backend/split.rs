@@ -260,6 +260,17 @@ impl Nodes for SplitStore {
         self.of(owner).subscriptions_of(owner, bare, after, limit)
     }
 
+    fn subscribed_to(&self, bare: &Jid, limit: usize) -> Reading<Vec<(AccountId, Box<str>)>> {
+        let (guests, durable) = (self.guests.subscribed_to(bare, limit), self.durable.subscribed_to(bare, limit));
+        async move {
+            let mut all = durable.await?;
+            all.extend(guests.await?);
+            all.truncate(limit);
+            Ok(all)
+        }
+        .boxed()
+    }
+
     fn affiliations_of(
         &self,
         owner: AccountId,

@@ -309,7 +309,18 @@ fn somebody_finds_what_concerns_them_among_all_nodes(world: &mut World) {
     assert_eq!(affiliations(world, None, 9), all);
     assert_eq!(affiliations(world, None, 1), all[..1]);
     assert_eq!(affiliations(world, Some("b"), 9), all[1..]);
+    let subscribed = |world: &World, limit| {
+        let mut found = read(world.store.subscribed_to(&eve, limit));
+        found.sort();
+        found
+    };
+    let mut of_all: Vec<(AccountId, Box<str>)> = ["a", "c", "d"].map(|name| (alice, name.into())).into();
+    of_all.push((bob, "a".into()));
+    of_all.sort();
+    assert_eq!(subscribed(world, 9), of_all, "of all owners, each node once");
+    assert_eq!(subscribed(world, 2).len(), 2);
     world.one(node_op(alice, "d", NodeChange::Delete));
+    assert_eq!(subscribed(world, 9).len(), 3);
     assert_eq!(affiliations(world, None, 9), all[..1]);
     assert_eq!(subscriptions(world, Some("b"), 9).len(), 2);
 }

@@ -9,6 +9,7 @@ mod limits;
 mod nodes;
 mod pages;
 mod personal;
+mod presence;
 mod publishers;
 mod remote;
 mod services;

@@ -302,7 +302,9 @@ fn what_is_stored_is_there_after_a_restart() {
     let mut bob = online(&server, "bob", "desk");
     assert!(get(&mut bob, SERVICE, "<items node='musings'/>").contains(&entry("one")));
     set(&mut alice, SERVICE, &format!("<publish node='musings'><item id='2'>{}</item></publish>", entry("two")));
-    assert!(bob.wait_for("<message type='headline'").contains("<item id='2'"));
+    // The last item comes first, since bob has just come.
+    assert!(bob.wait_for("<message from='pubsub.localhost'").contains("<item id='1'"));
+    assert!(bob.wait_for("<message from='pubsub.localhost'").contains("<item id='2'"));
 }
 
 /// Payloads come back as they were sent, byte by byte.

@@ -65,6 +65,7 @@ fn a_temporary_subscription_and_what_was_published_go_with_presence() {
     alice.wait_for(&format!("<message from='{SERVICE}'"));
     set(&mut alice, SERVICE, &publish("1"));
     bob.available();
+    assert!(bob.wait_for("<message from='pubsub.localhost'").contains("<item id='1'"));
     alice.send("<presence type='unavailable'/>");
     let told = bob.wait_for("<message type='headline'");
     assert!(told.contains("<purge node='musings'/>"), "{told}");

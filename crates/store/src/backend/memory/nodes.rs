@@ -307,6 +307,16 @@ impl Nodes for MemoryStore {
         })
     }
 
+    fn subscribed_to(&self, bare: &Jid, limit: usize) -> Reading<Vec<(AccountId, Box<str>)>> {
+        self.read(|tables| {
+            let of = |node: &Node| node.subscriptions.values().any(|one| one.jid.bare_str() == bare.as_str());
+            let owners = tables.nodes.owners.iter().filter(|(owner, _)| tables.accounts.contains(**owner));
+            let nodes = owners.flat_map(|(owner, owned)| owned.values().map(|node| (*owner, node)));
+            let found = nodes.filter(|(_, node)| of(node)).map(|(owner, node)| (owner, node.row.name.clone()));
+            found.take(limit).collect()
+        })
+    }
+
     fn affiliations_of(
         &self,
         owner: AccountId,

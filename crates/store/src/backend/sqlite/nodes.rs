@@ -143,6 +143,8 @@ const SUBSCRIPTIONS_OF: &str = "SELECT n.name, u.jid, u.subid, u.state, u.option
      FROM node_subscriptions u CROSS JOIN nodes n ON n.number = u.number \
      WHERE u.slot = (SELECT slot FROM accounts WHERE id = ?1) AND u.bare = ?2 \
      AND (?3 IS NULL OR n.name > ?3) ORDER BY n.name, u.jid, u.subid";
+const SUBSCRIBED_TO: &str = "SELECT DISTINCT a.id, n.name FROM node_subscriptions u CROSS JOIN nodes n ON n.number = u.number \
+     CROSS JOIN accounts a ON a.slot = u.slot WHERE u.bare = ?1 LIMIT ?2";
 const AFFILIATIONS_OF: &str = "SELECT n.name, f.affiliation \
      FROM node_affiliations f CROSS JOIN nodes n ON n.number = f.number \
      WHERE f.slot = (SELECT slot FROM accounts WHERE id = ?1) AND f.jid = ?2 \
@@ -375,6 +377,15 @@ impl Nodes for SqliteStore {
         })
     }
 
+    fn subscribed_to(&self, bare: &Jid, limit: usize) -> Reading<Vec<(AccountId, Box<str>)>> {
+        let bare = bare.as_str().to_owned();
+        self.read(move |db| {
+            db.all(SUBSCRIBED_TO, (bare, bound(limit as u64)), |row| {
+                Ok((AccountId::from_bytes(row.get(0)?), row.get(1)?))
+            })
+        })
+    }
+
     fn affiliations_of(
         &self,
         owner: AccountId,
@@ -424,7 +435,7 @@ mod tests {
     fn nodes_and_their_items_are_found_without_a_scan() {
         let db = rusqlite::Connection::open_in_memory().unwrap();
         crate::backend::sqlite::schema::make(&db).unwrap();
-        for sql in [LIST, LIST_IN, LIST_ROOT, BY_NUMBER, FIND, OWNERS, SUBSCRIPTIONS_OF, AFFILIATIONS_OF]
+        for sql in [LIST, LIST_IN, LIST_ROOT, BY_NUMBER, FIND, OWNERS, SUBSCRIPTIONS_OF, SUBSCRIBED_TO, AFFILIATIONS_OF]
             .into_iter()
             .chain(search::STATEMENTS)
         {
@@ -434,7 +445,7 @@ mod tests {
             let steps: Vec<_> = steps.map(Result::unwrap).collect();
             assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{sql}: {steps:?}");
             // Those of one person are few, and are sorted by the names of the nodes.
-            let is_sorted = [SUBSCRIPTIONS_OF, AFFILIATIONS_OF].contains(&sql);
+            let is_sorted = [SUBSCRIPTIONS_OF, SUBSCRIBED_TO, AFFILIATIONS_OF].contains(&sql);
             assert!(is_sorted || !steps.iter().any(|step| step.contains("TEMP")), "{sql}: {steps:?}");
         }
     }

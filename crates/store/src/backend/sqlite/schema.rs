@@ -7,7 +7,7 @@ use super::db::Db;
 use crate::StoreError;
 
 /// All versions, oldest first. A released one is never edited.
-const VERSIONS: [&str; 7] = [
+const VERSIONS: [&str; 8] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
@@ -15,6 +15,7 @@ const VERSIONS: [&str; 7] = [
     include_str!("schema/005.sql"),
     include_str!("schema/006.sql"),
     include_str!("schema/007.sql"),
+    include_str!("schema/008.sql"),
 ];
 
 /// The version that gave archived messages the hash of their address.
