@@ -4,6 +4,7 @@
 mod certs;
 mod connectivity;
 mod dns;
+mod nodes;
 mod ports;
 mod zone;
 
@@ -75,6 +76,8 @@ async fn all(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     found.extend(ports::check(outside).await);
     found.extend(dns::check(outside, &hosts).await);
     found.extend(connectivity::check(server, outside, &names(&hosts)).await);
+    let domain = given.domain_if_given("host");
+    found.extend(nodes::check(server, domain.as_ref().map(Jid::as_str)).await?);
     Ok(Answer::Findings(found))
 }
 

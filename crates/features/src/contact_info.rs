@@ -7,6 +7,8 @@ use metronome_host::options::{Kind, Setting, Unfit, Values};
 use metronome_proto::ns;
 use metronome_proto::payload::data_form::{DataForm, Field, FormType};
 
+use crate::server_info;
+
 /// See the module.
 pub static FEATURE: Feature = Feature {
     name: "contact-info",
@@ -46,13 +48,15 @@ static FIELDS: &[(&str, Setting)] = &[
     ("support-addresses", SUPPORT),
 ];
 
-/// A field for each kind of address that is configured; no form where there is none.
+/// A field for each kind of address that is configured, and where the server tells of its connections (XEP-0485); no form where there is
+/// neither.
 fn form(host: &Host) -> Option<DataForm> {
     let given = FIELDS.iter().map(|(field, setting)| (field, host.values.list(setting)));
     let given: Vec<_> = given.filter(|(_, addresses)| !addresses.is_empty()).collect();
     let form = DataForm::new(FormType::Result).field(Field::hidden_form_type(ns::SERVER_INFO));
     let fields = given.iter().map(|(field, addresses)| Field::untyped(**field).values(addresses.iter()));
-    (!given.is_empty()).then(|| fields.fold(form, DataForm::field))
+    let fields: Vec<_> = fields.chain(server_info::field(host)).collect();
+    (!fields.is_empty()).then(|| fields.into_iter().fold(form, DataForm::field))
 }
 
 fn check(values: &Values) -> Result<(), Unfit> {

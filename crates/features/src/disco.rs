@@ -199,7 +199,10 @@ fn items_of_account(server: &Server, account: AccountId) -> Items {
 pub(crate) fn info_of_host(server: &Server, host: &Host) -> Info {
     if let Some(beside) = &host.beside {
         let (category, kind) = beside.service.identity;
-        let features = host.registry.disco(host.at(), &host.values).into_iter().map(str::to_owned).collect();
+        let mut features: Vec<&str> = host.registry.disco(host.at(), &host.values);
+        features.extend(pubsub::announced_by_option(host));
+        features.sort_unstable();
+        let features = features.into_iter().map(str::to_owned).collect();
         let identities = vec![Identity::new(category, kind).named(beside.service.title)];
         return Info { identities, features, ..Info::default() };
     }

@@ -21,6 +21,8 @@ use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::{Content, Tree};
 use metronome_store::StoreError;
 
+use crate::pubsub::archive;
+
 /// Messages of a page where a client does not say how many it wants.
 pub const PAGE: Setting = Setting::new(
     "archive.page",
@@ -82,7 +84,10 @@ pub static FEATURE: Feature = Feature {
     disco_account: &[ns::MAM, ns::MAM_EXTENDED, ns::MAM_GROUPCHAT_FIELD, ns::MAM_PURGE, ns::RSM],
     iq: &[
         own(IqType::Get, "query", Asks::Read, |_, env| Box::pin(std::future::ready(form(env)))),
-        own(IqType::Set, "query", Asks::Read, |server, env| Box::pin(query::answer(server, env))),
+        own(IqType::Set, "query", Asks::Read, |server, env| match archive::is_of_node(env) {
+            true => Box::pin(archive::answer(server, env)),
+            false => Box::pin(query::answer(server, env)),
+        }),
         own(IqType::Get, "metadata", Asks::Read, |server, env| Box::pin(metadata(server, env))),
         own(IqType::Get, "prefs", Asks::Read, |server, env| Box::pin(preferences::get(server, env))),
         own(IqType::Set, "prefs", Asks::Change, |server, env| Box::pin(preferences::set(server, env))),

@@ -3,6 +3,7 @@
 
 mod announced;
 mod approval;
+pub(crate) mod archive;
 mod asked;
 mod audience;
 mod change;
@@ -13,6 +14,7 @@ pub mod nodes;
 pub(crate) mod pending;
 mod place;
 mod reads;
+mod relatives;
 mod settings;
 mod trust;
 pub mod upkeep;
@@ -22,17 +24,19 @@ use std::sync::Arc;
 use metronome_host::effect::Effect;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::feature::{Asks, At, Feature, IqHandler, Service, Xep};
+use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
-use metronome_model::AccountId;
+use metronome_model::{AccountId, Outcome};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
-use metronome_proto::payload::pubsub::{PubsubError, Request};
+use metronome_proto::payload::data_form::{DataForm, Field, FormType};
+use metronome_proto::payload::pubsub::{Payload, Publication, PubsubError, Request};
 use metronome_proto::stanza::StanzaError;
 use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::iq::IqType;
-use metronome_proto::xml::Content;
-use metronome_pubsub::{Trust, Verb, Verdict, asks_for_trust, judge};
+use metronome_proto::xml::{Content, Tree};
+use metronome_pubsub::Verb;
 
 use crate::conversions::bookmarks;
 use asked::Asked;
@@ -54,8 +58,12 @@ pub static FEATURE: Feature = Feature {
         Xep::new(248, "0.5.0", "PubSub Collection Nodes"),
         Xep::new(395, "0.2.0", "Atomically Compare-And-Publish PubSub Items"),
         Xep::new(413, "0.2.1", "Order-By"),
+        Xep::new(442, "0.2.0", "PubSub Message Archive Management"),
         Xep::new(462, "0.1.1", "PubSub Type Filtering"),
+        Xep::new(330, "0.1", "Pubsub Subscription"),
         Xep::new(465, "0.1.1", "Pubsub Public Subscriptions"),
+        Xep::new(470, "0.2.0", "Pubsub Attachments"),
+        Xep::new(499, "0.1.0", "Pubsub Extended Discovery"),
     ],
     identities: &[("pubsub", "pep")],
     disco: announced::ACCOUNT,
@@ -95,6 +103,10 @@ const IQ: &[IqHandler] = &[
     handler(At::Account, IqType::Set, ns::PUBSUB),
     handler(At::Account, IqType::Get, ns::PUBSUB_OWNER),
     handler(At::Account, IqType::Set, ns::PUBSUB_OWNER),
+    IqHandler { ns: ns::MAM, name: "query", handle: |_, env| Box::pin(std::future::ready(archive::form(env))), ..handler(AT_SERVICE, IqType::Get, ns::MAM) },
+    of_node(AT_SERVICE),
+    of_node(At::Host),
+    of_node(At::Account),
     IqHandler {
         kind: IqType::Set,
         at: AT_SERVICE,
@@ -111,6 +123,18 @@ const fn handler(at: At, kind: IqType, ns: &'static str) -> IqHandler {
     IqHandler { kind, at, ns, name: "pubsub", asks: Asks::Read, handle: |server, env| Box::pin(admit(server, env)) }
 }
 
+/// A query of the archive of a node. Other archives than those of nodes nobody asks for here.
+const fn of_node(at: At) -> IqHandler {
+    IqHandler {
+        name: "query",
+        handle: |server, env| match archive::is_of_node(env) {
+            true => Box::pin(archive::answer(server, env)),
+            false => Box::pin(std::future::ready(Err(Condition::ServiceUnavailable.into()))),
+        },
+        ..handler(at, IqType::Set, ns::MAM)
+    }
+}
+
 async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let place = Place::of(server, env).await?;
     let asked = Asked::read(env);
@@ -123,11 +147,40 @@ async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     if let (Destination::OwnAccount, Some(owner), Asked::Request(request)) = (env.destination, place.owner, &asked) {
         bookmarks::before(server, owner, &place.address, request).await?;
         if bookmarks::changes_list(server, owner, request).await? {
-            change::run_at_once(server, env, &place, &asked).await?;
-            return bookmarks::keep_list(server, owner, &place.address).await;
+            return change_list_too(server, env, &place, owner, &asked).await;
         }
     }
     change::run(server, env, &place, &asked).await
+}
+
+/// The bookmarks of an account change, and the list of them in one item in the same record (XEP-0411).
+async fn change_list_too(
+    server: &Arc<Server>,
+    env: &mut Envelope,
+    place: &Place,
+    owner: AccountId,
+    asked: &Asked,
+) -> Result<(), Refuse> {
+    let held = [ns::BOOKMARKS_LEGACY, ns::BOOKMARKS];
+    let locked = server.owners.lock_nodes(owner, &held).await;
+    change::run_holding(server, env, place, asked, &held).await?;
+    if let Some(request) = bookmarks::list_after(server, owner, &env.record).await? {
+        let (asked, who) = (Asked::Request(request), change::Who::owner(place));
+        let acted = change::act_holding(server, place, &asked, &who, &held).await?;
+        env.record.ops.extend(acted.record.ops);
+        env.effects.extend(acted.effects);
+    }
+    env.locked = Some(match env.locked.take() {
+        Some(others) => locked.with(others),
+        None => locked,
+    });
+    Ok(())
+}
+
+/// What a service announces only where it is configured so: that publishing makes nodes (XEP-0060 section 7.1.4).
+pub(crate) fn announced_by_option(host: &Host) -> Option<&'static str> {
+    let is_pubsub = host.beside.as_ref().is_some_and(|beside| beside.service.name == SERVICE.name);
+    (is_pubsub && host.values.flag(&settings::AUTO_CREATE)).then_some("http://jabber.org/protocol/pubsub#auto-create")
 }
 
 /// Whether somebody may read a node of an account; nobody may read one that is not there.
@@ -143,11 +196,7 @@ pub(crate) async fn may_read(
         return Ok(true);
     }
     let place = Place::of_account(server, owner, address)?;
-    let trust = match asks_for_trust(Verb::Read, node.affiliation(who), node.config.access_model) {
-        true => trust::of(server, &place, &node, who).await?,
-        false => Trust::NONE,
-    };
-    Ok(judge(Verb::Read, node.claim(who, &trust, server.clock.unix_ms()), node.policy()) == Verdict::Granted)
+    trust::allows(server, &place, &node, Verb::Read, who).await
 }
 
 /// Decides a request of the owner of an account's nodes that has not come as one: the server itself publishes, or keeps forms of the same
@@ -161,6 +210,52 @@ pub async fn as_owner(
     let place = Place::of_account(server, owner, address)?;
     let who = change::Who::owner(&place);
     Ok(change::act(server, &place, &Asked::Request(request), &who).await?)
+}
+
+/// Publishes an item of the server's own in a node of a service; the node is made if it is not there, open to all and with one item. Nothing
+/// happens if the item stands there already. A node that somebody else has made is a `conflict`.
+pub(crate) async fn publish_own(
+    server: &Arc<Server>,
+    service: &Arc<Host>,
+    node: &str,
+    id: &str,
+    payload: &Tree,
+) -> Result<(), Refuse> {
+    let content = Content::from_tree(payload);
+    let element = content.iter().next().ok_or(Condition::InternalServerError)?;
+    let payload = Payload::of(&element).map_err(StanzaError::from)?;
+    let place = Place::at(server, service).await?;
+    let known = match place.owner {
+        Some(owner) => nodes::node(server, owner, node).await?.zip(Some(owner)),
+        None => None,
+    };
+    match known {
+        Some((known, _)) if known.creator != place.address => return Err(Condition::Conflict.into()),
+        Some((_, owner)) => {
+            let there = server.store.items_by_id(owner, node, vec![id.into()]).await?;
+            if there.first().is_some_and(|item| item.payload == payload.bytes) {
+                return Ok(());
+            }
+        }
+        None => {
+            let field = |name: &str, value: &str| Field::untyped(name).value(value);
+            let form = DataForm::new(FormType::Submit).field(Field::hidden_form_type(ns::PUBSUB_NODE_CONFIG));
+            let form = form.field(field("pubsub#access_model", "open")).field(field("pubsub#max_items", "1"));
+            as_service(server, service, Request::Create { node: Some(node.into()), config: Some(form) }).await?;
+        }
+    }
+    let items = vec![Publication { id: Some(id.into()), payload: Some(payload) }];
+    as_service(server, service, Request::Publish { node: node.into(), items, options: None }).await
+}
+
+/// What the owner of all nodes of a service asks for, done at once.
+async fn as_service(server: &Arc<Server>, service: &Arc<Host>, request: Request) -> Result<(), Refuse> {
+    let place = Place::at(server, service).await?;
+    let acted = change::act(server, &place, &Asked::Request(request), &change::Who::owner(&place)).await?;
+    match acted.commit(server).await {
+        Outcome::Done { .. } => Ok(()),
+        _ => Err(Condition::ResourceConstraint.into()),
+    }
 }
 
 /// The error that answers a request; what of it has failed stands there in its place.

@@ -9,12 +9,12 @@ use metronome_proto::payload::disco::{self, Items};
 use metronome_proto::stanza::Kind;
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::iq::IqType;
-use metronome_proto::xml::Content;
+use metronome_proto::xml::{Child, Content};
 
 /// Answers a request to an account that the sender may not know of, or that is not there.
 pub fn answer(env: &mut Envelope) -> Result<(), Refuse> {
     let payload = env.stanza.content.iter().next();
-    let is_of_nodes = payload.as_ref().is_some_and(|payload| [ns::PUBSUB, ns::PUBSUB_OWNER].contains(&payload.ns()));
+    let is_of_nodes = payload.as_ref().is_some_and(is_of_nodes);
     let Some(payload) = payload.filter(|_| is_of_nodes || env.stanza.kind == Kind::Iq(IqType::Get)) else {
         return Err(Condition::ServiceUnavailable.into());
     };
@@ -28,7 +28,18 @@ pub fn answer(env: &mut Envelope) -> Result<(), Refuse> {
         // XEP-0012 section 3, and XEP-0279 section 4.
         (ns::LAST, "query") | (ns::SIC, "address") => Err(Condition::Forbidden.into()),
         // XEP-0060 section 6.5.9.11: nodes that somebody may not know of are not there.
-        (ns::PUBSUB | ns::PUBSUB_OWNER, "pubsub") => Err(Condition::ItemNotFound.into()),
+        (ns::PUBSUB | ns::PUBSUB_OWNER, "pubsub") | (ns::MAM, "query") if is_of_nodes => {
+            Err(Condition::ItemNotFound.into())
+        }
         _ => Err(Condition::ServiceUnavailable.into()),
+    }
+}
+
+/// Whether it is for a node of the account, or for the archive of one (XEP-0442).
+fn is_of_nodes(payload: &Child<'_>) -> bool {
+    match payload.ns() {
+        ns::PUBSUB | ns::PUBSUB_OWNER => true,
+        ns::MAM => payload.name() == "query" && payload.attr("node").is_some(),
+        _ => false,
     }
 }

@@ -66,6 +66,7 @@ pub mod throttle;
 pub mod tickets;
 pub mod unshown;
 pub mod upkeep;
+pub mod visitors;
 pub mod way;
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ pub const NAMES_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most bytes of what is known of who is subscribed to what.
 pub const SUBSCRIBED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Most places in lists that are kept for who goes on there.
+const PLACES_MAX: usize = 1000;
+
 /// A node, without its items, as whoever keeps it knows it.
 pub type Kept = Arc<dyn Any + Send + Sync>;
 
@@ -82,6 +85,8 @@ struct State {
     /// others. Most people are subscribed to none.
     subscribed: LinkedHashMap<Box<str>, Arc<[Named]>>,
     subscribed_bytes: usize,
+    /// By what stands for them, names behind which somebody goes on in a list; the last one stands behind the others.
+    places: LinkedHashMap<Box<str>, Box<str>>,
     /// Raised by every change; a read that began before is not kept.
     generation: u64,
 }
@@ -152,6 +157,20 @@ impl Nodes {
         {
             state.subscribed_bytes -= cost_of_subscribed(&bare, &nodes);
         }
+    }
+
+    /// Keeps a name for who goes on behind it in a list and must not learn it, under words that say nothing. Only the last thousand are kept.
+    pub fn keep_place(&self, words: &str, name: &str) {
+        let mut state = self.state.lock();
+        state.places.insert(words.into(), name.into());
+        if state.places.len() > PLACES_MAX {
+            state.places.pop_front();
+        }
+    }
+
+    /// The name that these words stand for.
+    pub fn place(&self, words: &str) -> Option<Box<str>> {
+        self.state.lock().places.get(words).cloned()
     }
 
     /// What was decided has become durable.
@@ -268,7 +287,12 @@ mod tests {
         let nodes = Nodes::default();
         let before = nodes.generation();
         let others = Others::Stay;
-        nodes.change(Changed { owner: account(1), nodes: vec![("a".into(), Some(Known::Absent))], others, subscribed: Vec::new() });
+        nodes.change(Changed {
+            owner: account(1),
+            nodes: vec![("a".into(), Some(Known::Absent))],
+            others,
+            subscribed: Vec::new(),
+        });
         nodes.keep(account(1), "a", node(10), before);
         assert!(matches!(nodes.get(account(1), "a"), Some(Known::Absent)));
         nodes.keep(account(1), "b", node(10), nodes.generation());
@@ -329,7 +353,12 @@ mod tests {
         nodes.keep(account(2), "x", node(5), nodes.generation());
         nodes.forget(account(1));
         assert!(has(&nodes, 2, "x") && !has(&nodes, 1, "39"));
-        nodes.change(Changed { owner: account(2), nodes: vec![("x".into(), None)], others: Others::Stay, subscribed: Vec::new() });
+        nodes.change(Changed {
+            owner: account(2),
+            nodes: vec![("x".into(), None)],
+            others: Others::Stay,
+            subscribed: Vec::new(),
+        });
         assert_eq!(nodes.memory_usage(), 0);
     }
 

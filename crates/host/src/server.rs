@@ -44,6 +44,7 @@ use crate::sessions::Sessions;
 use crate::sync::Mutex;
 use crate::throttle::Throttles;
 use crate::upkeep::Upkeep;
+use crate::visitors::Visitors;
 
 /// What travels beside a record through the writer.
 #[derive(Debug)]
@@ -90,6 +91,8 @@ pub struct Server {
     pub interests: Interests,
     /// Clients on other servers that want to hear of something.
     pub remote_clients: RemoteClients,
+    /// Clients on other servers that have shown themselves to a service.
+    pub visitors: Visitors,
     /// Accounts that have lost a session under stream management.
     pub lost: Lost,
     /// What services are being told of accounts.
@@ -191,6 +194,7 @@ impl Server {
             asked: Asked::default(),
             interests: Interests::default(),
             remote_clients: RemoteClients::default(),
+            visitors: Visitors::default(),
             lost: Lost::default(),
             notices: Notices::default(),
             departures: Mutex::default(),

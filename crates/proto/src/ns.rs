@@ -255,6 +255,10 @@ pub const PUBSUB_FILTER: &str = "urn:xmpp:pubsub-filter:0";
 pub const MUC_AFFILIATIONS: &str = "urn:xmpp:muc:affiliations:1";
 /// XEP-0465: Pubsub Public Subscriptions.
 pub const PUBLIC_SUBSCRIPTIONS: &str = "urn:xmpp:pps:0";
+/// XEP-0470: Pubsub Attachments.
+pub const PUBSUB_ATTACHMENTS: &str = "urn:xmpp:pubsub-attachments:1";
+/// XEP-0470: Pubsub Attachments, what is said of all of an item together.
+pub const PUBSUB_ATTACHMENTS_SUMMARY: &str = "urn:xmpp:pubsub-attachments:summary:1";
 /// XEP-0478: Stream Limits Advertisement.
 pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
 /// XEP-0480: SASL Upgrade Tasks.
@@ -263,5 +267,7 @@ pub const SASL_UPGRADE: &str = "urn:xmpp:sasl:upgrade:0";
 pub const SCRAM_UPGRADE: &str = "urn:xmpp:scram-upgrade:0";
 /// XEP-0484: Fast Authentication Streamlining Tokens.
 pub const FAST: &str = "urn:xmpp:fast:0";
+/// XEP-0485: PubSub Server Information.
+pub const SERVER_INFO_DATA: &str = "urn:xmpp:serverinfo:0";
 /// XEP-0499: Pubsub Extended Discovery.
 pub const PUBSUB_EXTENDED_DISCOVERY: &str = "urn:xmpp:pubsub-ext-disco:0";

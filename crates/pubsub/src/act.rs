@@ -9,6 +9,7 @@ use metronome_proto::payload::pubsub::{PubsubError, Reason};
 use metronome_proto::stanza::error::{Condition, ErrorType};
 
 use crate::access::{Claim, Trust, Verb, Verdict, Why, asks_for_trust, judge};
+use crate::attachments;
 use crate::facts::{Facts, Standing};
 use crate::known::{Known, Stop};
 use crate::limits::Limits;
@@ -30,12 +31,23 @@ impl<'a> Act<'a> {
 
     /// A node that may not exist.
     pub(crate) fn find(&self, name: &str) -> Result<Option<&'a Arc<Node>>, Stop> {
-        self.known.node(name)
+        Ok(self.known.node(name)?.filter(|node| node.moved().is_none()))
     }
 
-    /// A node that has to exist.
+    /// What is left of a node that is no more.
+    pub(crate) fn trace(&self, name: &str) -> Result<Option<&'a Arc<Node>>, Stop> {
+        Ok(self.known.node(name)?.filter(|node| node.moved().is_some()))
+    }
+
+    /// A node that has to exist. Of one that has moved those hear where to who could know of it.
     pub(crate) fn node(&self, name: &str) -> Result<&'a Arc<Node>, Stop> {
-        self.find(name)?.ok_or(Condition::ItemNotFound.into())
+        let absent = Stop::from(Condition::ItemNotFound);
+        if let Some(trace) = self.trace(name)? {
+            let may_know = self.verdict(trace, Verb::Discover)? == Verdict::Granted;
+            let gone = PubsubError::new(Condition::Gone).with_new_address(&trace.config.moved);
+            return Err(if may_know { gone.into() } else { absent });
+        }
+        self.find(name)?.ok_or(absent)
     }
 
     /// What somebody is to a node: the owner of all nodes is owner of each, whatever its rows say.
@@ -59,11 +71,21 @@ impl<'a> Act<'a> {
 
     /// What would come of somebody's wish.
     pub(crate) fn verdict_for(&self, node: &Node, verb: Verb, who: &Jid) -> Result<Verdict, Stop> {
-        let affiliation = self.affiliation(node, who);
-        let asks = asks_for_trust(verb, affiliation, node.config.access_model);
-        let trust = if asks { self.known.trust(&node.name, who)? } else { &Trust::NONE };
-        let claim = Claim { affiliation, ..node.claim(who, trust, self.facts.now_ms) };
-        Ok(judge(verb, claim, node.policy()))
+        let judged = self.guard(node)?.map_or(node, |guard| &**guard);
+        let affiliation = self.affiliation(judged, who);
+        let asks = asks_for_trust(verb, affiliation, judged.config.access_model);
+        let trust = if asks { self.known.trust(&judged.name, who)? } else { &Trust::NONE };
+        let claim = Claim { affiliation, ..judged.claim(who, trust, self.facts.now_ms) };
+        match judge(verb, claim, judged.policy()) {
+            // Only the other node can be asked for that.
+            Verdict::NeedsApproval if judged.name != node.name => Ok(Verdict::Refused(Why::NotSubscribed)),
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// The node of which it is asked who may do what with this one, if that is another; without it nobody may.
+    pub(crate) fn guard(&self, node: &Node) -> Result<Option<&'a Arc<Node>>, Stop> {
+        attachments::guard(&node.name).map(|guard| self.node(&guard)).transpose()
     }
 
     /// Refuses what whoever asks may not do.

@@ -27,6 +27,8 @@ pub struct Subscribers {
     pub by_presence: ByPresence,
     /// The same for humans, for those who want a message to have a body.
     pub body: Option<Box<str>>,
+    /// The node of which it is asked who may read this one, if that is another.
+    pub guard: Option<Arc<Node>>,
     /// The node as it was before, where only those are told who could not read it then and may now (section 12.2).
     pub before: Option<Arc<Node>>,
 }
@@ -80,10 +82,15 @@ impl Subscribers {
         self.admits(Verb::Read, who, now_ms, &mut trust)
     }
 
+    /// The node whose owners say who may read.
+    pub fn judged(&self) -> &Arc<Node> {
+        self.guard.as_ref().unwrap_or(&self.node)
+    }
+
     /// Whether somebody may do this with the node, and could not before where that is asked.
     fn admits(&self, verb: Verb, who: &Jid, now_ms: u64, trust: &mut impl FnMut(&Node, &Jid) -> Trust) -> bool {
         let could = |before: &Arc<Node>, trust| allows(before, verb, who, now_ms, trust);
-        allows(&self.node, verb, who, now_ms, &mut *trust)
+        allows(self.judged(), verb, who, now_ms, &mut *trust)
             && !self.before.as_ref().is_some_and(|before| could(before, &mut *trust))
     }
 

@@ -93,10 +93,12 @@ pub struct Config {
     pub children_association_whitelist: Vec<Jid>,
     /// How many nodes there may be in it; without it, as the service has it.
     pub children_max: Option<Amount>,
-    /// XEP-0496: the node that this one goes with.
+    /// XEP-0496: the node that this one goes with. Nobody sets it; it is told of nodes in a list of what belongs to another.
     pub link: Option<Box<str>>,
-    /// XEP-0496: the node that stands above this one.
+    /// XEP-0496: the node that stands above this one. Told in the same way.
     pub parent: Option<Box<str>>,
+    /// Where a node that is no more has gone; empty for all others. What is left of it is this alone.
+    pub moved: Box<str>,
 }
 
 impl Config {
@@ -137,6 +139,7 @@ impl Config {
             children_max: None,
             link: None,
             parent: None,
+            moved: Box::default(),
         }
     }
 
@@ -154,8 +157,15 @@ impl Config {
 
     /// Bytes on the heap.
     pub fn memory_usage(&self) -> usize {
-        let texts =
-            [&self.title, &self.description, &self.r#type, &self.language, &self.body_xslt, &self.dataform_xslt];
+        let texts = [
+            &self.title,
+            &self.description,
+            &self.r#type,
+            &self.language,
+            &self.body_xslt,
+            &self.dataform_xslt,
+            &self.moved,
+        ];
         let named = self.roster_groups_allowed.iter().chain(&self.link).chain(&self.parent);
         let jids = self.contact.iter().chain(&self.children_association_whitelist);
         let of_text = |text: &str| text.len() + size_of::<Box<str>>();

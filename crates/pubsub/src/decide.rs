@@ -13,6 +13,7 @@ use crate::facts::Facts;
 use crate::graph::ROOT;
 use crate::known::{Known, Stop};
 use crate::node::Node;
+use crate::public;
 use crate::rules::Rules;
 use crate::verbs::{
     affiliations, approve, configure, create, delete, end, items, last, options, publish, purge, relate, retract,
@@ -38,44 +39,50 @@ impl<'a> Nodes<'a> {
     /// Decides what entities, subscribers and publishers ask for.
     pub fn decide(self, request: &Request) -> Result<Decision, Stop> {
         let act = self.act();
-        match request {
-            Request::Create { node, config } => create::create(act, node.as_deref(), config.as_ref()),
-            Request::Subscribe { node, jid, options, public } => {
-                subscribe::subscribe(act, or_root(node), jid, options.as_ref(), *public)
-            }
-            Request::Unsubscribe(of) => unsubscribe::unsubscribe(act, of),
-            Request::Options(of) => options::get(act, of),
-            Request::SetOptions { of, form } => options::set(act, of, form),
-            Request::DefaultOptions { node } => options::defaults(act, node.as_deref()),
-            Request::Items(asked) => items::items(act, asked),
-            Request::Publish { node, items, options } => publish::publish(act, node, items, options.as_ref()),
-            Request::Retract { node, ids, notice } => retract::retract(act, node, ids, *notice),
-            Request::Subscriptions { node } => subscriptions::own(act, node.as_deref()),
-            Request::Affiliations { node } => affiliations::own(act, node.as_deref()),
-        }
+        followed(
+            act,
+            match request {
+                Request::Create { node, config } => create::create(act, node.as_deref(), config.as_ref()),
+                Request::Subscribe { node, jid, options, public } => {
+                    subscribe::subscribe(act, or_root(node), jid, options.as_ref(), *public)
+                }
+                Request::Unsubscribe(of) => unsubscribe::unsubscribe(act, of),
+                Request::Options(of) => options::get(act, of),
+                Request::SetOptions { of, form } => options::set(act, of, form),
+                Request::DefaultOptions { node } => options::defaults(act, node.as_deref()),
+                Request::Items(asked) => items::items(act, asked),
+                Request::Publish { node, items, options } => publish::publish(act, node, items, options.as_ref()),
+                Request::Retract { node, ids, notice } => retract::retract(act, node, ids, *notice),
+                Request::Subscriptions { node } => subscriptions::own(act, node.as_deref()),
+                Request::Affiliations { node } => affiliations::own(act, node.as_deref()),
+            },
+        )
     }
 
     /// Decides what owners ask for.
     pub fn decide_owner(self, request: &OwnerRequest) -> Result<Decision, Stop> {
         let act = self.act();
-        match request {
-            OwnerRequest::Configuration { node } => configure::get(act, node),
-            OwnerRequest::Configure { node, form } => configure::set(act, node, form),
-            OwnerRequest::DefaultConfiguration { kind } => configure::defaults(act, *kind),
-            OwnerRequest::Delete { node, redirect } => delete::delete(act, node, redirect.as_deref()),
-            OwnerRequest::Purge { node } => purge::purge(act, node),
-            OwnerRequest::Subscriptions { node } => subscriptions::of_node(act, node),
-            OwnerRequest::SetSubscriptions { node, changes } => subscriptions::set(act, node, changes),
-            OwnerRequest::Affiliations { node } => affiliations::of_node(act, node),
-            OwnerRequest::SetAffiliations { node, changes } => affiliations::set(act, node, changes),
-            OwnerRequest::Associate { node, child } => relate::associate(act, node, child),
-            OwnerRequest::Dissociate { node, child } => relate::dissociate(act, node, child),
-        }
+        followed(
+            act,
+            match request {
+                OwnerRequest::Configuration { node } => configure::get(act, node),
+                OwnerRequest::Configure { node, form } => configure::set(act, node, form),
+                OwnerRequest::DefaultConfiguration { kind } => configure::defaults(act, *kind),
+                OwnerRequest::Delete { node, redirect } => delete::delete(act, node, redirect.as_deref()),
+                OwnerRequest::Purge { node } => purge::purge(act, node),
+                OwnerRequest::Subscriptions { node } => subscriptions::of_node(act, node),
+                OwnerRequest::SetSubscriptions { node, changes } => subscriptions::set(act, node, changes),
+                OwnerRequest::Affiliations { node } => affiliations::of_node(act, node),
+                OwnerRequest::SetAffiliations { node, changes } => affiliations::set(act, node, changes),
+                OwnerRequest::Associate { node, child } => relate::associate(act, node, child),
+                OwnerRequest::Dissociate { node, child } => relate::dissociate(act, node, child),
+            },
+        )
     }
 
     /// What an owner has answered to a subscription that waits for approval (XEP-0060 section 8.6).
     pub fn approve(self, answer: &Authorization) -> Result<Decision, Stop> {
-        approve::answer(self.act(), answer)
+        followed(self.act(), approve::answer(self.act(), answer))
     }
 
     /// Everything that waits for approval at a node, sent to the owner who asks for it (XEP-0060 section 8.7.3).
@@ -101,13 +108,20 @@ impl<'a> Nodes<'a> {
 
     /// It is time: what is over by now goes from a node. Nobody asks; the facts may say anybody.
     pub fn time(self, node: &str) -> Result<Decision, Stop> {
-        end::time(self.act(), node)
+        followed(self.act(), end::time(self.act(), node))
     }
 
     /// Somebody has become unavailable: full for one resource, bare once none is left.
     pub fn gone(self, node: &str, who: &Jid) -> Result<Decision, Stop> {
-        end::presence(self.act(), node, who)
+        followed(self.act(), end::presence(self.act(), node, who))
     }
+}
+
+/// With what follows for those who want to hear of public subscribers (XEP-0465).
+fn followed(act: Act<'_>, decision: Result<Decision, Stop>) -> Result<Decision, Stop> {
+    let mut decision = decision?;
+    public::follow(act, &mut decision)?;
+    Ok(decision)
 }
 
 fn or_root(node: &Option<Box<str>>) -> &str {

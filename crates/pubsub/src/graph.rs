@@ -9,6 +9,7 @@ use metronome_proto::payload::pubsub::{Event, Reason};
 use metronome_proto::stanza::error::Condition;
 
 use crate::act::{Act, refusal};
+use crate::attachments;
 use crate::audience::{Subscribers, Topic};
 use crate::config::{Amount, AssociationPolicy};
 use crate::decision::{Audience, Notification};
@@ -83,7 +84,11 @@ pub(crate) fn tell_always(
 ) -> Result<Option<Notification>, Stop> {
     let collections = above(act, &node.collections)?.found;
     let by_presence = if topic == Topic::Nodes { ByPresence::Ignored } else { act.rules.by_presence() };
-    let to = Subscribers { node: Arc::clone(node), collections, topic, by_presence, body: None, before: None };
+    let guard = match attachments::guard(&node.name) {
+        Some(guard) => act.find(&guard)?.cloned(),
+        None => None,
+    };
+    let to = Subscribers { node: Arc::clone(node), collections, topic, by_presence, body: None, guard, before: None };
     if to.len_max() == 0 && by_presence == ByPresence::Ignored {
         return Ok(None);
     }

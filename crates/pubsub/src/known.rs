@@ -69,6 +69,13 @@ pub enum Need {
         /// At most so many.
         limit: usize,
     },
+    /// The names of nodes that begin like this, [`Known::add_beginning`], and are longer.
+    Beginning {
+        /// How they begin.
+        with: Box<str>,
+        /// At most so many.
+        limit: usize,
+    },
     /// What a bare address and its full ones are subscribed to, [`Known::add_subscriptions`].
     SubscriptionsOf(Jid),
     /// The affiliations of a bare address, [`Known::add_affiliations`].
@@ -132,6 +139,7 @@ pub struct Known {
     pages: HashMap<(Box<str>, Page), Found>,
     usage: Option<NodesUsage>,
     children: HashMap<Box<str>, Vec<Box<str>>>,
+    beginning: HashMap<Box<str>, Vec<Box<str>>>,
     subscriptions: HashMap<Jid, Vec<(Box<str>, Subscription)>>,
     affiliations: HashMap<Jid, Vec<(Box<str>, Affiliation)>>,
 }
@@ -170,6 +178,11 @@ impl Known {
     /// Adds what stands in a collection, in byte order.
     pub fn add_children(&mut self, collection: &str, names: Vec<Box<str>>) {
         self.children.insert(collection.into(), names);
+    }
+
+    /// Adds the names that begin like this, in byte order.
+    pub fn add_beginning(&mut self, with: &str, names: Vec<Box<str>>) {
+        self.beginning.insert(with.into(), names);
     }
 
     /// Adds the subscriptions of a bare address, by node.
@@ -225,6 +238,11 @@ impl Known {
     pub(crate) fn children(&self, collection: &str, limit: usize) -> Result<&[Box<str>], Stop> {
         let known = self.children.get(collection).map(Vec::as_slice);
         known.ok_or_else(|| Stop::Need(vec![Need::Children { collection: collection.into(), limit }]))
+    }
+
+    pub(crate) fn beginning(&self, with: &str, limit: usize) -> Result<&[Box<str>], Stop> {
+        let known = self.beginning.get(with).map(Vec::as_slice);
+        known.ok_or_else(|| Stop::Need(vec![Need::Beginning { with: with.into(), limit }]))
     }
 
     pub(crate) fn subscriptions(&self, bare: &Jid) -> Result<&[(Box<str>, Subscription)], Stop> {

@@ -11,6 +11,7 @@
 
 mod access;
 mod act;
+pub mod attachments;
 mod audience;
 pub mod authorization;
 mod body;

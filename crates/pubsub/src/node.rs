@@ -195,6 +195,11 @@ impl Node {
         }
     }
 
+    /// Where it has gone, if it is no more (XEP-0060 section 6.1.3.11).
+    pub fn moved(&self) -> Option<&str> {
+        Some(&*self.config.moved).filter(|uri| !uri.is_empty())
+    }
+
     /// Whether its newest item is sent to subscribers who come online.
     pub fn sends_last_on_presence(&self) -> bool {
         let config = &self.config;

@@ -19,6 +19,8 @@ const BY_NAME: &[Profile] = &[
     (&["urn:xmpp:omemo:2:devices", "eu.siacs.conversations.axolotl.devicelist"], public),
     (&["urn:xmpp:omemo:2:bundles"], public_list),
     (&["eu.siacs.conversations.axolotl.bundles:*", "urn:xmpp:openpgp:0:public-keys*"], public),
+    // XEP-0330: what somebody wants everybody to know of their subscriptions.
+    (&["urn:xmpp:pubsub:subscription"], shared_list),
     (&["urn:xmpp:microblog:0"], microblog),
     (&["urn:xmpp:microblog:0:comments/*"], comments),
 ];
@@ -73,6 +75,12 @@ fn public_list(config: &mut Config) {
     config.max_items = Amount::Max;
 }
 
+fn shared_list(config: &mut Config) {
+    public_list(config);
+    config.send_last_published_item = SendLast::Never;
+    config.notify_retract = true;
+}
+
 fn posts(config: &mut Config) {
     config.notify_retract = true;
     config.max_items = Amount::Max;
@@ -121,6 +129,7 @@ mod tests {
             "eu.siacs.conversations.axolotl.bundles:1234",
             "urn:xmpp:openpgp:0:public-keys",
             "urn:xmpp:openpgp:0:public-keys:AB12",
+            "urn:xmpp:pubsub:subscription",
         ] {
             assert_eq!(of(node).access_model, AccessModel::Open, "{node}");
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod affiliations;
 pub(crate) mod approve;
+pub(crate) mod attach;
 pub(crate) mod configure;
 pub(crate) mod create;
 pub(crate) mod delete;

@@ -39,6 +39,23 @@ async fn tell_subscriber(server: &Arc<Server>, session: &Session) -> Result<(), 
     Ok(())
 }
 
+/// For a client on another server that shows itself to a service: of the nodes there that it is subscribed to.
+pub(crate) async fn for_visitor(server: &Arc<Server>, service: &Jid, client: &Jid) {
+    if let Err(refuse) = tell_visitor(server, service, client).await {
+        tracing::debug!(jid = client.as_str(), ?refuse, "what was published before cannot be told");
+    }
+}
+
+async fn tell_visitor(server: &Arc<Server>, service: &Jid, client: &Jid) -> Result<(), Refuse> {
+    let Some(facts) = server.facts.of(&*server.store, service).await? else { return Ok(()) };
+    let owner = facts.account.id;
+    let Some(names) = last::subscribed(server, client).await?.remove(&owner) else { return Ok(()) };
+    if let Some(due) = last::for_subscriber(server, owner, names, client).await? {
+        due.told.iter().for_each(|told| notify::last_for_visitor(server, told, client));
+    }
+    Ok(())
+}
+
 /// For a session that has become available: of its own account, of its domain, and of the contacts that it sees.
 pub(crate) async fn for_session(server: Arc<Server>, session: Arc<Session>, wants: Wants) {
     let mut owners = vec![session.jid.bare(), session.jid.domain_jid()];

@@ -29,7 +29,9 @@ mod repeated;
 pub mod resumables;
 pub mod returned;
 pub mod rooms;
+pub mod server_info;
 pub mod timers;
+mod visits;
 pub mod workers;
 mod written;
 

@@ -210,12 +210,22 @@ fn to_subscriber(server: &Server, notify: &Notify, written: &Written, told: &Tol
 
 /// What was published before a subscriber came, for this client alone, as its subscriptions say.
 pub(crate) fn last_for_subscriber(server: &Server, notify: &Notify, session: &Session) {
-    let written = Written::of(notify);
+    let Notice { written, .. } = Notice::of(notify);
     notify.audience.each(server, &mut |told| {
         let is_due = is_for(session, told.jid) && is_told(session, told.when);
         if is_due && !is_denied(server, &notify.from, told.jid) {
             let passing = (told.says == Says::Nothing).then_some(Passing::Event);
             hand(server, session, &notify.from, passing, || written.to(told.jid, told.extra));
+        }
+    });
+}
+
+/// The same for a client on another server.
+pub(crate) fn last_for_visitor(server: &Server, notify: &Notify, client: &Jid) {
+    let Notice { written, .. } = Notice::of(notify);
+    notify.audience.each(server, &mut |told| {
+        if !is_denied(server, &notify.from, told.jid) {
+            remotes::tell(server, &notify.from, client, || written.to(client, told.extra));
         }
     });
 }

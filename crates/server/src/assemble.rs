@@ -33,7 +33,7 @@ use metronome_net::outside::Network;
 use metronome_net::s2s::Federation;
 use metronome_net::tls;
 use metronome_route::workers::Workers;
-use metronome_route::{remotes, rooms, timers};
+use metronome_route::{remotes, rooms, server_info, timers};
 use metronome_store::backend::{memory, split, sqlite};
 use metronome_store::journal::Journal;
 use metronome_store::{Opened, Reads, Writer, WriterLimits};
@@ -108,6 +108,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         asked: Default::default(),
         interests: Default::default(),
         remote_clients: Default::default(),
+        visitors: Default::default(),
         lost: Default::default(),
         notices: Default::default(),
         departures: Default::default(),
@@ -139,6 +140,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     tokio::spawn(retention::run(server.clone()));
     tokio::spawn(upkeep::run(server.clone()));
     tokio::spawn(upkeep::go_rounds(server.clone()));
+    tokio::spawn(server_info::run(server.clone()));
     tokio::spawn(federation::run(server.clone()));
     tokio::spawn(tls::watch(server.clone()));
 

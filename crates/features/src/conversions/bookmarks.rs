@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
-use metronome_model::{AccountId, Document, Drawer, Item};
+use metronome_model::{AccountId, Document, Drawer, Item, NodeChange, Op, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::bookmarks::{self, LIST_ITEM, ROOMS_MAX};
 use metronome_proto::payload::pubsub::{Items, PUBLISHED_MAX, Payload, Publication, Request, RetractNotice};
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::xml::{Child, Content};
-use metronome_pubsub::config::AccessModel;
+use metronome_pubsub::config::{AccessModel, Config};
 use metronome_store::archive::From;
 use metronome_store::nodes::{ItemSearch, ItemsFound, Order};
 
@@ -80,6 +80,56 @@ pub(crate) async fn keep_list_if_there(server: &Arc<Server>, owner: AccountId, a
 /// Publishes the list in one item, if it is not what it was.
 pub(crate) async fn keep_list(server: &Arc<Server>, owner: AccountId, address: &Jid) -> Result<(), Refuse> {
     let Some(items) = items(server, owner).await? else { return Ok(()) };
+    match list_of(server, owner, &items).await? {
+        Some(request) => act(server, owner, address, request).await,
+        None => Ok(()),
+    }
+}
+
+/// What publishes the list as it is once a record has changed the items; none if it stays as it was.
+pub(crate) async fn list_after(server: &Server, owner: AccountId, record: &Record) -> Result<Option<Request>, Refuse> {
+    let changes: Vec<&NodeChange> = record.ops.iter().filter_map(|op| change_of(op, owner)).collect();
+    let is_closed = |config: &[u8]| is_alone(&Config::decode(config));
+    let is_made = |change: &&NodeChange| matches!(change, NodeChange::Create { config, .. } if is_closed(config));
+    let items = match items(server, owner).await? {
+        None if changes.iter().any(is_made) => Some(Vec::new()),
+        items => items,
+    };
+    let Some(mut items) = items else { return Ok(None) };
+    changes.into_iter().for_each(|change| apply(&mut items, change));
+    if items.len() > ROOMS_MAX { Ok(None) } else { list_of(server, owner, &items).await }
+}
+
+/// A change of the node with the items.
+fn change_of(op: &Op, owner: AccountId) -> Option<&NodeChange> {
+    match op {
+        Op::Node { owner: of, name, change } if *of == owner && &**name == ns::BOOKMARKS => Some(change),
+        _ => None,
+    }
+}
+
+/// What a change makes of the items, in the order in which they were made.
+fn apply(items: &mut Vec<Item>, change: &NodeChange) {
+    match change {
+        NodeChange::Publish { item, keep } => {
+            match items.iter_mut().find(|known| known.id == item.id) {
+                Some(known) => *known = Item { created_ms: known.created_ms, ..item.clone() },
+                None => items.push(item.clone()),
+            }
+            while items.len() as u64 > *keep
+                && let Some(oldest) = (0..items.len()).min_by_key(|at| items[*at].updated_ms)
+            {
+                items.remove(oldest);
+            }
+        }
+        NodeChange::Retract { ids } => items.retain(|item| !ids.contains(&item.id)),
+        NodeChange::Purge => items.clear(),
+        _ => {}
+    }
+}
+
+/// What publishes the list of these items in one item, if it is not what it was.
+async fn list_of(server: &Server, owner: AccountId, items: &[Item]) -> Result<Option<Request>, Refuse> {
     let newest = server.store.newest_items(owner, vec![ns::BOOKMARKS_LEGACY.into()]).await?;
     let known = newest.first().map(|(_, item)| &item.payload[..]);
     let content = match known {
@@ -91,12 +141,12 @@ pub(crate) async fn keep_list(server: &Arc<Server>, owner: AccountId, address: &
         Some(query) => query.child(ns::BOOKMARKS_LEGACY, "storage"),
         None => content.child(ns::BOOKMARKS_LEGACY, "storage"),
     };
-    let list = bookmarks::list(as_bytes(&items), before.as_ref());
+    let list = bookmarks::list(as_bytes(items), before.as_ref());
     if known == Some(&list[..]) {
-        return Ok(());
+        return Ok(None);
     }
     let items = vec![publication(LIST_ITEM, &list)?];
-    act(server, owner, address, Request::Publish { node: ns::BOOKMARKS_LEGACY.into(), items, options: None }).await
+    Ok(Some(Request::Publish { node: ns::BOOKMARKS_LEGACY.into(), items, options: None }))
 }
 
 /// Makes the items say what a new list says. Items that somebody else may see stay as they are: who keeps bookmarks in private data means
@@ -136,10 +186,15 @@ fn as_bytes(items: &[Item]) -> impl Iterator<Item = (&str, &[u8])> {
     items.iter().map(|item| (&*item.id, &*item.payload))
 }
 
+/// Whether a node like this is its owner's alone, and keeps what is in it.
+fn is_alone(config: &Config) -> bool {
+    config.access_model == AccessModel::Whitelist && config.persist_items
+}
+
 /// All bookmarks in the order in which they were made, if their node is the account's alone and there are no more than a list may have.
 async fn items(server: &Server, owner: AccountId) -> Result<Option<Vec<Item>>, Refuse> {
     let node = pubsub::nodes::node(server, owner, ns::BOOKMARKS).await?;
-    if node.is_none_or(|node| node.config.access_model != AccessModel::Whitelist || !node.config.persist_items) {
+    if node.is_none_or(|node| !is_alone(&node.config)) {
         return Ok(None);
     }
     let mut items: Vec<Item> = Vec::new();
@@ -157,5 +212,29 @@ async fn items(server: &Server, owner: AccountId) -> Result<Option<Vec<Item>>, R
         if items.len() > ROOMS_MAX {
             return Ok(None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(id: &str, at_ms: u64) -> Item {
+        let publisher = Jid::parse("alice@localhost").unwrap();
+        Item { id: id.into(), publisher, created_ms: at_ms, updated_ms: at_ms, payload: std::sync::Arc::from([]) }
+    }
+
+    #[test]
+    fn the_items_after_a_change_are_those_that_the_store_will_have() {
+        let mut items = vec![item("a", 1), item("b", 2), item("c", 3)];
+        let ids = |items: &[Item]| items.iter().map(|item| &*item.id).collect::<String>();
+        apply(&mut items, &NodeChange::Publish { item: item("a", 4), keep: 9 });
+        assert_eq!((ids(&items), items[0].created_ms, items[0].updated_ms), ("abc".into(), 1, 4));
+        apply(&mut items, &NodeChange::Publish { item: item("d", 5), keep: 3 });
+        assert_eq!(ids(&items), "acd", "what was published longest ago goes");
+        apply(&mut items, &NodeChange::Retract { ids: vec!["c".into(), "x".into()] });
+        assert_eq!(ids(&items), "ad");
+        apply(&mut items, &NodeChange::Purge);
+        assert!(items.is_empty());
     }
 }

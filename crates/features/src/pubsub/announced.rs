@@ -48,9 +48,13 @@ pub(super) const SERVICE: &[&str] = &[
     "http://jabber.org/protocol/pubsub#subscription-options",
     "http://jabber.org/protocol/rsm",
     "http://jabber.org/protocol/shim",
+    "urn:xmpp:mam:2",
     "urn:xmpp:order-by:1",
     "urn:xmpp:order-by:1@http://jabber.org/protocol/pubsub",
     "urn:xmpp:pps:0",
+    "urn:xmpp:pubsub-attachments:1",
+    "urn:xmpp:pubsub-ext-disco:0",
+    "urn:xmpp:pubsub-filter:0",
     "urn:xmpp:pubsub:cap:0",
 ];
 
@@ -103,5 +107,8 @@ pub(super) const ACCOUNT: &[&str] = &[
     "urn:xmpp:order-by:1",
     "urn:xmpp:order-by:1@http://jabber.org/protocol/pubsub",
     "urn:xmpp:pps:0",
+    "urn:xmpp:pubsub-attachments:1",
+    "urn:xmpp:pubsub-ext-disco:0",
+    "urn:xmpp:pubsub-filter:0",
     "urn:xmpp:pubsub:cap:0",
 ];

@@ -109,9 +109,9 @@ impl Everybody {
             true => Wants::Contacts,
             false => Wants::Subscribers,
         };
-        let nodes = [Some(&subscribers.node), subscribers.before.as_ref()].into_iter().flatten();
+        let nodes = [Some(subscribers.judged()), subscribers.before.as_ref()].into_iter().flatten();
         let models: Vec<_> = nodes.map(|node| node.config.access_model).collect();
-        let rosters = Live::of(server, place, &subscribers.node, &models, wants).await?;
+        let rosters = Live::of(server, place, subscribers.judged(), &models, wants).await?;
         let contacts = if wants == Wants::Contacts { rosters.contacts() } else { Vec::new() };
         let address = (place.kind == Kind::Account).then(|| place.address.clone());
         Ok(Everybody { subscribers, rosters, contacts, address, client })

@@ -107,8 +107,19 @@ impl Acted {
 
 /// Decides a request that has come as a stanza, and fills its envelope.
 pub(super) async fn run(server: &Arc<Server>, env: &mut Envelope, place: &Place, asked: &Asked) -> Result<(), Refuse> {
+    run_holding(server, env, place, asked, &[]).await
+}
+
+/// The same for whoever holds the locks of these nodes already.
+pub(super) async fn run_holding(
+    server: &Arc<Server>,
+    env: &mut Envelope,
+    place: &Place,
+    asked: &Asked,
+    held: &[&str],
+) -> Result<(), Refuse> {
     let who = Who::sent(server, env, place).await?;
-    let acted = match act(server, place, asked, &who).await {
+    let acted = match act_holding(server, place, asked, &who, held).await {
         Ok(acted) => acted,
         Err(Stopped::Refused(error)) => return Err(super::refuse(env, *error)),
         Err(Stopped::Other(refuse)) => return Err(refuse),
@@ -128,26 +139,6 @@ pub(super) async fn run(server: &Arc<Server>, env: &mut Envelope, place: &Place,
     Ok(())
 }
 
-/// The same, and makes it happen at once; only the answer is left in the envelope, for something that has to come before it.
-pub(super) async fn run_at_once(
-    server: &Arc<Server>,
-    env: &mut Envelope,
-    place: &Place,
-    asked: &Asked,
-) -> Result<(), Refuse> {
-    run(server, env, place, asked).await?;
-    let (record, locked) = (std::mem::take(&mut env.record), env.locked.take());
-    let is_answer = |effect: &Effect| matches!(effect, Effect::Reply(_));
-    let (answers, others) = std::mem::take(&mut env.effects).into_iter().partition(is_answer);
-    env.effects = answers;
-    let outcome = server.commit_with(record, others).await;
-    drop(locked);
-    match outcome {
-        Outcome::Done { .. } => Ok(()),
-        _ => Err(Condition::ResourceConstraint.into()),
-    }
-}
-
 /// Whoever makes the server write to many pays for it.
 fn charge(server: &Server, place: &Place, who: &Who, told_max: usize) -> Result<(), Refuse> {
     let limit = place.host.values.frequency(&settings::NOTIFICATIONS);
@@ -161,16 +152,20 @@ fn charge(server: &Server, place: &Place, who: &Who, told_max: usize) -> Result<
 
 /// Decides a request.
 pub(super) async fn act(server: &Arc<Server>, place: &Place, asked: &Asked, who: &Who) -> Result<Acted, Stopped> {
-    let facts = Facts {
-        from: &who.from,
-        address: &place.address,
-        standing: who.standing,
-        creation: who.creation,
-        now_ms: server.clock.unix_ms(),
-        random: server.rng.bytes16(),
-    };
+    act_holding(server, place, asked, who, &[]).await
+}
+
+/// The same for whoever holds the locks of these nodes already, none of which comes behind another that will change.
+pub(super) async fn act_holding(
+    server: &Arc<Server>,
+    place: &Place,
+    asked: &Asked,
+    who: &Who,
+    held: &[&str],
+) -> Result<Acted, Stopped> {
+    let facts = facts(server, place, who);
     let mut place = place.clone();
-    let (decision, locked) = decided(server, &mut place, &facts, asked).await?;
+    let (decision, locked) = decided(server, &mut place, &facts, asked, held).await?;
     let (mut record, mut effects) = (Record::default(), Effects::new());
     if let Some(owner) = place.owner {
         put(server, owner, decision.changes, &mut record, &mut effects);
@@ -181,17 +176,30 @@ pub(super) async fn act(server: &Arc<Server>, place: &Place, asked: &Asked, who:
     Ok(Acted { record, effects, locked, reply: decision.reply, told_max, owner: place.owner })
 }
 
+/// What is known of whoever asks.
+pub(super) fn facts<'a>(server: &Server, place: &'a Place, who: &'a Who) -> Facts<'a> {
+    Facts {
+        from: &who.from,
+        address: &place.address,
+        standing: who.standing,
+        creation: who.creation,
+        now_ms: server.clock.unix_ms(),
+        random: server.rng.bytes16(),
+    }
+}
+
 /// The decision, with the locks under which it was made.
 async fn decided(
     server: &Arc<Server>,
     place: &mut Place,
     facts: &Facts<'_>,
     asked: &Asked,
+    held: &[&str],
 ) -> Result<(Decision, Option<Locked>), Stopped> {
     let rules = settings::rules(place);
     let mut names: BTreeSet<Box<str>> = asked.node().filter(|_| asked.changes()).map(Box::from).into_iter().collect();
     for _ in 0..TRIES {
-        let sorted: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let sorted: Vec<&str> = names.iter().map(|name| &**name).filter(|name| !held.contains(name)).collect();
         let locked = match place.owner {
             Some(owner) if !sorted.is_empty() => Some(server.owners.lock_nodes(owner, &sorted).await),
             _ => None,

@@ -12,6 +12,8 @@ use metronome_proto::payload::data_form::{DataForm, Field as FormField, FormType
 use metronome_proto::payload::delay::format_time;
 use metronome_proto::payload::pubsub::OwnerRequest;
 use metronome_pubsub::Node;
+use metronome_pubsub::config::Config;
+use metronome_store::nodes::ListedNode;
 
 use super::asked::Asked;
 use super::change::{self, Who};
@@ -85,7 +87,8 @@ async fn list(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> 
         let page = server.store.nodes(owner, after.as_deref(), 1000).await.map_err(unreadable)?;
         let Some(last) = page.last() else { break };
         after = Some(last.row.name.clone());
-        rows.extend(page.into_iter().map(|node| {
+        let is_there = |node: &ListedNode| Config::decode(&node.row.config).moved.is_empty();
+        rows.extend(page.into_iter().filter(is_there).map(|node| {
             vec![
                 Cell::text(&*node.row.name),
                 Cell::text(node.row.kind.as_str()),

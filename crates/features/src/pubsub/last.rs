@@ -12,7 +12,7 @@ use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
-use metronome_pubsub::{Creation, Facts, Known, Node, Nodes, Standing, Trust, Verb, Verdict, asks_for_trust, judge};
+use metronome_pubsub::{Creation, Facts, Known, Node, Nodes, Standing, Verb};
 
 use super::place::{Kind, Place};
 use super::{audience, nodes, settings, trust};
@@ -192,9 +192,5 @@ async fn may_read(server: &Arc<Server>, place: &Place, node: &Node, who: &Jid) -
     if place.kind == Kind::Account && place.address.same_bare(who) {
         return Ok(true);
     }
-    let trust = match asks_for_trust(Verb::Read, node.affiliation(who), node.config.access_model) {
-        true => trust::of(server, place, node, who).await?,
-        false => Trust::NONE,
-    };
-    Ok(judge(Verb::Read, node.claim(who, &trust, server.clock.unix_ms()), node.policy()) == Verdict::Granted)
+    trust::allows(server, place, node, Verb::Read, who).await
 }

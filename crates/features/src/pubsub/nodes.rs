@@ -10,6 +10,11 @@ use metronome_pubsub::Node;
 
 /// A node of an account, or of a domain's own one.
 pub async fn node(server: &Server, owner: AccountId, name: &str) -> Result<Option<Arc<Node>>, Refuse> {
+    Ok(node_or_trace(server, owner, name).await?.filter(|node| node.moved().is_none()))
+}
+
+/// The same, or what is left of one that has moved.
+pub(super) async fn node_or_trace(server: &Server, owner: AccountId, name: &str) -> Result<Option<Arc<Node>>, Refuse> {
     if let Some(known) = peek(server, owner, name) {
         return Ok(known);
     }

@@ -10,7 +10,7 @@ use metronome_host::server::Server;
 use metronome_model::{Account, AccountId, Op, Outcome, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::Condition;
-use metronome_pubsub::{Creation, Standing, Trust, Verb, Verdict, asks_for_trust, judge};
+use metronome_pubsub::{Creation, Standing, Verb, attachments};
 
 use super::asked::Asked;
 use super::{nodes, settings, trust};
@@ -148,14 +148,12 @@ pub(super) async fn refuse_stranger(server: &Arc<Server>, env: &Envelope, place:
         return Ok(());
     }
     let (Some(owner), Some(name)) = (place.owner, asked.node()) else { return Err(Condition::ItemNotFound.into()) };
-    let node = nodes::node(server, owner, name).await?.ok_or(Condition::ItemNotFound)?;
-    let from = &env.stanza.from;
-    let trust = match asks_for_trust(Verb::Discover, node.affiliation(from), node.config.access_model) {
-        true => trust::of(server, place, &node, from).await?,
-        false => Trust::NONE,
-    };
-    match judge(Verb::Discover, node.claim(from, &trust, server.clock.unix_ms()), node.policy()) {
-        Verdict::Granted => Ok(()),
-        Verdict::NeedsApproval | Verdict::Refused(_) => Err(Condition::ItemNotFound.into()),
+    // What belongs to another node is there for whom that one is there, also if it is still to be made.
+    let guard = attachments::guard(name);
+    let name = guard.as_deref().unwrap_or(name);
+    let node = nodes::node_or_trace(server, owner, name).await?.ok_or(Condition::ItemNotFound)?;
+    match trust::allows(server, place, &node, Verb::Discover, &env.stanza.from).await? {
+        true => Ok(()),
+        false => Err(Condition::ItemNotFound.into()),
     }
 }

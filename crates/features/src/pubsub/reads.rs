@@ -51,6 +51,10 @@ pub(super) async fn add(server: &Arc<Server>, place: &Place, known: &mut Known, 
             let names = children(server, place.owner, &collection, limit).await?;
             known.add_children(&collection, names);
         }
+        Need::Beginning { with, limit } => {
+            let names = beginning(server, place.owner, &with, limit).await?;
+            known.add_beginning(&with, names);
+        }
         Need::SubscriptionsOf(bare) => {
             let found = subscriptions(server, place.owner, &bare).await?;
             known.add_subscriptions(bare, found);
@@ -65,7 +69,7 @@ pub(super) async fn add(server: &Arc<Server>, place: &Place, known: &mut Known, 
 
 async fn node(server: &Server, owner: Option<AccountId>, name: &str) -> Result<Option<Arc<Node>>, Refuse> {
     match owner {
-        Some(owner) => nodes::node(server, owner, name).await,
+        Some(owner) => nodes::node_or_trace(server, owner, name).await,
         None => Ok(None),
     }
 }
@@ -118,7 +122,8 @@ async fn page(server: &Server, owner: Option<AccountId>, node: &str, page: &Page
     })
 }
 
-async fn children(
+/// What stands in a collection.
+pub(super) async fn children(
     server: &Server,
     owner: Option<AccountId>,
     collection: &str,
@@ -132,6 +137,27 @@ async fn children(
             break;
         }
         names.extend(page.into_iter().map(|node| node.row.name));
+    }
+    Ok(names)
+}
+
+/// Nodes whose names begin like this.
+pub(super) async fn beginning(
+    server: &Server,
+    owner: Option<AccountId>,
+    with: &str,
+    limit: usize,
+) -> Result<Vec<Box<str>>, Refuse> {
+    let Some(owner) = owner else { return Ok(Vec::new()) };
+    let mut names: Vec<Box<str>> = Vec::new();
+    while names.len() < limit {
+        let after = names.last().map_or(with, |name| &**name);
+        let page = server.store.nodes(owner, Some(after), limit - names.len()).await?;
+        let is_last = page.last().is_none_or(|node| !node.row.name.starts_with(with));
+        names.extend(page.into_iter().map(|node| node.row.name).take_while(|name| name.starts_with(with)));
+        if is_last {
+            break;
+        }
     }
     Ok(names)
 }

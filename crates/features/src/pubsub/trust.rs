@@ -9,8 +9,9 @@ use metronome_host::server::Server;
 use metronome_model::{AccountId, Affiliation};
 use metronome_proto::jid::Jid;
 use metronome_pubsub::config::AccessModel;
-use metronome_pubsub::{Node, Trust};
+use metronome_pubsub::{Node, Trust, Verb, Verdict, asks_for_trust, attachments, judge};
 
+use super::nodes;
 use super::place::{Kind, Place};
 use crate::roster;
 
@@ -34,6 +35,29 @@ pub(super) async fn of(server: &Arc<Server>, place: &Place, node: &Node, who: &J
         }
     }
     Ok(trust)
+}
+
+/// Whether somebody may do this with a node, as rosters say now. Of a node that belongs to another one that is asked there (XEP-0470).
+pub(super) async fn allows(
+    server: &Arc<Server>,
+    place: &Place,
+    node: &Node,
+    verb: Verb,
+    who: &Jid,
+) -> Result<bool, Refuse> {
+    let guard = match attachments::guard(&node.name).zip(place.owner) {
+        Some((name, owner)) => match nodes::node(server, owner, &name).await? {
+            Some(guard) => Some(guard),
+            None => return Ok(false),
+        },
+        None => None,
+    };
+    let node = guard.as_deref().unwrap_or(node);
+    let trust = match asks_for_trust(verb, node.affiliation(who), node.config.access_model) {
+        true => of(server, place, node, who).await?,
+        false => Trust::NONE,
+    };
+    Ok(judge(verb, node.claim(who, &trust, server.clock.unix_ms()), node.policy()) == Verdict::Granted)
 }
 
 /// Everybody on a domain sees what it tells.

@@ -9,7 +9,8 @@ use metronome_host::server::Server;
 use metronome_host::upkeep::{Named, Waits};
 use metronome_model::{AccountId, Outcome};
 use metronome_proto::jid::Jid;
-use metronome_pubsub::Node;
+use metronome_pubsub::{Node, attachments};
+use metronome_store::StoreError;
 use metronome_store::nodes::{ItemSearch, ItemsFound};
 
 use super::asked::Asked;
@@ -44,6 +45,7 @@ pub async fn run(server: Arc<Server>) {
 
 /// Goes its rounds, until the server is dropped.
 pub async fn go_rounds(server: Arc<Server>) {
+    tell_of_unreachable(&server).await;
     let mut rounds = tokio::time::interval(ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut people = People::MayComeBack;
@@ -155,6 +157,9 @@ async fn look_at(server: &Arc<Server>, owner: AccountId, name: &str, people: Peo
     if node.expires() {
         expire(server, owner, &node).await?;
     }
+    if attachments::guard(name).is_some() || node.moved().is_some() {
+        report(act(server, owner, Asked::Time(name.into())).await);
+    }
     if people == People::AreGone {
         for who in node.lasting_with().iter().filter(|who| is_away(server, who)) {
             report(gone(server, owner, name, who).await);
@@ -180,4 +185,33 @@ async fn expire(server: &Arc<Server>, owner: AccountId, node: &Node) -> Result<(
 fn is_away(server: &Server, who: &Jid) -> bool {
     let is_local = who.local().is_some() && server.hosts.load().get(who.domain()).is_some();
     is_local && server.sessions.named(who.bare_str()).iter().all(|session| !session.is_available())
+}
+
+/// Domains that have nodes and answer nowhere, most of them services whose name has changed, and how many nodes each has.
+pub(crate) async fn unreachable(server: &Server) -> Result<Vec<(Box<str>, u64)>, StoreError> {
+    let (mut behind, mut found) = (0, Vec::new());
+    loop {
+        let owners = server.store.node_owners(behind, PAGE).await?;
+        let Some(last) = owners.last() else { return Ok(found) };
+        behind = last.place;
+        let hosts = server.hosts.load();
+        let of_domains = owners.into_iter().filter(|owner| owner.account.name.is_empty());
+        let left = of_domains.filter(|owner| hosts.answering(&owner.account.host).is_none());
+        found.extend(left.map(|owner| (owner.account.host, owner.usage.nodes)));
+    }
+}
+
+async fn tell_of_unreachable(server: &Server) {
+    match unreachable(server).await {
+        Ok(found) => {
+            for (domain, nodes) in found {
+                tracing::warn!(
+                    domain = &*domain,
+                    nodes,
+                    "nobody reaches these nodes, since nothing here has that name; see `pubsub.service`"
+                );
+            }
+        }
+        Err(error) => tracing::error!(%error, "the nodes of domains cannot be read"),
+    }
 }

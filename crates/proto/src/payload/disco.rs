@@ -107,7 +107,8 @@ pub struct Item {
 }
 
 impl Item {
-    fn tree(&self) -> Tree {
+    /// The element `<item/>`.
+    pub fn tree(&self) -> Tree {
         Tree::new(ns::DISCO_ITEMS, "item")
             .attr("jid", self.jid.as_str())
             .attr_opt("node", self.node.as_ref())

@@ -62,6 +62,16 @@ impl Query {
         if query.attr("node").is_some() {
             return Err(Wrong::Unknown("an account's archive has no nodes"));
         }
+        Query::read_all(query)
+    }
+
+    /// Reads `<query node='...'/>`, of the archive of a node of publish-subscribe (XEP-0442), with the name of the node.
+    pub fn of_node(query: &Child<'_>) -> Result<(String, Query), Wrong> {
+        let node = query.attr("node").filter(|node| !node.is_empty()).ok_or(Malformed("a query without a node"))?;
+        Ok((node.into(), Query::read_all(query)?))
+    }
+
+    fn read_all(query: &Child<'_>) -> Result<Query, Wrong> {
         let mut read = Query {
             queryid: query.attr("queryid").map(String::from),
             set: rsm::Wanted::read(query)?,
@@ -374,6 +384,19 @@ mod tests {
         );
         assert!(query("<flip-page/>").unwrap().flip);
         assert_eq!(query("<set xmlns='http://jabber.org/protocol/rsm'><max>5</max></set>").unwrap().set.max, Some(5));
+    }
+
+    #[test]
+    fn a_node_is_named_where_one_is_meant() {
+        let named = "<query xmlns='urn:xmpp:mam:2' queryid='q' node='n'/>";
+        let of = |xml: &str| {
+            let content = Content::parse(xml.as_bytes()).unwrap();
+            let query = content.iter().next().unwrap();
+            (Query::read(&query).is_ok(), Query::of_node(&query).map(|(node, query)| (node, query.queryid)).ok())
+        };
+        assert_eq!(of(named), (false, Some(("n".to_owned(), Some("q".to_owned())))));
+        assert_eq!(of("<query xmlns='urn:xmpp:mam:2'/>"), (true, None));
+        assert_eq!(of("<query xmlns='urn:xmpp:mam:2' node=''/>"), (false, None));
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::values::{
 use super::{Config, DESCRIPTION_BYTES_MAX, LINE_BYTES_MAX, LISTED_MAX};
 use crate::rows::{On, Row, Unfit, choice, flag, jids, line, names, number, single, written_flag, written_line};
 
+/// Most bytes of the address of what a node was replaced by.
+const URI_BYTES_MAX: usize = 8192;
+
 /// A text.
 macro_rules! text {
     ($tag:literal $name:literal $field:ident, $max:expr, $label:literal) => {
@@ -83,7 +86,7 @@ macro_rules! node {
             kind: FieldKind::TextSingle,
             label: $label,
             choices: &[],
-            on: On::All,
+            on: On::Nothing,
             get: |config| written_line(config.$field.as_deref().unwrap_or_default()),
             set: |config, values| {
                 line(values, NAME_BYTES_MAX).map(|node| config.$field = Some(node).filter(|node| !node.is_empty()))
@@ -197,6 +200,16 @@ pub(crate) const FIELDS: &[Row<Config>] = &[
     },
     node!(32 "{urn:xmpp:pubsub-relationships:0}link" link, "The node that this one goes with"),
     node!(33 "{urn:xmpp:pubsub-relationships:0}parent" parent, "The node above this one"),
+    Row {
+        tag: 34,
+        name: "moved",
+        kind: FieldKind::TextSingle,
+        label: "",
+        choices: &[],
+        on: On::Nothing,
+        get: |config| written_line(&config.moved),
+        set: |config, values| line(values, URI_BYTES_MAX).map(|uri| config.moved = uri),
+    },
 ];
 
 /// A number from 1, or `max`; or nothing at all.

@@ -260,7 +260,7 @@ fn the_base_takes_no_bytes_and_never_changes() {
          notify_sub=0 notification_type=headline presence_based_delivery=0 send_last_published_item=on_sub_and_presence \
          itemreply=none persist_items=1 max_items=max item_expire= publish_node_full=retract-oldest purge_offline=0 \
          max_payload_size= body_xslt= dataform_xslt= children_association_policy=owners children_association_whitelist= \
-         children_max= {urn:xmpp:pubsub-relationships:0}link= {urn:xmpp:pubsub-relationships:0}parent="
+         children_max= {urn:xmpp:pubsub-relationships:0}link= {urn:xmpp:pubsub-relationships:0}parent= moved="
     );
     for (number, row) in FIELDS.iter().enumerate() {
         assert_eq!(usize::from(row.tag), number + 1, "{}", row.name);

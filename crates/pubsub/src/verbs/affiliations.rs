@@ -7,6 +7,7 @@ use metronome_proto::payload::pubsub::{AffiliationChange, Change, PubsubError, r
 use metronome_proto::stanza::error::{Condition, ErrorType};
 
 use crate::act::Act;
+use crate::attachments;
 use crate::decision::{Decision, Notification};
 use crate::facts::Standing;
 use crate::known::Stop;
@@ -40,6 +41,7 @@ pub(crate) fn of_node(act: Act<'_>, name: &str) -> Result<Decision, Stop> {
 
 /// An owner changes affiliations: all of them as asked for, or none.
 pub(crate) fn set(act: Act<'_>, name: &str, changes: &[AffiliationChange]) -> Result<Decision, Stop> {
+    attachments::refuse_made(name)?;
     let node = act.managed(name)?;
     let wanted: Vec<_> = changes.iter().filter_map(|change| Some((&change.jid, target(change)?))).collect();
     let allowed = wanted.iter().all(|(jid, to)| may_become(act, node, jid, *to));

@@ -16,7 +16,7 @@ use crate::graph::{self, ROOT};
 use crate::known::Stop;
 use crate::node::Node;
 use crate::verbs::{end, items, last, relate};
-use crate::{profiles, public};
+use crate::{attachments, profiles, public};
 
 /// What a form makes of a node that does not exist yet.
 pub(crate) struct NewNode {
@@ -30,7 +30,11 @@ pub(crate) struct NewNode {
 pub(crate) fn get(act: Act<'_>, name: &str) -> Result<Decision, Stop> {
     public::refuse_special(name)?;
     let node = act.managed(name)?;
-    let form = node.config.form(FormType::Form, relations(act, node)?);
+    let config = match act.guard(node)? {
+        Some(guard) => attachments::shown(&node.config, guard),
+        None => node.config.clone(),
+    };
+    let form = config.form(FormType::Form, relations(act, node)?);
     Ok(Decision::answer(reply::configuration(name, &form).to_vec("")))
 }
 
@@ -58,6 +62,7 @@ pub(crate) fn read_new(act: Act<'_>, name: &str, form: Option<&DataForm>) -> Res
 pub(crate) fn set(act: Act<'_>, name: &str, form: &DataForm) -> Result<Decision, Stop> {
     public::refuse_special(name)?;
     let node = act.managed(name)?;
+    attachments::refuse_made(name)?;
     let mut decision = Decision::default();
     if form.kind == FormType::Cancel {
         return Ok(decision);

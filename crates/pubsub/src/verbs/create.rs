@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use metronome_model::{Affiliation, NodeChange, NodeKind, NodeRow};
+use metronome_proto::jid::Jid;
 use metronome_proto::payload::data_form::DataForm;
 use metronome_proto::payload::pubsub::{Event, Reason, reply};
 use metronome_proto::stanza::error::Condition;
@@ -15,12 +16,13 @@ use crate::facts::{Creation, Standing};
 use crate::graph::{self, ROOT};
 use crate::known::Stop;
 use crate::node::Node;
-use crate::public;
 use crate::verbs::{configure, relate};
+use crate::{attachments, public};
 
 pub(crate) fn create(act: Act<'_>, name: Option<&str>, form: Option<&DataForm>) -> Result<Decision, Stop> {
     let name = name.map_or_else(|| act.facts.id(0), Box::from);
     public::refuse_special(&name)?;
+    attachments::refuse_made(&name)?;
     check_may_create(act)?;
     if *name == *ROOT || act.find(&name)?.is_some() {
         return Err(Condition::Conflict.into());
@@ -50,6 +52,25 @@ pub(crate) fn check_may_create(act: Act<'_>) -> Result<(), Stop> {
     }
 }
 
+/// Adds a node of the server's own making, which nobody owns, within the quota; nobody is told that it is there.
+pub(crate) fn add_made(
+    act: Act<'_>,
+    decision: &mut Decision,
+    name: &str,
+    config: Config,
+    creator: Jid,
+) -> Result<Arc<Node>, Stop> {
+    let made = decision.changes.iter().filter(|(_, change)| matches!(change, NodeChange::Create { .. })).count() as u64;
+    if act.known.usage()?.nodes + made >= act.limits().nodes_max {
+        return Err(Reason::MaxNodesExceeded.error().into());
+    }
+    let (kind, at_ms, config) = (NodeKind::Leaf, act.facts.now_ms, config.encode());
+    let (of_row, by, collections) = (config.clone(), creator.clone(), Vec::new());
+    decision.change(name, NodeChange::Create { kind, config, collections: Vec::new(), creator, at_ms });
+    let row = NodeRow { name: name.into(), kind, config: of_row, collections, creator: by, created_ms: at_ms };
+    Ok(Arc::new(Node::read(row, Vec::new(), Vec::new())))
+}
+
 /// Adds a node that does not exist yet, owned by whoever asks, within the quota.
 pub(crate) fn add(
     act: Act<'_>,
@@ -61,6 +82,14 @@ pub(crate) fn add(
 ) -> Result<Arc<Node>, Stop> {
     if act.known.usage()?.nodes >= act.limits().nodes_max {
         return Err(Reason::MaxNodesExceeded.error().into());
+    }
+    if let Some(trace) = act.trace(name)? {
+        // Nobody else takes the place of a node that has moved.
+        let is_theirs = trace.creator.same_bare(act.facts.from) || act.facts.standing == Standing::Owner;
+        if !is_theirs {
+            act.node(name)?;
+        }
+        decision.change(name, NodeChange::Delete);
     }
     let creator = act.facts.from.bare();
     let stored = config.encode();

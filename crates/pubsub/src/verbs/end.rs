@@ -16,11 +16,17 @@ use crate::known::Stop;
 use crate::node::{Node, Subscriber};
 use crate::options::Expire;
 use crate::verbs::subscriptions::{self, Told};
-use crate::verbs::{digest, items};
+use crate::verbs::{attach, digest, items};
+
+/// For how long it is told where a node has gone, in milliseconds: 90 days.
+const TRACE_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 
 /// It is time: leases that are over end, and what has expired goes.
 pub(crate) fn time(act: Act<'_>, name: &str) -> Result<Decision, Stop> {
     let mut decision = Decision::default();
+    if act.trace(name)?.is_some_and(|trace| act.facts.now_ms.saturating_sub(trace.created_ms) > TRACE_MS) {
+        decision.change(name, NodeChange::Delete);
+    }
     let Some(node) = act.find(name)? else { return Ok(decision) };
     let over: Vec<_> = node.subscribers().iter().filter(|row| !row.lasts(act.facts.now_ms)).collect();
     if !over.is_empty() {
@@ -31,6 +37,7 @@ pub(crate) fn time(act: Act<'_>, name: &str) -> Result<Decision, Stop> {
         decision.change(name, NodeChange::Expire { before_ms });
     }
     digest::send(act, &mut decision, node)?;
+    attach::time(act, &mut decision, node)?;
     Ok(decision)
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn for_comers(act: Act<'_>, node: &Arc<Node>, item: &Item) -> Notific
         topic: Topic::Items,
         by_presence: ByPresence::Ignored,
         body: None,
+        guard: None,
         before: None,
     };
     if to.wants_body() {

@@ -13,6 +13,7 @@ use metronome_proto::stanza::error::Condition;
 
 use crate::access::{Verb, Verdict, Why};
 use crate::act::{Act, refusal, unsupported};
+use crate::attachments::{self, Kind, Target};
 use crate::audience::Topic;
 use crate::body;
 use crate::compare;
@@ -22,7 +23,7 @@ use crate::known::{End, Found, Page, Stop};
 use crate::node::Node;
 use crate::publish_options::Preconditions;
 use crate::rules::OnMissing;
-use crate::verbs::{create, end, items};
+use crate::verbs::{attach, create, end, items};
 use crate::{graph, public};
 
 /// An item with the id that it is stored under.
@@ -38,6 +39,12 @@ pub(crate) fn publish(
     options: Option<&DataForm>,
 ) -> Result<Decision, Stop> {
     public::refuse_special(name)?;
+    match attachments::kind(name, act.facts.address) {
+        Kind::Other => {}
+        Kind::Attachments(target) => return attach::publish(act, name, &target, given),
+        Kind::Summary(_) => return Err(Condition::Forbidden.into()),
+        Kind::Wrong => return Err(Target::refusal()),
+    }
     let wanted = options.map(Preconditions::read).transpose()?.unwrap_or_default();
     let mut decision = Decision::default();
     let node = match act.find(name)? {

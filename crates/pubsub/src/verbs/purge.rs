@@ -5,13 +5,16 @@ use metronome_proto::payload::pubsub::Event;
 
 use crate::access::Verb;
 use crate::act::{Act, unsupported};
+use crate::attachments::{self, Kind};
 use crate::audience::Topic;
 use crate::decision::Decision;
 use crate::known::Stop;
+use crate::verbs::attach;
 use crate::{graph, public};
 
 pub(crate) fn purge(act: Act<'_>, name: &str) -> Result<Decision, Stop> {
     public::refuse_special(name)?;
+    attachments::refuse_summary(name)?;
     let node = act.node(name)?;
     act.require(node, Verb::Purge)?;
     if node.kind == NodeKind::Collection || !node.config.persist_items {
@@ -22,6 +25,10 @@ pub(crate) fn purge(act: Act<'_>, name: &str) -> Result<Decision, Stop> {
     if node.config.notify_retract {
         let event = Event::Purged { node: name.into() };
         decision.notify(graph::tell(act, node, Topic::Items, &event)?);
+    }
+    match attachments::kind(name, act.facts.address) {
+        Kind::Attachments(target) => attach::emptied(act, &mut decision, &target)?,
+        _ => attach::node_gone(act, &mut decision, node)?,
     }
     Ok(decision)
 }

@@ -8,13 +8,16 @@ use metronome_proto::stanza::error::Condition;
 
 use crate::access::{Verb, Verdict};
 use crate::act::{Act, refusal, unsupported};
+use crate::attachments::{self, Kind};
 use crate::audience::Topic;
 use crate::decision::Decision;
 use crate::known::Stop;
+use crate::verbs::attach;
 use crate::{graph, public};
 
 pub(crate) fn retract(act: Act<'_>, name: &str, ids: &[Box<str>], notice: RetractNotice) -> Result<Decision, Stop> {
     public::refuse_special(name)?;
+    attachments::refuse_summary(name)?;
     let node = act.node(name)?;
     act.require(node, Verb::RetractOwn)?;
     if node.kind == NodeKind::Collection || !node.config.persist_items {
@@ -34,6 +37,10 @@ pub(crate) fn retract(act: Act<'_>, name: &str, ids: &[Box<str>], notice: Retrac
     if notice == RetractNotice::Wanted || node.config.notify_retract {
         let event = Event::Retracted { node: name.into(), ids: ids.to_vec() };
         decision.notify(graph::tell(act, node, Topic::Items, &event)?);
+    }
+    match attachments::kind(name, act.facts.address) {
+        Kind::Attachments(target) => attach::taken(act, &mut decision, name, &target, ids)?,
+        _ => attach::items_gone(act, &mut decision, node, ids)?,
     }
     Ok(decision)
 }

@@ -29,9 +29,6 @@ pub(crate) fn subscribe(
     form: Option<&DataForm>,
     public: Public,
 ) -> Result<Decision, Stop> {
-    if public::subscribers_of(name).is_some() {
-        return Err(unsupported("subscribe"));
-    }
     if !jid.same_bare(act.facts.from) {
         return Err(Reason::InvalidJid.error().into());
     }
@@ -39,7 +36,11 @@ pub(crate) fn subscribe(
         return Err(Condition::Forbidden.into());
     }
     let mut decision = Decision::default();
-    let node = if name == ROOT { root(act, &mut decision)? } else { Arc::clone(act.node(name)?) };
+    let node = match public::subscribers_of(name) {
+        Some(of) => public::made(act, &mut decision, name, of)?,
+        None if name == ROOT => root(act, &mut decision)?,
+        None => Arc::clone(act.node(name)?),
+    };
     let state = granted(act, &node, jid)?;
     let mut options = subscription_options::chosen(act, &node, &Options::new(node.kind), form)?;
     options.public = public == Public::Yes;

@@ -2,6 +2,7 @@
 //! sequences against what must always hold.
 #![allow(clippy::unwrap_used)]
 
+mod attachments;
 mod collections;
 mod managing;
 mod nodes;

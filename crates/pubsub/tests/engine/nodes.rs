@@ -152,8 +152,28 @@ fn everybody_hears_that_a_node_is_gone_and_where_to_go_instead() {
         told.contains("<delete node='n'><redirect uri='xmpp:hamlet@denmark.example?;node=blog'/></delete>"),
         "{told}"
     );
+    // Whoever comes later hears it as well, until a node is made anew or much time has gone by.
+    let subscribe = "<subscribe node='n' jid='king@denmark.example'/>";
+    assert_eq!(wire(world.set("king@denmark.example/x", subscribe)), "cancel:gone");
+    assert_eq!(wire(world.set(BARD, "<create node='n'/>")), "cancel:gone", "nobody takes its place");
+    world.now_ms += 89 * 24 * 60 * 60 * 1000;
+    world.run(HAMLET, |nodes| nodes.time("n")).unwrap();
+    assert_eq!(wire(world.owner_set(HAMLET, "<delete node='n'/>")), "cancel:gone");
+    world.set(HAMLET, "<create node='n'/>").unwrap();
+    world.owner_set(HAMLET, gone).unwrap();
+    world.now_ms += 91 * 24 * 60 * 60 * 1000;
+    world.run(HAMLET, |nodes| nodes.time("n")).unwrap();
     assert!(world.nodes.is_empty());
     assert_eq!(wire(world.owner_set(HAMLET, "<delete node='n'/>")), "cancel:item-not-found");
+}
+
+#[test]
+fn where_a_closed_node_has_gone_is_nobodys_business() {
+    let mut world = service();
+    let config = form("node_config", &[("pubsub#access_model", "whitelist")]);
+    world.set(HAMLET, &format!("<create node='n'/><configure>{config}</configure>")).unwrap();
+    world.owner_set(HAMLET, "<delete node='n'><redirect uri='xmpp:x?;node=y'/></delete>").unwrap();
+    assert!(world.nodes.is_empty());
 }
 
 #[test]

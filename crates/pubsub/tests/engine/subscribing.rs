@@ -348,7 +348,8 @@ fn who_needs_no_approval_any_more_gets_the_last_item() {
     let mut world = with_node(&[("pubsub#access_model", "authorize")]);
     publish(&mut world);
     world.set(BARD, SUBSCRIBE).unwrap();
-    let member = "<affiliations node='n'><affiliation jid='bard@shakespeare.example' affiliation='member'/></affiliations>";
+    let member =
+        "<affiliations node='n'><affiliation jid='bard@shakespeare.example' affiliation='member'/></affiliations>";
     let told = world.owner_set(HAMLET, member).unwrap().to("bard@shakespeare.example");
     assert!(told.contains("subscription='subscribed'") && told.contains("<item id='1'>"), "{told}");
 }
@@ -372,9 +373,15 @@ fn a_client_that_comes_is_told_by_its_own_subscriptions_and_those_of_its_account
             topic: metronome_pubsub::Topic::Items,
             by_presence: metronome_pubsub::ByPresence::Ignored,
             body: None,
+            guard: None,
             before: None,
         };
-        all.for_client(&jid(who), world.now_ms, |_, _| metronome_pubsub::Trust::NONE, |one| to.push(one.jid.to_string()));
+        all.for_client(
+            &jid(who),
+            world.now_ms,
+            |_, _| metronome_pubsub::Trust::NONE,
+            |one| to.push(one.jid.to_string()),
+        );
         (told, to)
     };
     let both = ["bard@shakespeare.example", "bard@shakespeare.example/globe"].map(str::to_owned);

@@ -229,6 +229,10 @@ impl World {
                 let names = self.nodes.values().filter(stands).map(|stored| stored.row.name.clone()).take(limit);
                 known.add_children(&collection, names.collect());
             }
+            Need::Beginning { with, limit } => {
+                let names = self.nodes.keys().filter(|name| name.starts_with(&*with)).take(limit).cloned();
+                known.add_beginning(&with, names.collect());
+            }
             Need::SubscriptionsOf(bare) => {
                 let of = |stored: &Stored| {
                     let rows = stored.subscriptions.iter().filter(|row| row.jid.same_bare(&bare));

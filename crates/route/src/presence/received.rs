@@ -21,12 +21,15 @@ use metronome_proto::subscription::{Subscription, Verb};
 
 use super::show::count;
 use super::{directed, subscription};
-use crate::{interests, remotes};
+use crate::{interests, remotes, visits};
 
 /// Decides a presence that has come over a link.
 pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope, kind: PresenceType) -> Result<(), Refuse> {
     if env.destination == Destination::Remote {
         return remotes::refuse(server, env);
+    }
+    if visits::is_one(env) && matches!(kind, PresenceType::Available | PresenceType::Unavailable) {
+        return super::judge(&env.stanza).map_err(|_| Refuse::Drop("a presence that nobody can be shown"));
     }
     if !matches!(env.destination, Destination::Account(_)) {
         return Err(Refuse::Drop("presence is for accounts"));
@@ -79,6 +82,9 @@ async fn stored(server: &Server, account: AccountId, contact: &Jid) -> Result<Su
 /// Runs an admitted one, in the task of the link.
 pub(super) fn deliver(server: &Arc<Server>, env: &Envelope, kind: PresenceType) {
     let Some(to) = &env.stanza.to else { return };
+    if visits::is_one(env) {
+        return visits::run(server, &env.stanza.from, to, kind);
+    }
     match kind {
         PresenceType::Probe => answer_probe(server, env, to),
         PresenceType::Available | PresenceType::Unavailable | PresenceType::Error => {

@@ -1,6 +1,6 @@
 //! XEP-0163 section 4.3: clients say in their capabilities what they want to hear of, and hear of it.
 
-use metronome_testkit::{Client, Server, online};
+use metronome_testkit::{Client, Server, ask, online};
 
 use crate::{publish_options, server, set};
 
@@ -51,7 +51,12 @@ fn befriend(one: &mut Client, other: &mut Client) {
     one.so_far();
 }
 
-// XEP-0163 examples 1 to 6.
+// XEP-0163 example 1
+// XEP-0163 example 2
+// XEP-0163 example 3
+// XEP-0163 example 4
+// XEP-0163 example 5
+// XEP-0163 example 6
 #[test]
 fn contacts_and_own_devices_hear_of_what_their_clients_ask_for() {
     let server = server("");
@@ -73,7 +78,9 @@ fn contacts_and_own_devices_hear_of_what_their_clients_ask_for() {
     alice.expect_nothing_before_ping();
 }
 
-// XEP-0163 examples 7 to 9.
+// XEP-0163 example 7
+// XEP-0163 example 8
+// XEP-0163 example 9
 #[test]
 fn who_comes_is_told_what_was_published_before_once() {
     let server = server("");
@@ -120,4 +127,33 @@ fn a_node_that_only_its_owner_reads_tells_nobody_else() {
     assert!(desk.wait_for("<message from='alice@localhost'").contains("<item id='secret'"));
     bob.so_far();
     bob.expect_nothing_before_ping();
+}
+
+// XEP-0163 example 10
+// XEP-0163 example 11
+#[test]
+fn an_account_says_that_it_has_nodes() {
+    let server = server("");
+    let mut alice = online(&server, "alice", "phone");
+    let info = ask(&mut alice, "get", "alice@localhost", "<query xmlns='http://jabber.org/protocol/disco#info'/>");
+    assert!(info.contains("<identity category='account' type='registered'/>"), "{info}");
+    assert!(info.contains("<identity category='pubsub' type='pep'/>"), "{info}");
+    for feature in [
+        "access-presence",
+        "auto-create",
+        "auto-subscribe",
+        "config-node",
+        "create-and-configure",
+        "create-nodes",
+        "filtered-notifications",
+        "persistent-items",
+        "publish",
+        "retrieve-items",
+        "subscribe",
+    ] {
+        assert!(
+            info.contains(&format!("<feature var='http://jabber.org/protocol/pubsub#{feature}'/>")),
+            "{feature}: {info}"
+        );
+    }
 }

@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod administration;
+mod archive;
+mod attachments;
 mod blogs;
 mod conversions;
+mod hostile;
 mod interest;
 mod limits;
 mod nodes;
@@ -11,7 +14,9 @@ mod pages;
 mod personal;
 mod presence;
 mod publishers;
+mod relatives;
 mod remote;
+mod server_info;
 mod services;
 mod subscribers;
 mod upkeep;

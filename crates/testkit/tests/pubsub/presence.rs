@@ -51,7 +51,8 @@ fn subscribers_who_come_are_told_as_their_subscription_and_the_node_say() {
     let server = server("");
     let mut alice = online(&server, "alice", "phone");
     let mut bob = online(&server, "bob", "desk");
-    for (node, config) in [("a", "on_sub"), ("b", "never"), ("c", "on_sub_and_presence"), ("d", "on_sub_and_presence")] {
+    for (node, config) in [("a", "on_sub"), ("b", "never"), ("c", "on_sub_and_presence"), ("d", "on_sub_and_presence")]
+    {
         let config = submit("node_config", &[("pubsub#send_last_published_item", config)]);
         set(&mut alice, SERVICE, &format!("<create node='{node}'/><configure>{config}</configure>"));
         let options = match node {
@@ -126,7 +127,8 @@ fn who_was_away_finds_what_a_node_wants_to_be_kept() {
     let server = server("");
     let mut alice = online(&server, "alice", "phone");
     let mut bob = online(&server, "bob", "desk");
-    let config = submit("node_config", &[("pubsub#notification_type", "normal"), ("pubsub#send_last_published_item", "never")]);
+    let config =
+        submit("node_config", &[("pubsub#notification_type", "normal"), ("pubsub#send_last_published_item", "never")]);
     set(&mut alice, SERVICE, &format!("<create node='musings'/><configure>{config}</configure>"));
     set(&mut bob, SERVICE, SUBSCRIBE);
     bob.close();

@@ -75,3 +75,24 @@ fn strangers_elsewhere_read_open_nodes_of_accounts_and_find_no_others() {
     let info = ask(&mut bob, "get", "alice@a.example", "<query xmlns='http://jabber.org/protocol/disco#info'/>");
     assert_eq!(info.attribute("type").as_deref(), Some("error"), "{info}");
 }
+
+/// A client on another server that shows itself to the service is told what was published before, and its subscription ends with its presence.
+#[test]
+fn a_subscriber_elsewhere_comes_and_goes() {
+    let world = World::new();
+    let (a, b) = servers(&world);
+    let (mut alice, mut bob) = (online(&a, "a.example", "alice"), online(&b, "b.example", "bob"));
+    let config = crate::submit("node_config", &[("pubsub#notify_sub", "1")]);
+    set(&mut alice, SERVICE, &format!("<create node='musings'/><configure>{config}</configure>"));
+    let options = crate::submit("subscribe_options", &[("pubsub#expire", "presence")]);
+    set(&mut bob, SERVICE, &format!("<subscribe node='musings' jid='bob@b.example'/><options>{options}</options>"));
+    assert!(alice.wait_for(&format!("<message from='{SERVICE}'")).contains("subscription='subscribed'"));
+    set(&mut alice, SERVICE, &format!("<publish node='musings'><item id='1'>{}</item></publish>", entry("one")));
+    assert!(bob.wait_for(&format!("<message from='{SERVICE}'")).contains("<item id='1'"));
+    bob.send(&format!("<presence to='{SERVICE}'/>"));
+    let told = bob.wait_for(&format!("<message from='{SERVICE}'"));
+    assert!(told.contains("<item id='1'") && told.contains("<delay "), "{told}");
+    bob.send("<presence type='unavailable'/>");
+    assert!(alice.wait_for(&format!("<message from='{SERVICE}'")).contains("subscription='none'"));
+    assert!(!get(&mut bob, SERVICE, "<subscriptions/>").contains("<subscription "));
+}

@@ -8,11 +8,11 @@ use crate::{SERVICE, server};
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
 
-/// `host origin state` of each line.
+/// `host origin state` of each line, without the services for rooms, which come with the domains in the same way.
 fn list(server: &Server) -> Vec<String> {
     let list = server.control().run("host list", json!({}));
     let row = |row: &Value| format!("{} {} {}", row["host"], row["origin"], row["state"]).replace('"', "");
-    list.as_array().unwrap().iter().map(row).collect()
+    list.as_array().unwrap().iter().map(row).filter(|line| !line.starts_with("rooms.")).collect()
 }
 
 #[track_caller]
@@ -213,4 +213,27 @@ fn a_service_may_have_a_certificate_of_its_own() {
     };
     assert!(problem("pubsub.b.example").is_null());
     assert_eq!(problem("pubsub.localhost"), "the certificate is not for this domain");
+}
+
+/// What was published under the old name is still there once the service has it again.
+#[test]
+fn nodes_of_a_service_with_another_name_are_told_of_and_kept() {
+    let mut server = Setup::default().start();
+    let mut alice = online(&server, "alice", "phone");
+    let info = ask(&mut alice, "get", SERVICE, INFO);
+    assert!(info.contains("pubsub#auto-create'/>"), "{info}");
+    crate::set(&mut alice, SERVICE, "<create node='kept'/>");
+    drop(alice);
+    server.write_options("pubsub.service = \"news\"\npubsub.auto_create = false");
+    server.restart();
+    server.expect_log("nobody reaches these nodes");
+    let mut alice = online(&server, "alice", "phone");
+    let info = ask(&mut alice, "get", "news.localhost", INFO);
+    assert!(info.contains("type='service'") && !info.contains("auto-create"), "{info}");
+    drop(alice);
+    server.write_options("");
+    server.restart();
+    let mut alice = online(&server, "alice", "phone");
+    let list = ask(&mut alice, "get", SERVICE, ITEMS);
+    assert!(list.contains("node='kept'"), "{list}");
 }

@@ -171,3 +171,67 @@ fn who_subscribes_publicly_is_seen_and_nobody_else() {
     let spoof = format!("<publish node='urn:xmpp:pps:subscribers:0/musings'><item>{}</item></publish>", entry("x"));
     refused(&mut bob, "set", SERVICE, &spoof, "forbidden");
 }
+
+// XEP-0465 section 4.4: the node can be subscribed to as usual.
+#[test]
+fn who_wants_to_hears_of_public_subscribers() {
+    let server = server();
+    let mut alice = online(&server, "alice", "phone");
+    let mut bob = online(&server, "bob", "desk");
+    let special = "urn:xmpp:pps:subscribers:0/musings";
+    refused(
+        &mut alice,
+        "set",
+        SERVICE,
+        &format!("<subscribe node='{special}' jid='alice@localhost'/>"),
+        "item-not-found",
+    );
+    set(&mut alice, SERVICE, "<create node='musings'/>");
+    set(&mut alice, SERVICE, &format!("<subscribe node='{special}' jid='alice@localhost'/>"));
+    let subscribe = |public: &str| format!("<subscribe node='musings' jid='bob@localhost'>{public}</subscribe>");
+    set(&mut bob, SERVICE, &subscribe(""));
+    set(&mut bob, SERVICE, &subscribe("<public xmlns='urn:xmpp:pps:0'/>"));
+    let told = alice.wait_for("<message from='pubsub.localhost'");
+    assert!(told.contains(&format!("<items node='{special}'>")), "{told}");
+    assert!(told.contains("<subscriber xmlns='urn:xmpp:pps:0' jid='bob@localhost'/>"), "{told}");
+    set(&mut bob, SERVICE, &subscribe(""));
+    assert!(alice.wait_for("<message from='pubsub.localhost'").contains("<retract id='"));
+    set(&mut alice, SERVICE, &format!("<unsubscribe node='{special}' jid='alice@localhost'/>"));
+    set(&mut bob, SERVICE, &subscribe("<public xmlns='urn:xmpp:pps:0'/>"));
+    alice.so_far();
+    alice.expect_nothing_before_ping();
+}
+
+// XEP-0060 example 40
+#[test]
+fn whoever_comes_to_a_node_that_has_moved_hears_where_to() {
+    let server = server();
+    let mut alice = online(&server, "alice", "phone");
+    let mut bob = online(&server, "bob", "desk");
+    let uri = "xmpp:alice@localhost?;node=blog";
+    let delete = |node: &str| format!("<delete node='{node}'><redirect uri='{uri}'/></delete>");
+    let closed = submit("node_config", &[("pubsub#access_model", "whitelist")]);
+    set(&mut alice, SERVICE, "<create node='musings'/>");
+    set(&mut alice, SERVICE, &publish("1"));
+    set(&mut alice, SERVICE, &format!("<create node='closed'/><configure>{closed}</configure>"));
+    for node in ["musings", "closed"] {
+        crate::owner_set(&mut alice, SERVICE, &delete(node));
+    }
+    for (kind, request) in [
+        ("set", "<subscribe node='musings' jid='bob@localhost'/>"),
+        ("get", "<items node='musings'/>"),
+        ("set", "<publish node='musings'><item id='1'><x xmlns='urn:x'/></item></publish>"),
+    ] {
+        let payload = format!("<pubsub xmlns='http://jabber.org/protocol/pubsub'>{request}</pubsub>");
+        let answer = metronome_testkit::ask(&mut bob, kind, SERVICE, &payload);
+        let gone = format!("<gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>{uri}</gone>");
+        assert!(answer.contains(&gone), "{request}: {answer}");
+    }
+    refused(&mut bob, "get", SERVICE, "<items node='closed'/>", "item-not-found");
+    let list =
+        metronome_testkit::ask(&mut bob, "get", SERVICE, "<query xmlns='http://jabber.org/protocol/disco#items'/>");
+    assert!(!list.contains("closed") && !list.contains("alice"), "{list}");
+    // Whoever had it may have it again.
+    set(&mut alice, SERVICE, "<create node='musings'/>");
+    assert!(!get(&mut bob, SERVICE, "<items node='musings'/>").contains("<item "));
+}
