@@ -56,6 +56,8 @@ pub enum Item {
     Returned(Box<Stanza>),
     /// A question, or an order, of the server itself.
     Asked(Box<Asked>),
+    /// The account with this bare address has changed, or is gone.
+    Changed(Jid),
     /// Somebody was there when the last process ended: they are put back.
     Wake,
     /// The server stops: who is in the room is saved. Answered by being dropped.
@@ -225,6 +227,11 @@ impl Rooms {
         }
     }
 
+    /// Tells all rooms in use that an account has changed.
+    pub fn note_changed(&self, account: &Jid) {
+        self.all().iter().for_each(|address| self.tell(address, Item::Changed(account.bare())));
+    }
+
     /// Asks the room at this bare address, behind everything that waits there; what is not there answers `item-not-found`.
     pub async fn ask(&self, address: &Jid, question: Question) -> Result<Answer, StanzaError> {
         let (answer, answered) = oneshot::channel();
@@ -312,7 +319,7 @@ impl Item {
             Item::Stanza(env) => env.weight(),
             Item::Returned(stanza) => stanza.content.len_bytes() + 512,
             Item::Asked(_) => QUESTION_BYTES,
-            Item::Left(_) | Item::Wake | Item::Stop(_) => 0,
+            Item::Left(_) | Item::Changed(_) | Item::Wake | Item::Stop(_) => 0,
         }
     }
 }

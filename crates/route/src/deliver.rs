@@ -154,7 +154,10 @@ fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) 
             Effect::Outgoing { .. } => {}
             Effect::Notify(told) => notify::run(server, *told),
             Effect::Nodes(changed) => server.nodes.change(*changed),
-            Effect::Forget(jid) => server.facts.forget(jid.bare_str()),
+            Effect::Forget(jid) => {
+                server.facts.forget(jid.bare_str());
+                server.rooms.note_changed(&jid);
+            }
             Effect::Blocking { owner, jid, blocking } => {
                 server.facts.change(jid.bare_str(), |facts| facts.blocking = blocking.clone());
                 presence::lists_changed(server, owner, &blocking);

@@ -276,6 +276,22 @@ impl Task {
         secret
     }
 
+    /// An account has changed: if it is gone, nothing that was said of it counts for its address any more.
+    pub(super) async fn account_changed(&mut self, jid: &Jid) {
+        let known = self.stored.as_ref().and_then(|stored| stored.accounts.get(jid.bare_str())).copied();
+        let Some(known) = known else { return };
+        // What cannot be read now is looked at when somebody comes from that address.
+        let Ok(facts) = self.server.facts.of(&*self.server.store, jid).await else { return };
+        if facts.is_some_and(|facts| facts.account.id == known) {
+            return;
+        }
+        self.flush().await;
+        let Some(room) = &self.room else { return };
+        if let Ok(decision) = metronome_muc::decide(room, &self.facts(jid, Standing::Ordinary), &Input::Forget(jid)) {
+            self.carry_out(None, decision, Concerns::All).await;
+        }
+    }
+
     /// What was said of an address while another account had it does not count for the one that has it now: that is forgotten before
     /// anything is decided, or nothing is.
     pub(super) async fn forget_predecessor(&mut self, who: &Jid, account: AccountId) -> Result<(), Refuse> {

@@ -133,6 +133,7 @@ impl Task {
                 let answer = self.answer(asked.question).await;
                 drop(asked.answer.send(answer));
             }
+            Item::Changed(jid) => self.account_changed(&jid).await,
             Item::Wake => {}
             Item::Stop(done) => {
                 self.flush().await;

@@ -1,6 +1,7 @@
 //! What holds a room together: it is made, entered, spoken in and left; it outlives its occupants, the server, and those who vanish.
 
 use metronome_testkit::{Backend, Client, Seen, Server, Setup, World, ask, condition, on_both_stores, online};
+use serde_json::json;
 
 const ROOM: &str = "coven@rooms.localhost";
 
@@ -255,6 +256,21 @@ fn who_may_resume_is_in_the_room_after_a_stop_and_after_a_crash_and_the_others_h
         let own = enter(&mut bob, "second");
         assert!(own.contains("role='participant'"), "{own}");
     }
+}
+
+#[test]
+fn nothing_is_left_of_an_account_that_is_deleted() {
+    let server = server();
+    let (mut alice, mut bob) = (online(&server, "alice", "a"), online(&server, "bob", "b"));
+    founded(&mut alice, "first", &[]);
+    enter(&mut bob, "second");
+    let admin = |inner: &str| format!("<query xmlns='http://jabber.org/protocol/muc#admin'>{inner}</query>");
+    ask(&mut alice, "set", ROOM, &admin("<item jid='bob@localhost' affiliation='admin'/>"));
+    alice.so_far();
+    server.control().run("user delete", json!({ "jid": "bob@localhost" }));
+    alice.wait_for(&format!("<presence from='{ROOM}/second' type='unavailable'"));
+    let admins = ask(&mut alice, "get", ROOM, &admin("<item affiliation='admin'/>"));
+    assert!(!admins.contains("bob@localhost"), "{admins}");
 }
 
 #[test]
