@@ -14,6 +14,8 @@ use metronome_host::server::Server;
 use metronome_model::{Account, HostOrigin, HostState, Op, Outcome, Record, StoredHost};
 use metronome_proto::jid::Jid;
 
+use crate::muc;
+
 /// Most domains of one server; adding one more is refused.
 pub(crate) const DOMAINS_MAX: usize = 1000;
 
@@ -196,12 +198,24 @@ async fn remove(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed
             "metronomectl host remove {name} --accounts deletes them too; metronomectl host disable {name} keeps everything"
         )));
     }
+    let services: Vec<Jid> = services_of(&server.hosts.load_full(), &known).map(|known| known.host.name.clone()).collect();
+    if !given.flag("accounts")
+        && let Some(domain) = with_rooms(server, &services).await?
+    {
+        return Err(Failed::problem(format!("there are rooms at {domain}")).with_hint(format!(
+            "metronomectl host remove {name} --accounts deletes them too; metronomectl host disable {name} keeps everything"
+        )));
+    }
+    muc::removal::end_those_in_use(server, &services).await;
     // Nobody gets in any more, also should the rest of this be cut short.
     note(server, &name, HostOrigin::Command, HostState::Disabled).await?;
     put(server, &turn, Known { standing: Standing::Disabled, ..known });
     let deleted = if given.flag("accounts") { delete_accounts(server, &name).await? } else { 0 };
     for account in own {
         crate::accounts::remove(server, &account).await?;
+    }
+    for service in &services {
+        muc::removal::forget_all(server, service).await?;
     }
     committed(&server.commit(Record::of(Op::ForgetHost { name: name.as_str().into() })).await)?;
     let without = server.hosts.load().without(name.as_str());
@@ -299,6 +313,16 @@ async fn with_nodes<'a>(server: &Server, own: &'a [Account]) -> Result<Option<&'
     for account in own {
         if server.store.nodes_usage(account.id).await.map_err(unreadable)?.nodes > 0 {
             return Ok(Some(&account.host));
+        }
+    }
+    Ok(None)
+}
+
+/// One of these services that has rooms.
+async fn with_rooms<'a>(server: &Server, services: &'a [Jid]) -> Result<Option<&'a Jid>, Failed> {
+    for service in services {
+        if server.store.rooms_count(service.as_str()).await.map_err(unreadable)? > 0 {
+            return Ok(Some(service));
         }
     }
     Ok(None)

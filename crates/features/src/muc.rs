@@ -4,14 +4,24 @@
 pub mod archive;
 pub mod avatar;
 pub mod bits;
+mod commands;
+pub mod defaults;
 pub mod discovery;
 pub mod hats;
 pub mod input;
+pub mod pace;
 pub mod record;
+pub mod redirects;
+pub(crate) mod removal;
 pub mod settings;
 pub mod standing;
+mod unique;
+pub mod upkeep;
+
+use std::sync::Arc;
 
 use metronome_host::feature::{Asks, At, Feature, IqHandler, Service, Xep};
+use metronome_host::hosts::Host;
 use metronome_host::server::Server;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
@@ -25,6 +35,7 @@ pub static FEATURE: Feature = Feature {
     xeps: &[
         Xep::new(45, "1.35.5", "Multi-User Chat"),
         Xep::new(249, "1.2", "Direct MUC Invitations"),
+        Xep::new(307, "0.1", "Unique Room Names for Multi-User Chat"),
         Xep::new(317, "0.3.1", "Hats"),
         Xep::new(410, "1.1.0", "MUC Self-Ping (Schrödinger's Chat)"),
         Xep::new(421, "1.0.1", "Occupant identifiers for semi-anonymous MUCs"),
@@ -48,8 +59,18 @@ pub static FEATURE: Feature = Feature {
         archive::QUERY,
         archive::METADATA,
         avatar::GET,
+        IqHandler {
+            kind: IqType::Get,
+            at: At::Service(NAME),
+            ns: ns::MUC_UNIQUE,
+            name: "unique",
+            asks: Asks::Read,
+            handle: |server, env| Box::pin(unique::answer(server, env)),
+        },
     ],
     settings: SETTINGS,
+    check: defaults::check,
+    commands: commands::COMMANDS,
     ..Feature::NONE
 };
 
@@ -61,11 +82,19 @@ pub static SERVICE: Service = Service {
     name: NAME,
     identity: ("conference", "text"),
     title: "Rooms",
-    disco: &[ns::MUC, ns::VCARD],
+    disco: &[ns::MUC, ns::MUC_UNIQUE, ns::VCARD],
     place: &settings::PLACE,
 };
 
 /// Whether an address is that of a room, there or not, or of an occupant.
 pub fn is_room(server: &Server, jid: &Jid) -> bool {
     jid.local().is_some() && server.hosts.load().service(jid.domain()).is_some_and(|host| host.at() == At::Service(NAME))
+}
+
+/// The services with rooms that are served; of two at one address the one that has it.
+pub(crate) fn services(server: &Server) -> Vec<Arc<Host>> {
+    let hosts = server.hosts.load();
+    let is_served = |host: &&Arc<Host>| hosts.service(host.name.as_str()).is_some_and(|served| Arc::ptr_eq(served, host));
+    let all = hosts.iter().flat_map(|host| &host.services).filter(|host| host.at() == At::Service(NAME));
+    all.filter(is_served).cloned().collect()
 }

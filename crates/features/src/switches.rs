@@ -53,6 +53,8 @@ const fn field(switch: Switch) -> Field {
         Switch::PushBody => ("push-body", "Push services learn what was written (where the server tells them at all)."),
         Switch::InactiveChatStates => ("chat-states", "Who is writing is told to an idle device later (on), or never (off)."),
         Switch::InactiveRooms => ("rooms", "Messages in rooms that do not mention you wait for an idle device (on), or wake it (off)."),
+        // What administrators have, by a command of its own.
+        Switch::OwnsRooms => ("owns-rooms", "An administrator is an owner of all rooms of its domain."),
     };
     Field::optional(name, FieldKind::Choice(POSITIONS), about)
 }
@@ -86,7 +88,7 @@ async fn list(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> 
         let Field { name, about, .. } = field(*switch);
         vec![Cell::text(name), Cell::text(word(now.get(*switch))), Cell::text(about)]
     };
-    Ok(Answer::Table { columns: &["switch", "is", "about"], rows: Switch::ALL.iter().map(row).collect() })
+    Ok(Answer::Table { columns: &["switch", "is", "about"], rows: Switch::OF_PEOPLE.iter().map(row).collect() })
 }
 
 async fn set(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
@@ -98,7 +100,7 @@ async fn set(server: &Arc<Server>, given: Arguments) -> Result<Answer, Failed> {
     let _locked = server.owners.lock(&[account.id]).await;
     let before = switches(server, account.id).await?;
     let mut record = Record::default();
-    for switch in Switch::ALL {
+    for switch in Switch::OF_PEOPLE {
         let wanted = match given.text_if_given(field(switch).name) {
             Some("on") => Some(Position::On),
             Some("off") => Some(Position::Off),
@@ -128,9 +130,9 @@ mod tests {
     #[test]
     fn each_switch_has_a_field_of_its_own() {
         let set = FEATURE.commands.iter().find(|command| command.name == "switch set").unwrap();
-        for switch in Switch::ALL {
+        for switch in Switch::OF_PEOPLE {
             assert_eq!(set.fields.iter().filter(|shown| shown.name == field(switch).name).count(), 1, "{switch:?}");
         }
-        assert_eq!(set.fields.len(), 1 + Switch::ALL.len());
+        assert_eq!(set.fields.len(), 1 + Switch::OF_PEOPLE.len());
     }
 }

@@ -153,6 +153,12 @@ pub enum FieldKind {
     Own,
     /// A domain, such as `example.org`; read by [`Arguments::domain`].
     Domain,
+    /// The address of a room, such as `coven@rooms.example.org`; an administrator may name those of services of its own domain. Read by
+    /// [`Arguments::jid`].
+    Room,
+    /// The domain of a service, such as `rooms.example.org`, or the domain that has it; an administrator may name those of its own domain.
+    /// Read by [`Arguments::domain`].
+    Service,
     /// The address of a session, `local@domain/resource`, or of an account for all its sessions; read by [`Arguments::jid`].
     Session,
     /// A secret: asked for on the terminal or read from standard input, never shown and never logged.
@@ -230,8 +236,8 @@ pub async fn run(
         let field = command.fields.iter().find(|field| is_meant(field.kind))?;
         given.get(field.name)?.as_str().map(str::to_owned)
     };
-    let jid = subject(|kind| matches!(kind, FieldKind::Jid | FieldKind::Session | FieldKind::Own));
-    let host = subject(|kind| kind == FieldKind::Domain);
+    let jid = subject(|kind| matches!(kind, FieldKind::Jid | FieldKind::Session | FieldKind::Own | FieldKind::Room));
+    let host = subject(|kind| matches!(kind, FieldKind::Domain | FieldKind::Service));
     let result = judged(server, command, asker, given).await;
     let exit = result.as_ref().map_or_else(|failed| failed.exit, |_| 0);
     tracing::info!(command = command.name, jid, host, exit, by = asker.name(), "command");

@@ -53,6 +53,7 @@ pub mod refuse;
 pub mod registry;
 pub mod remote_clients;
 pub mod remotes;
+pub mod reserved;
 pub mod rng;
 pub mod rooms;
 pub mod routes;

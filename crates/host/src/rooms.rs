@@ -93,6 +93,8 @@ pub enum Question {
     Admin(AdminRequest),
     /// To end.
     Destroy(Destroy),
+    /// To say something to everybody, as itself.
+    Announce(Box<str>),
 }
 
 /// What a room answers.

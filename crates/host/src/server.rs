@@ -37,6 +37,7 @@ use crate::owners::Owners;
 use crate::registry::Registry;
 use crate::remote_clients::RemoteClients;
 use crate::remotes::Remotes;
+use crate::reserved::Reserved;
 use crate::rng::Rng;
 use crate::rooms::Rooms;
 use crate::services::Notices;
@@ -77,6 +78,10 @@ pub struct Server {
     pub upkeep: Upkeep,
     /// Rooms that are in use.
     pub rooms: Rooms,
+    /// Names of rooms that are somebody's.
+    pub reserved: Reserved,
+    /// Accounts that are no more and whom rooms may still know.
+    pub removed: Mutex<Vec<(AccountId, Jid)>>,
     /// The locks under which stored state is changed.
     pub owners: Arc<Owners>,
     /// Guests on their way in and out.
@@ -187,6 +192,8 @@ impl Server {
             nodes: Nodes::default(),
             rooms: Rooms::default(),
             bits: Bits::default(),
+            reserved: Reserved::default(),
+            removed: Mutex::default(),
             owners: Arc::default(),
             guests: Guests::default(),
             remotes: Arc::default(),

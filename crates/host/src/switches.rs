@@ -16,11 +16,17 @@ pub enum Switch {
     InactiveChatStates,
     /// XEP-0352: whether messages of rooms that do not mention the owner wait while nobody looks.
     InactiveRooms,
+    /// XEP-0045: whether an administrator of a domain is an owner of all rooms of its services.
+    OwnsRooms,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Switch; 4] =
+    pub const ALL: [Switch; 5] =
+        [Switch::PushSender, Switch::PushBody, Switch::InactiveChatStates, Switch::InactiveRooms, Switch::OwnsRooms];
+
+    /// Those that everybody has.
+    pub const OF_PEOPLE: [Switch; 4] =
         [Switch::PushSender, Switch::PushBody, Switch::InactiveChatStates, Switch::InactiveRooms];
 
     /// The namespace and the name of its document.
@@ -30,6 +36,7 @@ impl Switch {
             Switch::PushBody => (ns::PUSH, "body"),
             Switch::InactiveChatStates => (ns::CSI, "chat-states"),
             Switch::InactiveRooms => (ns::CSI, "rooms"),
+            Switch::OwnsRooms => (ns::MUC_OWNER, "rooms"),
         }
     }
 

@@ -35,6 +35,10 @@ pub struct Throttles {
     pub notified: Throttle<Box<str>>,
     /// People whom an account has reported.
     pub reports: Throttle<AccountId>,
+    /// Names of rooms that were made up for somebody, by bare address.
+    pub room_names: Throttle<Box<str>>,
+    /// Rooms that somebody has entered or tried to, by bare address.
+    pub rooms_entered: Throttle<Box<str>>,
 }
 
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use crate::hat_request::HatRequest;
 use crate::history::Past;
 use crate::room::{Room, State};
 use crate::{
-    admin, configure, destroy, enter, forget, hat_forms, hats, invite, leave, message, moderate, nick, private,
-    register, voice,
+    admin, announce, configure, destroy, enter, expel, forget, hat_forms, hats, invite, leave, message, moderate, nick,
+    private, register, voice,
 };
 
 /// What happens to a room.
@@ -50,6 +50,10 @@ pub enum Input<'a> {
     Owner(&'a OwnerRequest),
     /// The service ends the room, for this reason.
     Destroy(&'a Destroy),
+    /// The service says something to everybody.
+    Announce(&'a str),
+    /// The service removes the occupant that this session is, for this reason.
+    Expel(&'a Jid, &'a str),
     /// A question about the own registration.
     AskRegistration,
     /// A registration, or its end.
@@ -87,6 +91,8 @@ pub fn decide(room: &Room, facts: &Facts<'_>, input: &Input<'_>) -> Verdict {
         Input::Admin(request) => admin::decide(room, facts, request),
         Input::Owner(request) => configure::decide(room, facts, request),
         Input::Destroy(request) => destroy::destroy(room, facts, request),
+        Input::Announce(text) => Ok(announce::announce(room, facts, text)),
+        Input::Expel(session, reason) => Ok(expel::expel(room, facts, session, reason)),
         Input::AskRegistration => register::ask(room, facts),
         Input::Register(request) => register::decide(room, facts, request),
         Input::Approve(answer) => register::approve(room, facts, answer),

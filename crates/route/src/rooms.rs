@@ -3,8 +3,10 @@
 
 mod carry_out;
 mod decide;
+mod haste;
 mod images;
 mod load;
+mod orphan;
 mod questions;
 mod relay;
 mod roll;

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use metronome_features::accounts::guests;
 use metronome_features::federation;
 use metronome_features::mam::retention;
+use metronome_features::muc;
 use metronome_features::pubsub::upkeep;
 use metronome_host::clock::Clock;
 use metronome_host::components::Added;
@@ -124,6 +125,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         gate: Default::default(),
         throttles: Default::default(),
         upkeep: Default::default(),
+        reserved: Default::default(),
+        removed: Default::default(),
         fake_salt_secret,
         seen: Default::default(),
         surroundings: Default::default(),
@@ -141,6 +144,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     tokio::spawn(upkeep::run(server.clone()));
     tokio::spawn(upkeep::go_rounds(server.clone()));
     tokio::spawn(server_info::run(server.clone()));
+    tokio::spawn(muc::upkeep::run(server.clone()));
+    tokio::spawn(muc::upkeep::go_rounds(server.clone()));
     tokio::spawn(federation::run(server.clone()));
     tokio::spawn(tls::watch(server.clone()));
 

@@ -218,6 +218,62 @@ fn domains_are_managed_over_the_socket() {
 }
 
 #[test]
+fn rooms_are_managed_over_the_socket() {
+    let server = Server::start();
+    let room = "coven@rooms.example.org";
+    assert_eq!(
+        server.ok(&format!("room create {room} alice@example.org --config roomname=Coven"), ""),
+        format!("{room} was made, and alice@example.org owns it\n")
+    );
+    let list: serde_json::Value = serde_json::from_str(&server.ok("room list example.org --json", "")).unwrap();
+    assert_eq!((&list[0]["room"], &list[0]["name"]), (&room.into(), &"Coven".into()));
+    server.ok(&format!("room set {room} membersonly true"), "");
+    server.ok(&format!("room affiliation {room} bob@elsewhere.example admin"), "");
+    let shown: serde_json::Value = serde_json::from_str(&server.ok(&format!("room show {room} --json"), "")).unwrap();
+    assert_eq!((&shown["membersonly"], &shown["admins"], &shown["owners"]), (&true.into(), &1.into(), &1.into()));
+    let (exit, _, errors) = server.ctl(&format!("room set {room} maxusers many"), "");
+    assert_eq!((exit, errors.as_str()), (1, "error: muc#roomconfig_maxusers cannot have this value\n"));
+    assert_eq!(server.ctl("room show coven", "").0, 2);
+    assert_eq!(server.ctl("room show nobody@rooms.example.org", "").0, 1);
+    server.ok(&format!("room destroy {room} --alternate heath@rooms.example.org"), "");
+    assert_eq!(server.ok("room list", ""), "none\n");
+    assert!(server.ok("room list --destroyed", "").contains("heath@rooms.example.org"));
+}
+
+#[test]
+fn a_domain_that_is_removed_leaves_no_rooms_to_the_next_one_with_its_name() {
+    let server = Server::start();
+    let room = "coven@rooms.chat.example";
+    server.ok("host add chat.example", "");
+    server.ok(&format!("room create {room} alice@example.org"), "");
+    server.ok("room create heath@rooms.chat.example alice@example.org", "");
+    server.ok("room destroy heath@rooms.chat.example --alternate coven@rooms.chat.example", "");
+    let (exit, _, errors) = server.ctl("host remove chat.example", "");
+    assert_eq!(exit, 1);
+    assert!(errors.contains("there are rooms at rooms.chat.example"), "{errors}");
+    server.ok("host remove chat.example --accounts", "");
+    server.ok("host add chat.example", "");
+    assert_eq!(server.ok("room list", ""), "none\n");
+    assert_eq!(server.ok("room list --destroyed", ""), "none\n");
+    assert_eq!(server.ctl(&format!("room show {room}"), "").0, 1);
+}
+
+#[test]
+fn defaults_of_rooms_that_make_no_sense_are_shown_and_not_put_into_force() {
+    let server = Server::start();
+    server.write_config("[rooms]\ndefaults = [\"colour = red\"]\n");
+    let (exit, _, errors) = server.ctl("reload", "");
+    assert_eq!(exit, 1);
+    assert!(errors.contains("no room has a field `colour`"), "{errors}");
+    server.write_config("[rooms]\ndefaults = [\"membersonly = true\"]\n");
+    server.ok("reload", "");
+    server.ok("room create coven@rooms.example.org alice@example.org", "");
+    let shown: serde_json::Value =
+        serde_json::from_str(&server.ok("room show coven@rooms.example.org --json", "")).unwrap();
+    assert_eq!(shown["membersonly"], true);
+}
+
+#[test]
 fn in_development_mode_an_added_domain_has_a_certificate_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -44,7 +44,8 @@ pub async fn remove(server: &Arc<Server>, id: AccountId, jid: &Jid) -> Result<Ch
             away.for_each(|contact| end_elsewhere(server, &jid, contact, &mut record, &mut effects));
         }
         record.push(Op::ForgetAccount { id });
-        effects.push(Effect::Forget(jid));
+        effects.push(Effect::Forget(jid.clone()));
+        effects.push(Effect::Removed(id, jid));
         effects.push(Effect::Disconnect(id, Condition::NotAuthorized, "the account was deleted"));
         return Ok(Change::new(record, effects, locked));
     }

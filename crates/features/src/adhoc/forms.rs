@@ -45,7 +45,7 @@ pub(super) fn steps(node: &Node, role: Role) -> Vec<Step> {
 fn is_asked(field: &Field, role: Role) -> bool {
     match field.kind {
         FieldKind::Own => role > Role::User,
-        FieldKind::Domain => role == Role::Operator,
+        FieldKind::Domain | FieldKind::Service => role == Role::Operator,
         _ => true,
     }
 }
@@ -115,9 +115,9 @@ fn kind_of(node: &Node, field: &Field) -> data_form::FieldKind {
     match field.kind {
         _ if field.offers.is_some() => Shown::ListSingle,
         _ if node.takes_many(field) => Shown::JidMulti,
-        FieldKind::Text | FieldKind::Domain | FieldKind::Count => Shown::TextSingle,
+        FieldKind::Text | FieldKind::Domain | FieldKind::Service | FieldKind::Count => Shown::TextSingle,
         FieldKind::Lines => Shown::TextMulti,
-        FieldKind::Jid | FieldKind::Own | FieldKind::Session => Shown::JidSingle,
+        FieldKind::Jid | FieldKind::Own | FieldKind::Session | FieldKind::Room => Shown::JidSingle,
         FieldKind::Password => Shown::TextPrivate,
         FieldKind::Flag => Shown::Boolean,
         FieldKind::Choice(_) => Shown::ListSingle,

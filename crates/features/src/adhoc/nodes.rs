@@ -149,13 +149,16 @@ mod tests {
 
     /// Otherwise it would be about all domains, whoever's administrator asks.
     #[test]
-    fn what_an_admin_may_run_is_about_an_account_or_a_domain() {
+    fn what_an_admin_may_run_is_about_an_account_a_room_or_a_domain() {
         for Node { command, .. } in all().filter(|node| node.command.role == Role::Admin) {
-            let narrows =
-                |field: &Field| matches!(field.kind, FieldKind::Jid | FieldKind::Session | FieldKind::Domain);
+            let fills = |field: &Field| matches!(field.kind, FieldKind::Domain | FieldKind::Service);
+            let names = |field: &Field| {
+                matches!(field.kind, FieldKind::Jid | FieldKind::Session | FieldKind::Own | FieldKind::Room)
+            };
+            let narrows = |field: &Field| fills(field) || names(field);
             assert!(command.fields.iter().any(narrows), "{}", command.name);
             let named = command.fields.iter().any(|field| field.required && narrows(field));
-            let filled = command.fields.iter().any(|field| field.kind == FieldKind::Domain);
+            let filled = command.fields.iter().any(fills);
             assert!(named || filled, "{} without arguments is about everybody", command.name);
         }
     }

@@ -7,7 +7,7 @@ use metronome_host::envelope::Envelope;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_muc::config::{Config, NAME, Table};
-use metronome_muc::{Room, disco};
+use metronome_muc::{Room, Standing, disco};
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::disco::{Identity, Info, Item, Items};
 use metronome_proto::payload::rsm::{Given, Wanted};
@@ -15,12 +15,13 @@ use metronome_proto::stanza::error::Condition;
 use metronome_proto::xml::{Content, Tree};
 use metronome_store::rooms::RoomsListed;
 
+use super::standing;
 use crate::disco::asked_host;
 
 /// Most rooms in one answer.
 const PAGE_MAX: u64 = 100;
 
-/// The rooms that a service names to everybody.
+/// The rooms that a service names to everybody, or all of them to who owns them all.
 pub(super) async fn items(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     let host = asked_host(server, env);
     let query = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
@@ -30,7 +31,11 @@ pub(super) async fn items(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     let set = Wanted::read(&query)?;
     let wanted = set.max.unwrap_or(PAGE_MAX).min(PAGE_MAX) as usize;
     let after = set.after.as_deref();
-    let rooms = server.store.rooms(host.name.domain(), RoomsListed::Public, after, wanted + 1).await?;
+    let listed = match standing::of(server, env, &host).await? {
+        Standing::Superuser => RoomsListed::All,
+        Standing::Ordinary => RoomsListed::Public,
+    };
+    let rooms = server.store.rooms(host.name.domain(), listed, after, wanted + 1).await?;
     let is_all = rooms.len() <= wanted;
     let shown = &rooms[..rooms.len().min(wanted)];
     let item = |room: &metronome_store::rooms::ListedRoom| {

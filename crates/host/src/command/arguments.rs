@@ -75,7 +75,8 @@ impl Arguments {
 
     /// The address of an account or of one of its sessions, prepared; may be left out.
     pub fn jid_if_given(&self, name: &str) -> Option<Jid> {
-        self.declared(name, |kind| matches!(kind, FieldKind::Jid | FieldKind::Own | FieldKind::Session));
+        let is_address = |kind| matches!(kind, FieldKind::Jid | FieldKind::Own | FieldKind::Session | FieldKind::Room);
+        self.declared(name, is_address);
         let text = self.given.get(name).and_then(Value::as_str)?;
         Some(Jid::parse(text).expect("an address that was checked is one"))
     }
@@ -87,7 +88,7 @@ impl Arguments {
 
     /// A domain as an address, prepared; may be left out.
     pub fn domain_if_given(&self, name: &str) -> Option<Jid> {
-        self.declared(name, |kind| matches!(kind, FieldKind::Domain));
+        self.declared(name, |kind| matches!(kind, FieldKind::Domain | FieldKind::Service));
         let text = self.given.get(name).and_then(Value::as_str)?;
         Some(read_domain(text).expect("a domain that was checked is one"))
     }
@@ -148,10 +149,11 @@ fn check_text(kind: FieldKind, text: &str) -> Result<(), String> {
     }
     match kind {
         FieldKind::Jid | FieldKind::Own => check_account(text),
+        FieldKind::Room => check_room(text),
         // A session is named by its full address, all sessions of an account by the bare one.
         FieldKind::Session => check_account(text.split_once('/').map_or(text, |(bare, _)| bare))
             .and_then(|_| Jid::parse(text).map_err(|why| format!("must be an address, and `{text}` is not: {why}"))),
-        FieldKind::Domain => {
+        FieldKind::Domain | FieldKind::Service => {
             read_domain(text).map_err(|why| format!("must be a domain like example.org, and `{text}` is not: {why}"))
         }
         FieldKind::Choice(choices) if !choices.contains(&text) => {
@@ -173,6 +175,11 @@ fn check_account(text: &str) -> Result<Jid, String> {
         Err(why) => format!(": {why}"),
     };
     Err(format!("must be an address like alice@example.org, and `{text}` is not{why}"))
+}
+
+fn check_room(text: &str) -> Result<Jid, String> {
+    let room = Jid::parse(text).ok().filter(|jid| jid.is_bare() && !jid.is_domain());
+    room.ok_or_else(|| format!("must be the address of a room like coven@rooms.example.org, and `{text}` is not"))
 }
 
 #[cfg(test)]

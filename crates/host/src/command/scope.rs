@@ -23,7 +23,7 @@ pub fn narrow(
     for field in command.fields {
         let own = match field.kind {
             FieldKind::Own => session.jid.bare_str(),
-            FieldKind::Domain if *role < Role::Operator => session.jid.domain(),
+            FieldKind::Domain | FieldKind::Service if *role < Role::Operator => session.jid.domain(),
             _ => continue,
         };
         given.entry(field.name).or_insert_with(|| own.into());
@@ -37,6 +37,10 @@ pub fn narrow(
             FieldKind::Own if *role == Role::User => refuse_others(session, value)?,
             FieldKind::Own => refuse_outside(server, session, value)?,
             FieldKind::Jid | FieldKind::Session if command.role > Role::User => refuse_outside(server, session, value)?,
+            FieldKind::Room => {
+                refuse_elsewhere(server, session, value.rsplit_once('@').map_or(value, |(_, domain)| domain))?
+            }
+            FieldKind::Service => refuse_elsewhere(server, session, value)?,
             FieldKind::Domain if value != session.jid.domain() => {
                 return Err(Failed::problem(format!("you may administer {} only", session.jid.domain())));
             }
@@ -50,6 +54,18 @@ pub fn narrow(
 fn refuse_others(session: &Session, given: &str) -> Result<(), Failed> {
     let is_own = Jid::parse(given).is_ok_and(|jid| jid.as_str() == session.jid.bare_str());
     if is_own { Ok(()) } else { Err(Failed::problem("this is for your own account only")) }
+}
+
+/// An administrator asks for its domain, or for a service that its domain has.
+fn refuse_elsewhere(server: &Server, session: &Session, domain: &str) -> Result<(), Failed> {
+    let (own, hosts) = (session.jid.domain(), server.hosts.load());
+    // What is no domain is told so by the check of the arguments.
+    let Ok(domain) = Jid::parse(domain) else { return Ok(()) };
+    let service = hosts.service(domain.domain()).and_then(|host| host.beside.as_ref());
+    if domain.domain() == own || service.is_some_and(|beside| beside.domain.as_str() == own) {
+        return Ok(());
+    }
+    Err(Failed::problem(format!("you may administer {own} and its services only")))
 }
 
 /// An administrator asks for accounts of its domain, and not for those that may do more than itself.

@@ -7,7 +7,9 @@ use metronome_store::backend::memory;
 use serde_json::json;
 
 use super::*;
-use crate::options::{Setting, Values};
+use crate::feature::Service;
+use crate::hosts::Host;
+use crate::options::{Kind, Setting, Values};
 use crate::server::ForTest;
 use crate::session::{Bound, Session};
 
@@ -26,6 +28,10 @@ static OF_USERS: Command = command(Role::User, &[Field::own()]);
 static OF_ADMINS: Command = command(
     Role::Admin,
     &[Field::optional("jid", FieldKind::Session, "Who."), Field::optional("host", FieldKind::Domain, "Where.")],
+);
+static OF_ROOMS: Command = command(
+    Role::Admin,
+    &[Field::optional("jid", FieldKind::Room, "Which."), Field::optional("at", FieldKind::Service, "Where.")],
 );
 static OF_OPERATORS: Command = command(Role::Operator, &[Field::optional("jid", FieldKind::Jid, "Who.")]);
 
@@ -117,5 +123,45 @@ async fn who_asks_decides_whom_a_command_may_be_about() {
         let result = run(&server, command, asker, given).await;
         let result = result.map(|answer| answer.to_text()).map_err(|failed| failed.message);
         assert_eq!(result, expected, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_asks_for_rooms_of_services_of_its_own_domain() {
+    const PLACE: Setting = Setting::new("rooms.service", Kind::Text, "\"rooms\"", "Where it is.");
+    static SERVICE: Service = Service { name: "rooms", identity: ("a", "b"), title: "", disco: &[], place: &PLACE };
+    let server = server();
+    let mut hosts = (*server.hosts.load_full()).clone();
+    for domain in ["a.example", "b.example"] {
+        let mut known = hosts.known(domain).unwrap().clone();
+        let mut host = (*known.host).clone();
+        let name = Jid::parse(&format!("rooms.{domain}")).unwrap();
+        host.services = vec![Arc::new(Host::of_service(name, &SERVICE, &host, host.values.clone(), None))];
+        known.host = Arc::new(host);
+        hosts = hosts.with(known);
+    }
+    server.hosts.store(Arc::new(hosts));
+    let admin = asker(&server, "alice@a.example", AccountRole::Admin, "a.example").unwrap();
+    let only = Err("you may administer a.example and its services only".to_owned());
+    let usage = |what: &str| {
+        Err(format!("`jid` must be the address of a room like coven@rooms.example.org, and `{what}` is not"))
+    };
+    let table = [
+        (&admin, json!({}), Ok(r#"["at"] "#.to_owned())),
+        (&admin, json!({ "at": "rooms.a.example" }), Ok(r#"["at"] "#.to_owned())),
+        (&admin, json!({ "at": "rooms.b.example" }), only.clone()),
+        (&admin, json!({ "jid": "x@rooms.a.example" }), Ok(r#"["at", "jid"] x@rooms.a.example"#.to_owned())),
+        (&admin, json!({ "jid": "x@ROOMS.a.example" }), Ok(r#"["at", "jid"] x@rooms.a.example"#.to_owned())),
+        (&admin, json!({ "jid": "x@rooms.b.example" }), only.clone()),
+        (&admin, json!({ "jid": "x@elsewhere.example" }), only),
+        (&admin, json!({ "jid": "rooms.a.example" }), usage("rooms.a.example")),
+        (&admin, json!({ "jid": "x@rooms.a.example/nick" }), usage("x@rooms.a.example/nick")),
+        (&Asker::Operator, json!({ "jid": "x@rooms.b.example" }), Ok(r#"["jid"] x@rooms.b.example"#.to_owned())),
+    ];
+    for (asker, given, expected) in table {
+        let serde_json::Value::Object(given) = given else { panic!("an object") };
+        let said = format!("{given:?}");
+        let result = run(&server, &OF_ROOMS, asker, given).await;
+        assert_eq!(result.map(|answer| answer.to_text()).map_err(|failed| failed.message), expected, "{said}");
     }
 }

@@ -34,11 +34,13 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Adds a field of another crate, behind the others. One of the same name is replaced.
+    /// Adds a field of another crate, behind the others; one of the same name takes the place of the known one.
     #[must_use]
     pub fn with(mut self, field: Field) -> Table {
-        self.fields.retain(|known| known.var != field.var);
-        self.fields.push(field);
+        match self.fields.iter_mut().find(|known| known.var == field.var) {
+            Some(known) => *known = field,
+            None => self.fields.push(field),
+        }
         self
     }
 

@@ -12,6 +12,7 @@ mod managing;
 mod matrix;
 mod random;
 mod registering;
+mod service;
 mod speaking;
 mod versions;
 mod world;

@@ -72,6 +72,7 @@ impl Task {
         if let Some(session) = env.sender.as_session() {
             self.forget_predecessor(&session.jid, session.account).await?;
         }
+        self.refuse_haste(env, &wish).await?;
         let Some(room) = &self.room else { return self.at_nobody(env, wish).await };
         let from = &env.stanza.from;
         // A room that waits for its configuration is there for nobody but its creator.
@@ -289,6 +290,7 @@ impl Task {
         let Some(room) = &self.room else { return };
         if let Ok(decision) = metronome_muc::decide(room, &self.facts(jid, Standing::Ordinary), &Input::Forget(jid)) {
             self.carry_out(None, decision, Concerns::All).await;
+            self.end_if_orphaned().await;
         }
     }
 

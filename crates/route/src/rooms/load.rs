@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use metronome_features::muc::pace::Pace;
 use metronome_features::muc::record;
 use metronome_features::muc::{archive, avatar, settings};
 use metronome_host::hosts::Host;
@@ -29,6 +30,9 @@ impl Task {
             server: server.clone(),
             address: address.clone(),
             limits: settings::limits(&host.values),
+            pace: Pace::default(),
+            pace_rule: settings::pace(&host.values),
+            used_ms: None,
             host,
             room: None,
             stored: None,

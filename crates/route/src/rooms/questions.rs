@@ -29,6 +29,7 @@ impl Task {
             Question::Configure(form) => self.order(&Input::Owner(&OwnerRequest::Configure(form))).await,
             Question::Admin(request) => self.order(&Input::Admin(&request)).await,
             Question::Destroy(destroy) => self.order(&Input::Destroy(&destroy)).await,
+            Question::Announce(text) => self.order(&Input::Announce(&text)).await,
             Question::Create { .. } => Err(Condition::Conflict.into()),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metronome_features::muc::pace::{Pace, Rule};
 use metronome_features::muc::record::Stored;
 use metronome_features::muc::settings;
 use metronome_host::envelope::Envelope;
@@ -11,6 +12,7 @@ use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_host::rooms::Item;
 use metronome_host::server::Server;
+use metronome_model::{Op, Record, RoomChange};
 use metronome_muc::{Facts, Input, Limits, Room, Standing};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::Condition;
@@ -48,6 +50,12 @@ pub(super) struct Task {
     pub(super) lost: Vec<Jid>,
     /// What the store knows of who is there.
     pub(super) roll: Roll,
+    /// How fast people write.
+    pub(super) pace: Pace,
+    /// How fast they may.
+    pub(super) pace_rule: Rule,
+    /// When somebody was last in it, since that was noted; Unix time in milliseconds.
+    pub(super) used_ms: Option<u64>,
 }
 
 /// Runs a room until nobody is in it and nothing comes any more.
@@ -64,17 +72,20 @@ pub(super) async fn run(server: &Arc<Server>, address: &Jid) {
         task.next(&mut items).await;
         if items.is_empty() && task.is_empty() {
             task.save_roll_now().await;
+            task.note_use().await;
             if server.rooms.end(address) {
                 return;
             }
         }
         task.follow_options();
+        task.see_who_is_there();
         for item in items.drain(..) {
             task.take(item).await;
         }
         task.flush().await;
         task.lose().await;
         task.save_roll().await;
+        task.see_who_is_there();
     }
 }
 
@@ -120,7 +131,23 @@ impl Task {
         {
             self.host = host.clone();
             self.limits = settings::limits(&host.values);
+            self.pace_rule = settings::pace(&host.values);
         }
+    }
+
+    /// As long as somebody is there the room is used.
+    fn see_who_is_there(&mut self) {
+        if self.room.as_ref().is_some_and(|room| room.sessions().len() > 0) {
+            self.used_ms = Some(self.server.clock.unix_ms());
+        }
+    }
+
+    /// Notes when somebody was last here, before the room leaves memory: rooms that nobody uses may end by that.
+    async fn note_use(&mut self) {
+        let (Some(at_ms), Some(stored)) = (self.used_ms.take(), &self.stored) else { return };
+        let change = Box::new(RoomChange::Use { at_ms });
+        // What cannot be noted makes the room older than it is, by its time in memory.
+        let _ = self.server.commit_bulk(Record::of(Op::Room { owner: stored.id, change })).await;
     }
 
     async fn take(&mut self, item: Item) {
@@ -138,6 +165,7 @@ impl Task {
             Item::Stop(done) => {
                 self.flush().await;
                 self.close_roll().await;
+                self.note_use().await;
                 drop(done);
             }
         }

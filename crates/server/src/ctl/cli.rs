@@ -173,7 +173,8 @@ fn argument(field: &Field) -> Arg {
         FieldKind::Count => arg.value_name("N").value_parser(value_parser!(u64)),
         FieldKind::Choice(words) => arg.value_parser(PossibleValuesParser::new(words.iter().copied())),
         FieldKind::Jid | FieldKind::Own => arg.value_name("JID"),
-        FieldKind::Domain => arg.value_name("DOMAIN"),
+        FieldKind::Domain | FieldKind::Service => arg.value_name("DOMAIN"),
+        FieldKind::Room => arg.value_name("ROOM"),
         FieldKind::Session => arg.value_name("JID[/RESOURCE]"),
         FieldKind::Text | FieldKind::Lines | FieldKind::Password => arg,
     }
