@@ -17,6 +17,10 @@ pub const FRAMES_MAX: usize = 4096;
 pub const BYTES_HIGH: usize = BYTES_MAX / 2;
 /// With this many frames as well.
 pub const FRAMES_HIGH: usize = FRAMES_MAX / 2;
+/// Above so many bytes, parts of long answers find no room.
+pub const BYTES_OF_PARTS: usize = BYTES_MAX / 8 * 7;
+/// Above so many frames, they do not either.
+pub const FRAMES_OF_PARTS: usize = FRAMES_MAX / 8 * 7;
 /// With this many bytes waiting until somebody looks, all of them are sent.
 pub const WAITING_BYTES_MAX: usize = 64 * 1024;
 /// With this many bytes waiting for a client whose connection is lost only what must not be dropped is taken.
@@ -198,6 +202,15 @@ impl Outbox {
     /// Queues the answer to a request of the stream's own, or what the stream must be told to stay in step: up to the last bound.
     pub fn push_answer(&mut self, frame: Frame) -> Pushed {
         self.push_to_the_last(frame, What::Stanza, 0)
+    }
+
+    /// Queues a part of a long answer, which leaves room for short ones.
+    pub fn push_part(&mut self, frame: Frame) -> Pushed {
+        if self.is_closing() {
+            return Pushed::Gone;
+        }
+        let is_full = self.bytes >= BYTES_OF_PARTS || self.frames.len() >= FRAMES_OF_PARTS;
+        if is_full { Pushed::Full } else { self.append(frame, What::Stanza, 0) }
     }
 
     /// Queues what is no stanza, as an answer. There is none for a connection that is lost.

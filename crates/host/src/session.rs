@@ -479,9 +479,10 @@ impl Session {
         });
     }
 
-    /// Queues a part of what the client gets for having entered a room: like an answer, but the stream goes on where there is no room for it.
-    pub fn offer_answer(&self, frame: Frame) -> Offered {
-        self.change(|state| match state.outbox.push_answer(frame) {
+    /// Queues a part of what the client gets for having entered a room: like an answer, but there may be much of it, and the stream goes on
+    /// where there is no room for it.
+    pub fn offer_part(&self, frame: Frame) -> Offered {
+        self.change(|state| match state.outbox.push_part(frame) {
             Pushed::Queued => Offered::Queued,
             Pushed::Full => Offered::Full,
             Pushed::Gone => Offered::Gone,

@@ -5,7 +5,7 @@ use metronome_proto::payload::data_form::{DataForm, Field, FieldKind, FormType};
 use metronome_proto::payload::muc::hats::HASH_FIELD;
 
 use crate::archive;
-use crate::config::{self, ARCHIVING, MEMBERS_ONLY, NAME, PASSWORD_PROTECTED, PUBLIC, Shown, Table};
+use crate::config::{self, ARCHIVING, MEMBERS_ONLY, NAME, PUBLIC, Shown, Table};
 use crate::hats;
 use crate::room::{Room, State};
 
@@ -54,8 +54,11 @@ pub fn info(room: &Room, table: &Table) -> DataForm {
     let subject = subject.map(|subject| subject.text().into_owned()).unwrap_or_default();
     let form = form.field(Field::text_single("muc#roominfo_occupants").value(room.occupants.len().to_string()));
     // What is spoken of where not everybody may enter is no affair of those who ask from outside (section 13.4).
-    let is_closed = room.config.is_on(&MEMBERS_ONLY) || room.config.is_on(&PASSWORD_PROTECTED);
-    let form = if is_closed { form } else { form.field(Field::text_single("muc#roominfo_subject").value(subject)) };
+    let form = if room.config.is_on(&MEMBERS_ONLY) {
+        form
+    } else {
+        form.field(Field::text_single("muc#roominfo_subject").value(subject))
+    };
     let form =
         hats::hash(room).into_iter().fold(form, |form, hash| form.field(Field::text_single(HASH_FIELD).value(hash)));
     let form = match &*room.avatar {

@@ -55,9 +55,9 @@ pub(crate) fn send(room: &Room, facts: &Facts<'_>, role: Role, entry: &Entry<'_>
     let wanted = wanted(room, &entry.join.history, facts.limits, facts.now_ms);
     let mut left = entry.join.history.maxchars.unwrap_or(u64::MAX);
     let mut sent = Vec::new();
-    let newest = entry.past.iter().rev().take(usize::try_from(wanted.messages_max).unwrap_or(usize::MAX));
-    let newest = newest.take_while(|past| past.at_ms >= wanted.since_ms);
-    for past in newest.filter(|past| !message::is_subject(&past.stanza.content)) {
+    let newest = entry.past.iter().rev().filter(|past| !message::is_subject(&past.stanza.content));
+    let newest = newest.take(usize::try_from(wanted.messages_max).unwrap_or(usize::MAX));
+    for past in newest.take_while(|past| past.at_ms >= wanted.since_ms) {
         let outgoing = delayed(room, facts, role, past);
         let chars = length(&outgoing);
         if chars > left {

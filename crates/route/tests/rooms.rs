@@ -9,7 +9,11 @@ use std::sync::Arc;
 use metronome_features::muc;
 use metronome_host::hosts::{Host, Hosts};
 use metronome_host::rooms::{Answer, Question};
-use metronome_model::Unavailable;
+use metronome_model::{
+    Account, AccountId, Op, Record, RoomAffiliation, RoomChange, RoomMember, RoomRole, RoomRow, RoomSecret,
+    SavedOccupant, Unavailable, Visibility,
+};
+use metronome_muc::config::{Config, PERSISTENT};
 use metronome_proto::jid::Jid;
 use metronome_route::rooms;
 use world::{Client, World, bodies, ids};
@@ -242,4 +246,77 @@ async fn nobody_is_left_behind_whatever_happens_in_whatever_order() {
             assert!(shown.iter().all(|occupant| known(&occupant.jid)), "seed {seed}, step {step}: {shown:?}");
         }
     }
+}
+
+/// Alice's room with so many people of other servers in it, as the last process has left them.
+async fn crowded(world: &World, count: usize) {
+    let (owner, jid) = (AccountId::from_bytes([9; 16]), |text: &str| Jid::parse(text).unwrap());
+    let row = RoomRow {
+        config: Config::default().with(&PERSISTENT, "1").encode(),
+        visibility: Visibility::Hidden,
+        subject: None,
+        secret: RoomSecret([7; 32]),
+        creator: jid("alice@localhost"),
+        created_ms: 0,
+        used_ms: 0,
+        version: 0,
+    };
+    let (account, nick, reason, more) = (None, None, None, Box::default());
+    let affiliation = RoomAffiliation::Owner;
+    let member = RoomMember { jid: jid("alice@localhost"), account, affiliation, nick, reason, more, version: 1 };
+    let saved = (0..count).map(|n| SavedOccupant {
+        nick: format!("p{n}").into(),
+        jid: jid(&format!("p{n}@far.example/a")),
+        account: None,
+        role: RoomRole::Participant,
+        since_ms: 0,
+        presence: Box::default(),
+    });
+    let changes = [RoomChange::Create(row), RoomChange::SetMember(member), RoomChange::SaveOccupants(saved.collect())];
+    let account = Box::new(Account::of_room(owner, "rooms.localhost", "coven", 0));
+    let mut record = Record::of(Op::AddAccount { account, keys: Vec::new() });
+    changes.into_iter().for_each(|change| record.push(Op::Room { owner, change: Box::new(change) }));
+    assert!(world.server.commit(record).await.is_done());
+}
+
+#[tokio::test]
+async fn a_room_with_many_people_in_it_can_be_entered() {
+    let world = world().await;
+    crowded(&world, 2200).await;
+    let mut alice = world.available("alice@localhost/a").await;
+    alice.send(&format!("<presence to='{ROOM}/first'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
+    let seen = alice.until("<subject/></message>").await;
+    assert_eq!(seen.matches("role='participant'").count(), 2200);
+    let own = seen.find("code='110'").unwrap();
+    assert!(seen[own..].find("role='participant'").is_none(), "itself comes last");
+    // Somebody who is only one more is heard, and is no flood.
+    let mut bob = world.available("bob@localhost/b").await;
+    enter(&mut bob, "second").await;
+    say(&mut bob, "hello");
+    bob.settled().await;
+    let seen = alice.until("<body>hello</body>").await;
+    assert!(!seen.contains("<presence"), "{seen}");
+}
+
+/// Whoever cannot take what a room has to show is not in it, and knows; its stream goes on.
+#[tokio::test]
+async fn who_does_not_read_what_a_room_shows_has_not_entered() {
+    let world = world().await;
+    crowded(&world, 3800).await;
+    let mut alice = world.available("alice@localhost/a").await;
+    alice.reads = false;
+    alice.send(&format!("<presence to='{ROOM}/first'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
+    alice.settled().await;
+    let occupants = || async {
+        let shown = world.server.rooms.ask(&Jid::parse(ROOM).unwrap(), Question::Show).await;
+        let Ok(Answer::Shown(shown)) = shown else { panic!("a room") };
+        shown.occupants.len()
+    };
+    while occupants().await > 3800 {
+        alice.turn().await;
+    }
+    alice.reads = true;
+    let seen = alice.until("code='333'").await;
+    assert!(seen.contains("type='unavailable'"));
+    assert!(!alice.session.is_closing());
 }

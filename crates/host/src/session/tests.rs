@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 
 use super::*;
 use crate::announcement::Says;
-use crate::outbox::{FRAMES_HIGH, FRAMES_MAX};
+use crate::outbox::{FRAMES_HIGH, FRAMES_MAX, FRAMES_OF_PARTS};
 
 pub(crate) fn session() -> Session {
     let bound = Bound {
@@ -175,6 +175,18 @@ fn answers_that_nobody_reads_end_the_stream() {
     }
     assert!(session.is_closing());
     assert_eq!(session.offer_volatile(frame()), Offered::Gone);
+}
+
+#[test]
+fn what_comes_with_a_room_leaves_room_for_answers_and_ends_no_stream() {
+    let session = live();
+    let taken = (0..FRAMES_MAX).filter(|_| session.offer_part(frame()) == Offered::Queued).count();
+    assert_eq!(taken, FRAMES_OF_PARTS);
+    assert!(taken > FRAMES_HIGH);
+    session.answer(frame());
+    assert!(!session.is_closing());
+    assert_eq!(drain(&session), taken + 1);
+    assert_eq!(session.offer_part(frame()), Offered::Queued);
 }
 
 #[test]

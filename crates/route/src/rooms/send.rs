@@ -33,7 +33,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// Whether a session takes it.
 async fn offer(session: &Session, frame: &Frame) -> bool {
     for _ in 0..MOMENTS {
-        match session.offer_answer(frame.clone()) {
+        match session.offer_part(frame.clone()) {
             Offered::Full => tokio::time::sleep(MOMENT).await,
             offered => return offered == Offered::Queued,
         }
