@@ -13,11 +13,12 @@ import components
 import contacts
 import devices
 import queries
+import rooms
 from device import DIRECT_TLS, STARTTLS
 
 TESTS = (
     chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS + blocking.TESTS + commands.TESTS + archive.TESTS
-    + components.TESTS
+    + components.TESTS + rooms.TESTS
 )
 
 

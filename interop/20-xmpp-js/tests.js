@@ -6,5 +6,6 @@ import * as components from "./components.js";
 import * as contacts from "./contacts.js";
 import { judge } from "./judge.js";
 import * as queries from "./queries.js";
+import * as rooms from "./rooms.js";
 
-await judge([chat, contacts, accounts, queries, components].flatMap((subject) => subject.TESTS));
+await judge([chat, contacts, accounts, queries, components, rooms].flatMap((subject) => subject.TESTS));

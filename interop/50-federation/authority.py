@@ -13,7 +13,8 @@ CN = {name}
 [extensions]
 {extensions}
 """
-SERVER = "subjectAltName = DNS:{0}\nbasicConstraints = critical, CA:FALSE\nkeyUsage = digitalSignature\nextendedKeyUsage = {1}"
+# The rooms of a domain are one of its own to other servers.
+SERVER = "subjectAltName = DNS:{0}, DNS:rooms.{0}\nbasicConstraints = critical, CA:FALSE\nkeyUsage = digitalSignature\nextendedKeyUsage = {1}"
 # What a certificate may be used for. Between servers the one that connects shows it as a client does.
 SERVERS_ONLY, SERVERS_AND_CLIENTS = "serverAuth", "serverAuth, clientAuth"
 AUTHORITY = "basicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign, cRLSign\nsubjectKeyIdentifier = hash"

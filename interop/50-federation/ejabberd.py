@@ -52,6 +52,8 @@ modules:
   mod_disco: {{}}
   mod_roster: {{}}
   mod_ping: {{}}
+  mod_muc:
+    host: "rooms.@HOST@"
 {"  mod_s2s_dialback: {}" if self.way.has_dialback else ""}
 {self._storage()}
 """)

@@ -40,6 +40,7 @@ unbound = {{
 default_archive_policy = true
 archive_expires_after = "never"
 VirtualHost "{self.domain}"
+Component "rooms.{self.domain}" "muc"
 """)
         programs.prosody_accounts(self.folder, self.domain, PASSWORD, self.purpose.accounts)
         return programs.prosody(packages.unpacked(), self.folder)

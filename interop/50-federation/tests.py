@@ -17,6 +17,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
 
 import chat  # noqa: E402
 import packages  # noqa: E402
+import rooms  # noqa: E402
 from crowd import crowd, disperse  # noqa: E402
 from ejabberd import Ejabberd  # noqa: E402
 from network import Network, Way  # noqa: E402
@@ -88,7 +89,7 @@ async def meet(one: str, other: str, way: Way, folder: Path, messages: int, verd
     with KINDS[one](network) as here, KINDS[other](network) as there:
         # Before anything else has made connections; and once more behind the restarts, the other way round.
         await verdicts.run(connections_are_as_agreed, here, there, way)
-        for test in chat.TESTS:
+        for test in chat.TESTS + rooms.TESTS:
             await verdicts.run(test, here, there, way)
             await verdicts.run(test, there, here, way)
         if way not in THOROUGH and messages < MANY:

@@ -26,6 +26,7 @@ PAIRS, IDLE, LOGINS, ARCHIVED_MESSAGES = 100, 5000, 100, 1_000_000
 GROUPS, CONTACTS = 10, 20
 # Of one node, all online.
 SUBSCRIBERS = 1000
+SMALL_ROOMS, SMALL_ROOM, LARGE_ROOM = 10, 50, 1000
 # Streams that other servers open in a second.
 LINKS_RATE = 200
 RUNS = 3
@@ -181,6 +182,40 @@ def pubsub(seconds: int) -> dict:
     return compare("durable", peers, SUBSCRIBERS + 1, *run)
 
 
+def rooms(rooms: int, occupants: int, seconds: int) -> dict:
+    """Messages that one says in each room to all who are in it; the archive is on."""
+    run = ("rooms", "--rooms", rooms, "--occupants", occupants, "--seconds", seconds)
+    peers = [(kind, f"{variant}+rooms") for kind, variant in ARCHIVED]
+    joins = []
+
+    def measure(kind, variant: str) -> dict:
+        found = fresh(kind, variant, rooms * occupants, *run)
+        if kind is Metronome:
+            joins.append(found["joins"]["seconds"])
+        return found
+
+    row = compare_by(measure, (Metronome, "durable"), peers)
+    return row | {"joins_seconds": statistics.median(joins)}
+
+
+def small_rooms(seconds: int) -> dict:
+    return rooms(SMALL_ROOMS, SMALL_ROOM, seconds)
+
+
+def large_room(seconds: int) -> dict:
+    return rooms(1, LARGE_ROOM, seconds)
+
+
+def calm_room(seconds: int) -> dict:
+    """Latency where one speaks ten times a second to a room of 1000."""
+    run = ("rooms", "--rooms", 1, "--occupants", LARGE_ROOM, "--rate", 10, "--seconds", seconds)
+    found = [fresh(Metronome, "durable", LARGE_ROOM, *run)["latency_ms"] for _ in range(RUNS)]
+    return {
+        "metronome": statistics.median(latency["p99"] for latency in found),
+        "median": statistics.median(latency["p50"] for latency in found),
+    }
+
+
 def memory(variants: list, *run) -> dict:
     """Bytes of a session. Less is better; each peer is run once."""
     size = lambda kind, variant: fresh(kind, variant, IDLE, *run)["rss_bytes_per_session"]
@@ -276,6 +311,15 @@ ROWS = [
     ("login by token", login_by_token, "logins/cpu s", "a figure", lambda row, _: row["metronome"] > 0),
     ("presence", presence, "deliveries/cpu s", ">= 6 x", lambda row, _: row["ratio"] >= 6),
     ("pubsub", pubsub, "notifications/cpu s", ">= 8 x", lambda row, _: row["ratio"] >= 8),
+    ("rooms of 50", small_rooms, "deliveries/cpu s", ">= 8 x", lambda row, _: row["ratio"] >= 8),
+    (
+        "room of 1000",
+        large_room,
+        "deliveries/cpu s",
+        ">= 8 x, all in within 2 s",
+        lambda row, _: row["ratio"] >= 8 and row["joins_seconds"] <= 2,
+    ),
+    ("room at 10/s", calm_room, "ms, p99", "a figure", lambda row, _: row["metronome"] > 0),
     (
         "archive page",
         archive_page,
@@ -302,6 +346,10 @@ def only_peers(seconds: int) -> int:
         fresh(kind, variant, GROUPS * CONTACTS, "presence", "--seconds", seconds)
         fresh(kind, variant, IDLE, "idle", "--accounts", IDLE)
         fresh(kind, f"{variant}+pubsub", SUBSCRIBERS + 1, "pubsub", "--seconds", seconds)
+    for kind, variant in ARCHIVED:
+        run = ("rooms", "--rooms", SMALL_ROOMS, "--occupants", SMALL_ROOM, "--seconds", seconds)
+        fresh(kind, f"{variant}+rooms", SMALL_ROOMS * SMALL_ROOM, *run)
+        fresh(kind, f"{variant}+rooms", LARGE_ROOM, "rooms", "--rooms", 1, "--occupants", LARGE_ROOM, "--seconds", seconds)
     return 0
 
 

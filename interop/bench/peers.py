@@ -13,7 +13,7 @@ from servers import DOMAIN, PASSWORD, Server
 
 class Prosody(Server):
     """Variants: `none` (nothing stored), `files` and `sqlite` (archive of every message); with `+sm` stream management, with
-    `+pubsub` a publish-subscribe service."""
+    `+pubsub` a publish-subscribe service, with `+rooms` rooms whose messages are kept."""
 
     name = "prosody"
 
@@ -23,6 +23,13 @@ class Prosody(Server):
         "sqlite": 'default_storage = "sql"; storage = { accounts = "internal" }; modules_disabled = { "s2s" }\n'
         'sql = { driver = "SQLite3", database = "prosody.sqlite" }',
     }
+
+    ROOMS = f"""
+Component "rooms.{DOMAIN}" "muc"
+    modules_enabled = {{ "muc_mam" }}
+    muc_log_by_default = true
+    muc_log_expires_after = "never"
+"""
 
     def prepare(self):
         root = packages.unpacked(self.folder.parents[1])
@@ -44,6 +51,7 @@ archive_expires_after = "never"
 {f'admins = {{ "u1@{DOMAIN}" }}' if self.has_pubsub else ""}
 VirtualHost "{DOMAIN}"
 {f'Component "pubsub.{DOMAIN}" "pubsub"' if self.has_pubsub else ""}
+{self.ROOMS if self.has_rooms else ""}
 """)
         programs.prosody_accounts(self.folder, DOMAIN, PASSWORD, self.accounts)
         return programs.prosody(root, self.folder)
@@ -51,9 +59,21 @@ VirtualHost "{DOMAIN}"
 
 class Ejabberd(Server):
     """Variants: `none` (nothing stored), `mnesia` and `sqlite` (archive of every message); with `+sm` stream management, with
-    `+pubsub` a publish-subscribe service."""
+    `+pubsub` a publish-subscribe service, with `+rooms` rooms whose messages are kept."""
 
     name = "ejabberd"
+
+    # As large as the rooms are, and without the pauses that it makes between presences.
+    ROOMS = """
+  mod_muc:
+    host: "rooms.@HOST@"
+    max_users: 5000
+    max_users_presence: 5000
+    history_size: 20
+    default_room_options:
+      mam: true
+      max_users: 5000
+"""
 
     ARCHIVE = """
   mod_mam:
@@ -93,6 +113,7 @@ modules:
   mod_roster: {{}}
 {"  mod_stream_mgmt: {}" if self.is_managed else ""}
 {"  mod_pubsub: {}" if self.has_pubsub else ""}
+{self.ROOMS if self.has_rooms else ""}
 {self.ARCHIVE.format(database) if database else ""}
 """)
         if database == "sql":

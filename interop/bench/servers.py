@@ -66,6 +66,11 @@ class Server:
         """Whether it has a publish-subscribe service, where u1 may create nodes: the variant ends with `+pubsub`."""
         return self.variant.endswith("+pubsub")
 
+    @property
+    def has_rooms(self) -> bool:
+        """Whether it has rooms, with an archive: the variant ends with `+rooms`."""
+        return self.variant.endswith("+rooms")
+
     def __enter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)

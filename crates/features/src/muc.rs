@@ -82,7 +82,7 @@ pub static SERVICE: Service = Service {
     name: NAME,
     identity: ("conference", "text"),
     title: "Rooms",
-    disco: &[ns::MUC, ns::MUC_UNIQUE, ns::VCARD],
+    disco: &[ns::MUC, ns::MUC_STABLE_ID, ns::MUC_UNIQUE, ns::VCARD],
     place: &settings::PLACE,
 };
 

@@ -36,6 +36,8 @@ pub(crate) enum Scenario {
     Presence(Presence),
     /// One account publishes to a node that many have subscribed to
     Pubsub(Pubsub),
+    /// Rooms that all enter at once, and what one says in each to all who are in it
+    Rooms(Rooms),
     /// Numbered messages while the server is killed and started again
     Crash(Crash),
 }
@@ -236,6 +238,34 @@ pub(crate) struct Pubsub {
     /// Length of an item's payload in bytes
     #[arg(long, default_value_t = 100)]
     pub(crate) payload: usize,
+    /// Seconds of traffic before the measurement
+    #[arg(long, default_value_t = 3)]
+    pub(crate) warm_up: u64,
+    #[arg(long, default_value_t = 15)]
+    pub(crate) seconds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rooms {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Where the rooms are; rooms.DOMAIN if not given
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rooms: u32,
+    /// Accounts in each room, each in no other
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) occupants: u32,
+    /// Messages of one room that have not reached everybody yet
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) window: u32,
+    /// Messages per second in each room, whatever has arrived
+    #[arg(long, conflicts_with = "window", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rate: Option<u32>,
+    /// Length of a body in bytes
+    #[arg(long, default_value_t = 100)]
+    pub(crate) body: usize,
     /// Seconds of traffic before the measurement
     #[arg(long, default_value_t = 3)]
     pub(crate) warm_up: u64,

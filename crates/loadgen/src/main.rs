@@ -9,6 +9,7 @@ mod client;
 mod connect;
 mod crash;
 mod crowd;
+mod flow;
 mod frames;
 mod idle;
 mod ledger;
@@ -19,6 +20,7 @@ mod presence;
 mod process;
 mod pubsub;
 mod report;
+mod rooms;
 mod scram;
 mod socket;
 mod steady;
@@ -54,6 +56,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
         Scenario::Links(links) => links.target.threads,
         Scenario::Presence(presence) => presence.target.threads,
         Scenario::Pubsub(pubsub) => pubsub.target.threads,
+        Scenario::Rooms(rooms) => rooms.target.threads,
         Scenario::Crash(crash) => crash.target.threads,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads.max(1)).enable_all().build()?;
@@ -65,6 +68,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
             Scenario::Links(links) => report::print(&links::run(links).await?)?,
             Scenario::Presence(presence) => report::print(&presence::run(presence).await?)?,
             Scenario::Pubsub(pubsub) => report::print(&pubsub::run(pubsub).await?)?,
+            Scenario::Rooms(rooms) => report::print(&rooms::run(rooms).await?)?,
             Scenario::Crash(crash) => {
                 let verdict = crash::run(crash).await?;
                 report::print(&verdict)?;

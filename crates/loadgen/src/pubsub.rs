@@ -2,17 +2,15 @@
 //! a time. One task publishes, and each subscriber has one; everybody must get every item, in order.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::args::Pubsub;
 use crate::connect::{Door, Session, Stream};
 use crate::crowd;
-use crate::frames::{attribute, between, contains};
+use crate::flow::{Flow, Listener};
+use crate::frames::{attribute, contains};
 use crate::report::{Latencies, Report};
 use crate::steady::{self, Phase, Times, Traffic};
 
@@ -33,11 +31,10 @@ pub(crate) async fn run(args: &Pubsub) -> Result<Report> {
             .await?;
     eprintln!("{} subscribers", subscribers.len());
 
-    let (traffic, flow) = (Traffic::new(), Flow::new(args));
+    let (traffic, flow) = (Traffic::new(), Flow::new(args.subscribers, args.window));
     let mut tasks = JoinSet::new();
     for session in subscribers {
-        let subscriber = Subscriber { session, received: 0, latencies: Latencies::new(), traffic: traffic.clone() };
-        tasks.spawn(subscriber.run(flow.clone()));
+        tasks.spawn(Listener::new(session, traffic.clone()).run(flow.clone()));
     }
     let publisher =
         Publisher { session: publisher, service, payload: "x".repeat(args.payload), sent: 0, traffic: traffic.clone() };
@@ -69,58 +66,6 @@ async fn subscribe(mut session: Session, service: String, account: String) -> Re
     Ok(session)
 }
 
-/// How far the items have come, for all tasks of a run.
-struct Flow {
-    subscribers: u64,
-    window: u64,
-    /// What all subscribers have received together.
-    received: AtomicU64,
-    /// Somebody has received the last copy of an item.
-    went_on: Notify,
-    begin: Instant,
-    /// When item `n` was published, in microseconds since the beginning, at `n` modulo the length.
-    sent_at: Vec<AtomicU64>,
-    /// How many items there are, once there will be no more.
-    last: watch::Sender<Option<u64>>,
-}
-
-impl Flow {
-    fn new(args: &Pubsub) -> Arc<Flow> {
-        Arc::new(Flow {
-            subscribers: args.subscribers as u64,
-            window: u64::from(args.window),
-            received: AtomicU64::new(0),
-            went_on: Notify::new(),
-            begin: Instant::now(),
-            // Who is ahead of the others is so by no more than what all together may lack.
-            sent_at: (0..4096).map(|_| AtomicU64::new(0)).collect(),
-            last: watch::Sender::new(None),
-        })
-    }
-
-    fn add(&self, count: u64) {
-        let before = self.received.fetch_add(count, Ordering::AcqRel);
-        if before / self.subscribers != (before + count) / self.subscribers {
-            self.went_on.notify_one();
-        }
-    }
-
-    /// Items that have arrived, if all get them at the same time.
-    fn arrived(&self) -> u64 {
-        self.received.load(Ordering::Acquire) / self.subscribers
-    }
-
-    fn sent(&self, number: u64) {
-        let now = self.begin.elapsed().as_micros() as u64;
-        self.sent_at[number as usize % self.sent_at.len()].store(now, Ordering::Release);
-    }
-
-    fn since(&self, number: u64) -> Duration {
-        let sent = self.sent_at[number as usize % self.sent_at.len()].load(Ordering::Acquire);
-        Duration::from_micros((self.begin.elapsed().as_micros() as u64).saturating_sub(sent))
-    }
-}
-
 struct Publisher {
     session: Session,
     service: String,
@@ -132,13 +77,13 @@ struct Publisher {
 impl Publisher {
     async fn run(mut self, flow: Arc<Flow>) -> Result<Latencies> {
         while self.traffic.phase() != Phase::Draining {
-            self.publish_up_to(flow.arrived() + flow.window, &flow).await?;
+            self.publish_up_to(flow.limit(), &flow).await?;
             tokio::select! {
                 read = self.session.read() => { read?; self.look()?; self.session.answer().await?; }
-                () = flow.went_on.notified() => {}
+                () = flow.went_on() => {}
             }
         }
-        flow.last.send_replace(Some(self.sent));
+        flow.end(self.sent);
         Ok(Latencies::new())
     }
 
@@ -167,55 +112,5 @@ impl Publisher {
         ensure!(fault.is_none(), "not published: {}", fault.unwrap_or_default());
         ensure!(stream == Stream::Open, "the server closed the stream");
         Ok(())
-    }
-}
-
-struct Subscriber {
-    session: Session,
-    received: u64,
-    latencies: Latencies,
-    traffic: Arc<Traffic>,
-}
-
-impl Subscriber {
-    async fn run(mut self, flow: Arc<Flow>) -> Result<Latencies> {
-        let mut last = flow.last.subscribe();
-        loop {
-            let end = *last.borrow_and_update();
-            if end == Some(self.received) {
-                return Ok(self.latencies);
-            }
-            tokio::select! {
-                read = self.session.read() => { read?; self.receive(&flow).await?; }
-                changed = last.changed() => changed?,
-            }
-        }
-    }
-
-    async fn receive(&mut self, flow: &Flow) -> Result<()> {
-        let (before, phase, mut fault) = (self.received, self.traffic.phase(), None);
-        let stream = self.session.stanzas(|stanza| {
-            if !stanza.starts_with(b"<message") {
-                return;
-            }
-            let number = between(stanza, "|", b'|').and_then(|number| number.parse().ok());
-            if number != Some(self.received) {
-                fault.get_or_insert_with(|| {
-                    format!("wanted item {}, got {}", self.received, String::from_utf8_lossy(stanza))
-                });
-                return;
-            }
-            if phase == Phase::Measuring {
-                self.latencies.record(flow.since(self.received));
-            }
-            self.received += 1;
-        });
-        ensure!(fault.is_none(), "{}", fault.unwrap_or_default());
-        ensure!(stream == Stream::Open, "the server closed the stream");
-        if self.received > before {
-            self.traffic.add(self.received - before);
-            flow.add(self.received - before);
-        }
-        self.session.answer().await
     }
 }

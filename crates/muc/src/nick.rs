@@ -3,7 +3,7 @@
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::muc::{Role, UserItem, UserX, status};
-use metronome_proto::stanza::error::Condition;
+use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::{Kind, PresenceType, StanzaError};
 use metronome_proto::xml::Content;
 
@@ -119,7 +119,7 @@ fn refuse_change(room: &Room, facts: &Facts<'_>, occupant: &Occupant, entry: &En
     let own = room.affiliations.get(&occupant.jid).and_then(|row| row.nick.as_deref());
     let is_locked = room.config.is_on(&RESERVED_NICK) && own.is_some_and(|own| *own != *entry.nick);
     if is_locked || (!may && !is_moderator) {
-        return Err(Condition::NotAcceptable.into());
+        return Err(StanzaError::new(Condition::NotAcceptable).with_type(ErrorType::Cancel));
     }
     refuse_reserved(room, facts.from, entry.nick)
 }

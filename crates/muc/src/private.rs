@@ -2,7 +2,7 @@
 
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::muc::{Role, UserX};
-use metronome_proto::stanza::error::Condition;
+use metronome_proto::stanza::error::{Condition, ErrorType};
 use metronome_proto::stanza::{Kind, MessageType, Stanza, StanzaError};
 
 use crate::body;
@@ -59,7 +59,7 @@ pub fn may_query<'a>(room: &'a Room, from: &Jid, nick: &str) -> Result<(&'a Jid,
 /// not its own: such a ping is a request like others.
 pub fn self_ping(room: &Room, from: &Jid, nick: &str) -> Option<Result<(), StanzaError>> {
     match room.occupant_of(from) {
-        None => Some(Err(Condition::NotAcceptable.into())),
+        None => Some(Err(StanzaError::new(Condition::NotAcceptable).with_type(ErrorType::Cancel))),
         Some(occupant) if *occupant.nick == *nick => Some(Ok(())),
         Some(_) => None,
     }

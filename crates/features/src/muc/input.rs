@@ -74,6 +74,8 @@ pub enum Wish {
 
 /// The node at which somebody asks for the own reserved nickname (section 7.12).
 const OWN_NICK: &str = "x-roomuser-item";
+/// The node at which a room would tell which payloads it passes on (section 15.2).
+const TRAFFIC: &str = "http://jabber.org/protocol/muc#traffic";
 
 impl Wish {
     /// Reads a stanza whose `to` is a room or an occupant.
@@ -164,12 +166,14 @@ fn of_request(payload: &Child<'_>, kind: IqType) -> Result<Wish, StanzaError> {
     wish.map_err(StanzaError::from)
 }
 
-/// A room has no nodes, but for the one that tells the own nickname.
+/// A room has no nodes, but for the one that tells the own nickname. That nothing is left out of what occupants say is told by the
+/// error of section 15.2.
 fn of_disco(query: &Child<'_>, wish: Wish) -> Result<Wish, StanzaError> {
     match disco::node(query).filter(|node| !node.is_empty()) {
         None => Ok(wish),
         Some(node) if node == ns::COMMANDS && wish == Wish::Items => Ok(Wish::Commands),
         Some(node) if node == OWN_NICK && wish == Wish::Info => Ok(Wish::AskNick(node)),
+        Some(node) if node == TRAFFIC && wish == Wish::Info => Err(Condition::ServiceUnavailable.into()),
         Some(_) => Err(Condition::ItemNotFound.into()),
     }
 }
@@ -233,6 +237,8 @@ mod tests {
         assert_eq!(wish(get, OCCUPANT, info), Ok(Wish::Query("thirdwitch".into())));
         let nick = "<query xmlns='http://jabber.org/protocol/disco#info' node='x-roomuser-item'/>";
         assert_eq!(wish(get, ROOM, nick), Ok(Wish::AskNick("x-roomuser-item".into())));
+        let traffic = format!("<query xmlns='http://jabber.org/protocol/disco#info' node='{TRAFFIC}'/>");
+        assert_eq!(wish(get, ROOM, &traffic), Err(Condition::ServiceUnavailable));
         let ping = "<ping xmlns='urn:xmpp:ping'/>";
         assert_eq!(wish(get, OCCUPANT, ping), Ok(Wish::PingOccupant("thirdwitch".into())));
         assert_eq!(wish(Kind::Iq(IqType::Result), OCCUPANT, ""), Ok(Wish::Answer));

@@ -2,12 +2,38 @@
 //! then hostile clients and the ends of servers.
 #![allow(clippy::unwrap_used)]
 
+mod affiliations;
+mod archive;
 mod bits;
+mod configuration;
+mod creating;
+mod destroying;
 mod elsewhere;
+mod entering;
+mod extras;
 mod glue;
+mod hats;
+mod history;
+mod hostile;
+mod identity;
+mod invitations;
 mod keeping;
+mod kicks;
+mod leaving;
+mod moderation;
+mod nicknames;
 mod pictures;
+mod pings;
 mod readers;
+mod registration;
+mod remote;
+mod restarts;
+mod services;
+mod speaking;
+mod subjects;
+mod trust;
+mod versions;
+mod voice;
 
 use metronome_testkit::{Backend, Client, Seen, Server, Setup, ask};
 
@@ -17,6 +43,7 @@ const SERVICE: &str = "rooms.localhost";
 const ROOM: &str = "coven@rooms.localhost";
 
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
 
 /// A server with four people.
 fn server() -> Server {
@@ -34,12 +61,33 @@ fn person(server: &Server, name: &str) -> Client {
 
 // ---- what a room tells -------------------------------------------------------------------------------------------
 
+/// A presence of a room in short: `-` for one who goes, the nickname, affiliation and role, the real address and another nickname if
+/// they are told, and the codes in their order.
+fn short(seen: &Seen) -> String {
+    let from = seen.attribute("from").unwrap_or_default();
+    let nick = from.split_once('/').map_or("", |(_, nick)| nick);
+    let gone = if seen.attribute("type").as_deref() == Some("unavailable") { "-" } else { "" };
+    let of_item = |name: &str| seen.attribute_of("item", name);
+    let (affiliation, role) = (of_item("affiliation").unwrap_or_default(), of_item("role").unwrap_or_default());
+    let mut text = format!("{gone}{nick} {affiliation}/{role}");
+    for more in [of_item("jid"), of_item("nick").map(|nick| format!("now {nick}"))].into_iter().flatten() {
+        text.push_str(&format!(" {more}"));
+    }
+    codes(seen).iter().for_each(|code| text.push_str(&format!(" {code}")));
+    text
+}
+
 /// The status codes, sorted.
 fn codes(seen: &Seen) -> Vec<u16> {
     let tags = seen.split("<status").skip(1).filter_map(|tag| tag.split_once("code=").map(|(_, value)| value));
     let mut codes: Vec<u16> = tags.filter_map(|value| value.get(1..4)?.parse().ok()).collect();
     codes.sort_unstable();
     codes
+}
+
+/// The presence among these, in short.
+fn shorts(seen: &[Seen]) -> Vec<String> {
+    seen.iter().filter(|seen| seen.fits("<presence")).map(short).collect()
 }
 
 /// The bodies of the messages among these, in their order.
@@ -52,6 +100,26 @@ fn bodies(seen: &[Seen]) -> Vec<String> {
 fn error(seen: &Seen) -> String {
     assert_eq!(seen.attribute("type").as_deref(), Some("error"), "{seen}");
     format!("{} {}", seen.attribute_of("error", "type").unwrap_or_default(), seen.conditions()[0])
+}
+
+/// The next piece is this presence of the room, in short.
+#[track_caller]
+fn sees(client: &mut Client, what: &str) -> Seen {
+    let seen = client.next_piece();
+    if !seen.fits("<presence") || short(&seen) != what {
+        client.fail(&format!("expected the presence {what}\n   found {seen}"));
+    }
+    seen
+}
+
+/// The next piece is what this occupant says.
+#[track_caller]
+fn hears(client: &mut Client, nick: &str, body: &str) -> Seen {
+    let seen = client.expect(&format!("<message type='groupchat' from='{ROOM}/{nick}'><body>"));
+    if seen.text_of("body").as_deref() != Some(body) {
+        client.fail(&format!("expected {body} of {nick}\n   found {seen}"));
+    }
+    seen
 }
 
 /// Everything that has come, by a question that the room itself answers.
@@ -76,6 +144,17 @@ fn until(client: &mut Client, pattern: &str) -> (Vec<Seen>, Seen) {
             return (before, seen);
         }
         before.push(seen);
+    }
+}
+
+/// Nothing more has come from the room.
+#[track_caller]
+fn quiet(clients: &mut [&mut Client]) {
+    for client in clients {
+        let came = so_far(client);
+        if !came.is_empty() {
+            client.fail(&format!("nothing more was expected, and there is {came:?}"));
+        }
     }
 }
 
@@ -109,6 +188,16 @@ fn enter_in(client: &mut Client, room: &str, nick: &str, inside: &str) -> Vec<Se
             return came;
         }
     }
+}
+
+/// May not enter: type and condition of the error.
+#[track_caller]
+fn shut_out(client: &mut Client, nick: &str, inside: &str) -> String {
+    client.send(&join_stanza(ROOM, nick, inside));
+    let seen = client.expect("<presence type='error'");
+    assert_eq!(seen.attribute("from"), Some(format!("{ROOM}/{nick}")), "{seen}");
+    assert_eq!(seen.attribute("id").as_deref(), Some("join"), "{seen}");
+    error(&seen)
 }
 
 /// Says something to everybody; its id is its text.
@@ -172,7 +261,15 @@ fn answer(client: &mut Client, kind: &str, payload: &str) -> Seen {
 /// Asks the room for something that it refuses: type and condition.
 #[track_caller]
 fn refused(client: &mut Client, kind: &str, payload: &str) -> String {
-    error(&ask(client, kind, ROOM, payload))
+    let answer = ask(client, kind, ROOM, payload);
+    assert_eq!(answer.attribute("type").as_deref(), Some("error"), "{payload}: {answer}");
+    error(&answer)
+}
+
+/// Whether a stanza tells a real address, but for that of its recipient.
+fn tells(seen: &Seen, jid: &str) -> bool {
+    let to = seen.attribute("to").unwrap_or_default();
+    seen.replacen(&format!("to='{to}'"), "", 1).contains(jid)
 }
 
 // ---- rooms to begin with -----------------------------------------------------------------------------------------
