@@ -98,6 +98,7 @@ pub const SETTINGS: &[Setting] = &[
     policy::PROOFS,
     policy::WITHOUT_TLS,
     policy::WITHOUT_BIDI,
+    policy::SHARE,
     CA,
     IDLE,
     STANZA,

@@ -274,7 +274,7 @@ impl Run {
             peer = %self.link.address, method, tls = self.is_encrypted, "a server has proved its domain");
         // Over a stream of its own that serves both directions the other side also gets what waits for it, now or later.
         if !self.is_parting() && self.serves_both_ways(pair) && self.may_serve(pair) {
-            self.federation.streams.note(&pair.remote, &self.handle);
+            self.federation.streams.note(pair, &self.handle);
             if self.server().remotes.known(&pair.local, &pair.remote).is_some() {
                 self.carry(pair, "bidi");
             }
@@ -341,7 +341,7 @@ impl Run {
         if self.is_parting() {
             return streams::dial_anew(&self.federation, remote);
         }
-        self.federation.streams.note(&pair.remote, &self.handle);
+        self.federation.streams.note(pair, &self.handle);
         // Where both sides began at once, the other one's stream carries it by now.
         let Some(carrier) = remote.carry() else { return };
         self.cargo.carry(carrier, self.server().clock.steady_ms());

@@ -38,6 +38,18 @@ pub(super) const WITHOUT_BIDI: Setting = Setting::new(
 .for_new_streams()
 .per_host();
 
+/// With whom several domains of ours share a stream.
+pub(super) const SHARE: Setting = Setting::new(
+    "federation.share",
+    Kind::Domains,
+    "[]",
+    "Domains with whose servers several domains of this server share a connection, each with a proof of its own (XEP-0220 section 2.6.1). \
+     With all others each has a connection of its own, because some servers answer a request on the connection to whichever domain has opened \
+     the one that it came by, and what comes for another domain there is refused: nobody would get an answer.",
+)
+.for_new_streams()
+.per_host();
+
 /// Whether a stream without encryption will do.
 pub(super) fn needs_tls(host: &Host, remote: Option<&Jid>) -> bool {
     !remote.is_some_and(|remote| names(host, &WITHOUT_TLS, remote))
@@ -46,6 +58,11 @@ pub(super) fn needs_tls(host: &Host, remote: Option<&Jid>) -> bool {
 /// Whether one connection may serve both directions.
 pub(super) fn takes_bidi(host: &Host, remote: &Jid) -> bool {
     !names(host, &WITHOUT_BIDI, remote)
+}
+
+/// Whether a stream of another domain of ours may be used.
+pub(super) fn shares(host: &Host, remote: &Jid) -> bool {
+    names(host, &SHARE, remote)
 }
 
 /// Whether a certificate is a proof.

@@ -1,5 +1,6 @@
-//! Which streams lead to which remote domain, and the task that makes more of them. A further domain of ours that wants to talk to a server
-//! for which there is a stream is brought to that stream (XEP-0220 section 2.6.1); where that is refused it gets one of its own.
+//! Which streams lead to which remote domain, and the task that makes more of them. With servers that are named for it, a further domain of ours
+//! that wants to talk to one for which there is a stream is brought to that stream (XEP-0220 section 2.6.1); where that is refused it gets one of
+//! its own. Others answer over the stream to whoever has opened the one that they were asked by, so they are not tried.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -12,6 +13,7 @@ use metronome_host::gate::ENABLED;
 use metronome_host::hosts::Host;
 use metronome_host::links::{Link, LinkKind};
 use metronome_host::remotes::{Failure, FailureKind, Remote};
+use metronome_host::server::Server;
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::Condition;
 use parking_lot::Mutex;
@@ -20,7 +22,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::authorise::Pair;
 use super::negotiate::{Proved, named};
 use super::run::{Places, Run};
-use super::{Federation, outbound};
+use super::{Federation, outbound, policy};
 
 /// What other tasks want of a stream.
 #[derive(Debug)]
@@ -87,11 +89,14 @@ impl Handle {
 /// Streams for one pair are opened so far apart at least: a server that takes us in and throws us out again is not run down.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// A domain of ours, and a stream that is for it.
+type Known = (Jid, Weak<Handle>);
+
 /// What is known of all streams over which we may send.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    /// By remote domain.
-    running: Mutex<HashMap<Box<str>, Vec<Weak<Handle>>>>,
+    /// By remote domain; each with a domain of ours that it is for.
+    running: Mutex<HashMap<Box<str>, Vec<Known>>>,
     /// When the last stream of a pair was or is to be opened; those of long ago are forgotten.
     opened: Mutex<HashMap<Pair, Instant>>,
 }
@@ -106,23 +111,26 @@ impl Streams {
         turn
     }
 
-    /// This stream leads to that domain.
-    pub(super) fn note(&self, remote: &Jid, handle: &Arc<Handle>) {
+    /// This stream leads from this domain of ours to that one.
+    pub(super) fn note(&self, pair: &Pair, handle: &Arc<Handle>) {
         let mut streams = self.running.lock();
         // Whoever adds cleans: the table is no larger than the streams there are.
         streams.retain(|_, handles| {
-            handles.retain(|handle| handle.strong_count() > 0);
+            handles.retain(|(_, handle)| handle.strong_count() > 0);
             !handles.is_empty()
         });
-        let handles = streams.entry(remote.as_str().into()).or_default();
-        if !handles.iter().any(|known| known.ptr_eq(&Arc::downgrade(handle))) {
-            handles.push(Arc::downgrade(handle));
+        let handles = streams.entry(pair.remote.as_str().into()).or_default();
+        if !handles.iter().any(|(local, known)| *local == pair.local && known.ptr_eq(&Arc::downgrade(handle))) {
+            handles.push((pair.local.clone(), Arc::downgrade(handle)));
         }
     }
 
-    /// A stream to a domain that takes orders.
-    fn find(&self, remote: &Jid) -> Option<Arc<Handle>> {
-        let handles: Vec<_> = self.running.lock().get(remote.as_str())?.iter().filter_map(Weak::upgrade).collect();
+    /// A stream to a domain that takes orders, and is for one of these domains of ours.
+    fn find(&self, remote: &Jid, is_for: impl Fn(&Jid) -> bool) -> Option<Arc<Handle>> {
+        let streams = self.running.lock();
+        let handles = streams.get(remote.as_str())?.iter().filter(|(local, _)| is_for(local));
+        let handles: Vec<_> = handles.filter_map(|(_, handle)| handle.upgrade()).collect();
+        drop(streams);
         handles.into_iter().find(|handle| !handle.0.lock().is_closed)
     }
 }
@@ -141,7 +149,8 @@ pub(super) async fn run(federation: Arc<Federation>) {
             Ok(()) = changes.changed() => continue,
             () = server.control.stopped() => return,
         };
-        let brought = match federation.streams.find(&wanted.remote) {
+        let may_share = may_share(&server, &wanted);
+        let brought = match federation.streams.find(&wanted.remote, |local| may_share || *local == wanted.local) {
             Some(handle) => handle.order(Order::Carry(wanted)),
             None => Err(Order::Carry(wanted)),
         };
@@ -149,6 +158,10 @@ pub(super) async fn run(federation: Arc<Federation>) {
             dial_anew(&federation, remote);
         }
     }
+}
+
+fn may_share(server: &Server, wanted: &Remote) -> bool {
+    server.hosts.load().spoken_for(wanted.local.as_str()).is_some_and(|host| policy::shares(host, &wanted.remote))
 }
 
 /// Makes a stream of its own for a pair, in a task of its own.
@@ -240,18 +253,20 @@ mod tests {
     fn a_stream_that_ends_takes_no_orders_and_gives_back_those_it_has() {
         let handle = Arc::new(Handle::default());
         let streams = Streams::default();
-        let domain = Jid::parse("b.example").unwrap();
-        streams.note(&domain, &handle);
-        streams.note(&domain, &handle);
-        assert!(streams.find(&domain).is_some());
+        let (local, domain) = (Jid::parse("a.example").unwrap(), Jid::parse("b.example").unwrap());
+        let pair = |remote: &Jid| Pair { local: local.clone(), remote: remote.clone() };
+        streams.note(&pair(&domain), &handle);
+        streams.note(&pair(&domain), &handle);
+        assert!(streams.find(&domain, |known| *known == local).is_some());
+        assert!(streams.find(&domain, |known| *known == domain).is_none(), "it is for another domain of ours");
         assert!(handle.order(Order::Carry(remote())).is_ok());
         handle.close();
         assert!(handle.order(Order::Carry(remote())).is_err());
-        assert!(streams.find(&domain).is_none());
+        assert!(streams.find(&domain, |_| true).is_none());
         assert_eq!(handle.left().len(), 1);
         drop(handle);
         let other = Arc::new(Handle::default());
-        streams.note(&Jid::parse("c.example").unwrap(), &other);
+        streams.note(&pair(&Jid::parse("c.example").unwrap()), &other);
         assert_eq!(streams.running.lock().len(), 1, "what is gone is forgotten");
     }
 

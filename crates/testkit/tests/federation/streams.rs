@@ -77,10 +77,11 @@ fn a_domain_that_is_excepted_has_a_connection_for_each_direction() {
     a.expect_log("a server takes our stanzas");
 }
 
-#[test]
-fn several_domains_of_a_server_share_a_connection() {
+/// On which stream each of two domains of one server was proved to another one, where both have written to somebody.
+fn links_of_two_domains(options: &str) -> Vec<String> {
     let world = World::new();
-    let a = world.setup("a.example", "alice").domain("chat.a.example").account("carol@chat.a.example").start();
+    let a = world.setup("a.example", "alice").domain("chat.a.example").account("carol@chat.a.example");
+    let a = a.options(options).start();
     world.publish("a.example", &a);
     world.publish("chat.a.example", &a);
     let b = world.server("b.example", "bob", "[federation]\nwithout_bidi = [\"a.example\", \"chat.a.example\"]");
@@ -91,13 +92,22 @@ fn several_domains_of_a_server_share_a_connection() {
     carol.send("<message to='bob@b.example' type='chat' id='two'><body>2</body></message>");
     bob.wait_for("<message id='two' from='carol@chat.a.example/here'");
     b.expect_log("remote=\"chat.a.example\"");
-    let links = |text: &str| -> Vec<String> {
-        let proofs = text.lines().filter(|line| line.contains("a server has proved its domain"));
-        proofs.filter_map(|line| line.split("link=").nth(1)?.split(' ').next().map(str::to_owned)).collect()
-    };
-    let links = links(&b.log().text());
-    assert_eq!(links.len(), 2, "{}", b.log().text());
-    assert_eq!(links[0], links[1], "both were proved on one stream");
+    let text = b.log().text().to_owned();
+    let proofs = text.lines().filter(|line| line.contains("a server has proved its domain"));
+    proofs.filter_map(|line| line.split("link=").nth(1)?.split(' ').next().map(str::to_owned)).collect()
+}
+
+/// Some servers answer a request on the connection to whoever has opened the one that it came by: of another domain, that would be refused.
+#[test]
+fn each_domain_of_a_server_has_a_connection_of_its_own() {
+    let links = links_of_two_domains("");
+    assert!(links.len() == 2 && links[0] != links[1], "{links:?}");
+}
+
+#[test]
+fn several_domains_of_a_server_share_a_connection_with_one_that_is_named() {
+    let links = links_of_two_domains("[federation]\nshare = [\"b.example\"]");
+    assert!(links.len() == 2 && links[0] == links[1], "{links:?}");
 }
 
 #[test]
