@@ -12,13 +12,15 @@ import commands
 import components
 import contacts
 import devices
+import personal
+import pubsub
 import queries
 import rooms
 from device import DIRECT_TLS, STARTTLS
 
 TESTS = (
     chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS + blocking.TESTS + commands.TESTS + archive.TESTS
-    + components.TESTS + rooms.TESTS
+    + components.TESTS + pubsub.TESTS + personal.TESTS + rooms.TESTS
 )
 
 
@@ -46,4 +48,5 @@ async def main():
     return failed
 
 
-sys.exit(1 if asyncio.run(main()) else 0)
+if __name__ == "__main__":
+    sys.exit(1 if asyncio.run(main()) else 0)

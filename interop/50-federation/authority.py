@@ -13,8 +13,8 @@ CN = {name}
 [extensions]
 {extensions}
 """
-# The rooms of a domain are one of its own to other servers.
-SERVER = "subjectAltName = DNS:{0}, DNS:rooms.{0}\nbasicConstraints = critical, CA:FALSE\nkeyUsage = digitalSignature\nextendedKeyUsage = {1}"
+# The rooms and nodes of a domain are domains of their own to other servers.
+SERVER = "subjectAltName = DNS:{0}, DNS:rooms.{0}, DNS:pubsub.{0}\nbasicConstraints = critical, CA:FALSE\nkeyUsage = digitalSignature\nextendedKeyUsage = {1}"
 # What a certificate may be used for. Between servers the one that connects shows it as a client does.
 SERVERS_ONLY, SERVERS_AND_CLIENTS = "serverAuth", "serverAuth, clientAuth"
 AUTHORITY = "basicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign, cRLSign\nsubjectKeyIdentifier = hash"
@@ -28,7 +28,7 @@ class Authority:
         self.certificate, self._key = _made(folder, "ca", "An authority for tests", AUTHORITY)
 
     def signed(self, domain: str, usages: str) -> tuple[Path, Path]:
-        """A certificate of a domain, and its key."""
+        """A certificate of a domain and of its publish-subscribe service, and its key."""
         by = ["-CA", str(self.certificate), "-CAkey", str(self._key)]
         return _made(self.folder, domain, domain, SERVER.format(domain, usages), *by)
 

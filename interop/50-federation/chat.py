@@ -9,9 +9,9 @@ PING = "<ping xmlns='urn:xmpp:ping'/>"
 
 
 @contextlib.asynccontextmanager
-async def two(here, there):
+async def two(here, there, kind=Person):
     """A person of each server, online while the block runs."""
-    people = Person(here), Person(there)
+    people = kind(here), kind(there)
     try:
         for person in people:
             await person.come_online()

@@ -53,11 +53,11 @@ class Network:
         self._next, self._clients = 1, 0
 
     def join(self, domain: str) -> str:
-        """An address for the server of a domain and its rooms, which others find from now on."""
+        """An address for the server of a domain and its services, which others find from now on."""
         address = self._address(self._next)
         self._next += 1
         service = "_xmpps-server" if self.way.is_direct else "_xmpp-server"
-        for served in (domain, f"rooms.{domain}"):
+        for served in (domain, f"rooms.{domain}", f"pubsub.{domain}"):
             self.zone.add_service(f"{service}._tcp.{served}", self.way.port, f"xmpp.{domain}")
             self.numbers.add_service(f"{service}._tcp.{served}", self.way.port, address)
         self.zone.add_address(f"xmpp.{domain}", address)

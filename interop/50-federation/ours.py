@@ -14,6 +14,7 @@ class Metronome(Server):
     """The program that METRONOME names, or the one that `cargo build` makes."""
 
     name = "metronome"
+    has_nodes = True
     program = Path(os.environ.get("METRONOME", ROOT / "target/debug/metronome"))
 
     def prepare(self):

@@ -30,6 +30,9 @@ def new_id() -> str:
 class Person:
     """Whatever it hears is kept in `heard` until somebody waits for it, unless `on_message` takes the messages."""
 
+    # With this it becomes available.
+    hello = "<presence/>"
+
     def __init__(self, server: Server, user: str = ""):
         self.server = server
         self.user = user or server.new_user()
@@ -65,7 +68,7 @@ class Person:
         """Logs in, asks for the roster, as whoever wants its pushes, and sends presence; the server has handled it then."""
         await self.log_in()
         await self.ask("<query xmlns='jabber:iq:roster'/>")
-        self.send("<presence/>")
+        self.send(self.hello)
         await self.settle()
         return self
 
@@ -152,6 +155,10 @@ class Person:
             f"the contact {other} to become {subscription}",
         )
 
+    def answer_to(self, request: Element) -> str:
+        """What it says to a request, as XML: nothing but that it is done."""
+        return ""
+
     def _open(self) -> None:
         self._cutter = Cutter()
         self._ready: list[Element] = []
@@ -184,7 +191,7 @@ class Person:
         if stanza.tag == IQ and stanza.get("type") in ("get", "set"):
             # A request of the server or of another person: real clients answer it.
             to = f" to='{stanza.get('from')}'" if stanza.get("from") else ""
-            self.send(f"<iq type='result' id='{stanza.get('id')}'{to}/>")
+            self.send(f"<iq type='result' id='{stanza.get('id')}'{to}>{self.answer_to(stanza)}</iq>")
         if stanza.tag == MESSAGE and self.on_message:
             self.on_message(stanza)
         else:

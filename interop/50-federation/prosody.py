@@ -10,13 +10,16 @@ class Prosody(Server):
     """One connection for both directions where that is wanted, by its module s2s_bidi."""
 
     name = "prosody"
+    has_nodes = True
 
     def prepare(self):
-        modules = ["roster", "saslauth", "tls", "disco", "ping"]
+        modules = ["roster", "saslauth", "tls", "disco", "ping", "pep"]
         modules += ["mam"] if self.purpose.storage == ARCHIVE else []
         modules += ["dialback"] if self.way.has_dialback else []
         modules += ["s2s_bidi"] if self.way.is_bidi else []
         names = self.network.zone
+        # Only administrators of its service may create nodes there.
+        people = "; ".join(f'"u{number}@{self.domain}"' for number in range(1, self.purpose.accounts + 1))
         (self.folder / "prosody.cfg.lua").write_text(f"""
 run_as_root = true
 pidfile = "{self.folder}/prosody.pid"
@@ -41,6 +44,8 @@ default_archive_policy = true
 archive_expires_after = "never"
 VirtualHost "{self.domain}"
 Component "rooms.{self.domain}" "muc"
+Component "pubsub.{self.domain}" "pubsub"
+    admins = {{ {people} }}
 """)
         programs.prosody_accounts(self.folder, self.domain, PASSWORD, self.purpose.accounts)
         return programs.prosody(packages.unpacked(), self.folder)

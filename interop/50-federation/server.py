@@ -31,6 +31,8 @@ class Server:
     """One server of a network. It keeps its store when it is stopped and started again."""
 
     name = "?"
+    # Whether its people have nodes (XEP-0163), and its domain a publish-subscribe service where all of them may create some.
+    has_nodes = False
 
     def __init__(self, network: Network, domain: str | None = None, purpose: Purpose = Purpose()):
         self.network, self.way, self.purpose = network, network.way, purpose

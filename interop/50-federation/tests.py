@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
 
 import chat  # noqa: E402
+import nodes  # noqa: E402
 import packages  # noqa: E402
 import rooms  # noqa: E402
 from crowd import crowd, disperse  # noqa: E402
@@ -94,6 +95,10 @@ async def meet(one: str, other: str, way: Way, folder: Path, messages: int, verd
             await verdicts.run(test, there, here, way)
         if way not in THOROUGH and messages < MANY:
             return
+        if here.has_nodes and there.has_nodes:
+            for test in nodes.TESTS:
+                await verdicts.run(test, here, there, way)
+                await verdicts.run(test, there, here, way)
         await verdicts.run(many_write_at_once(messages), here, there, way)
         await verdicts.run(nothing_is_lost_when_one_restarts, here, there, way)
         await verdicts.run(nothing_is_lost_when_one_restarts, there, here, way)

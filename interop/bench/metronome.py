@@ -13,7 +13,8 @@ READY_SECONDS_MAX = 10
 
 
 class Metronome(Server):
-    """Variants: `volatile` (nothing stored) and `durable` (every message on disk before it is seen). Both have stream management."""
+    """Variants: `volatile` (nothing stored) and `durable` (every message on disk before it is seen). Both have stream management and
+    a publish-subscribe service; with `+pubsub` nobody is told that too many are."""
 
     name = "metronome"
 
@@ -24,6 +25,7 @@ class Metronome(Server):
 
     def prepare(self):
         storage = '[storage]\nmessages = "volatile"\n' if self.storage == "volatile" else ""
+        pubsub = 'pubsub = { notifications = "1000000000/min" }\n' if self.has_pubsub else ""
         (self.folder / "metronome.toml").write_text(f"""
 domain = "{DOMAIN}"
 [server]
@@ -41,7 +43,7 @@ files = {{ cert = "{self.cert}", key = "{self.key}" }}
 # The peers run without a limit on input, too.
 [limits]
 c2s = {{ bytes = "1 GiB/s", burst = "1 GiB" }}
-[log]
+{pubsub}[log]
 level = "{self.log_level()}"
 """)
         return [str(RELEASE / "metronome"), "--config", f"{self.folder}/metronome.toml"], {}

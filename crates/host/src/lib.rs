@@ -68,6 +68,7 @@ pub mod tickets;
 pub mod unshown;
 pub mod upkeep;
 pub mod visitors;
+pub mod waves;
 pub mod way;
 
 #[cfg(test)]

@@ -20,6 +20,10 @@ pub const SUBSCRIBED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Most places in lists that are kept for who goes on there.
 const PLACES_MAX: usize = 1000;
+/// Most accounts of which it is kept what their presence says of their avatar.
+const AVATARS_MAX: usize = 1 << 16;
+/// Longest name of an avatar that is kept; all hashes are shorter.
+const AVATAR_BYTES_MAX: usize = 128;
 
 /// A node, without its items, as whoever keeps it knows it.
 pub type Kept = Arc<dyn Any + Send + Sync>;
@@ -87,6 +91,8 @@ struct State {
     subscribed_bytes: usize,
     /// By what stands for them, names behind which somebody goes on in a list; the last one stands behind the others.
     places: LinkedHashMap<Box<str>, Box<str>>,
+    /// What the presence of accounts says of their avatar; the one asked for last stands behind the others.
+    avatars: LinkedHashMap<AccountId, Option<Arc<str>>>,
     /// Raised by every change; a read that began before is not kept.
     generation: u64,
 }
@@ -173,6 +179,23 @@ impl Nodes {
         self.state.lock().places.get(words).cloned()
     }
 
+    /// The hash that an account's presence carries (XEP-0398), if that is in memory; the account may have none.
+    pub fn avatar(&self, owner: AccountId) -> Option<Option<Arc<str>>> {
+        self.state.lock().avatars.to_back(&owner).cloned()
+    }
+
+    /// Keeps it, unless something has changed meanwhile.
+    pub fn keep_avatar(&self, owner: AccountId, hash: Option<Arc<str>>, generation: u64) {
+        let mut state = self.state.lock();
+        if state.generation != generation || hash.as_ref().is_some_and(|hash| hash.len() > AVATAR_BYTES_MAX) {
+            return;
+        }
+        state.avatars.insert(owner, hash);
+        if state.avatars.len() > AVATARS_MAX {
+            state.avatars.pop_front();
+        }
+    }
+
     /// What was decided has become durable.
     pub fn change(&self, changed: Changed) {
         let mut state = self.state.lock();
@@ -202,8 +225,10 @@ impl Nodes {
 
     /// Bytes held.
     pub fn memory_usage(&self) -> usize {
+        /// About what the hash of one account takes.
+        const AVATAR: usize = 128;
         let state = self.state.lock();
-        state.bytes + state.names_bytes + state.subscribed_bytes
+        state.bytes + state.names_bytes + state.subscribed_bytes + state.avatars.len() * AVATAR
     }
 }
 
@@ -248,6 +273,7 @@ impl State {
     }
 
     fn forget_names(&mut self, owner: AccountId) {
+        self.avatars.remove(&owner);
         if let Some(names) = self.names.remove(&owner) {
             self.names_bytes -= cost_of_names(&names);
         }
@@ -319,6 +345,24 @@ mod tests {
             assert!(nodes.memory_usage() <= NAMES_BYTES_MAX);
         }
         assert!(nodes.names(account(0)).is_none() && nodes.names(account(255)).is_some());
+    }
+
+    #[test]
+    fn what_presence_says_of_an_avatar_is_known_until_a_node_changes() {
+        let nodes = Nodes::default();
+        assert!(nodes.avatar(account(1)).is_none());
+        nodes.keep_avatar(account(1), Some("hash".into()), nodes.generation());
+        nodes.keep_avatar(account(2), None, nodes.generation());
+        assert_eq!(nodes.avatar(account(1)), Some(Some("hash".into())));
+        assert_eq!(nodes.avatar(account(2)), Some(None));
+        let before = nodes.generation();
+        nodes.change(Changed { owner: account(1), nodes: Vec::new(), others: Others::Stay, subscribed: Vec::new() });
+        nodes.keep_avatar(account(1), Some("hash".into()), before);
+        assert!(nodes.avatar(account(1)).is_none() && nodes.avatar(account(2)).is_some());
+        nodes.keep_avatar(account(1), Some("x".repeat(AVATAR_BYTES_MAX + 1).into()), nodes.generation());
+        assert!(nodes.avatar(account(1)).is_none());
+        nodes.forget(account(2));
+        assert_eq!(nodes.memory_usage(), 0);
     }
 
     #[test]

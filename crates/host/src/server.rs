@@ -46,6 +46,7 @@ use crate::sync::Mutex;
 use crate::throttle::Throttles;
 use crate::upkeep::Upkeep;
 use crate::visitors::Visitors;
+use crate::waves::Waves;
 
 /// What travels beside a record through the writer.
 #[derive(Debug)]
@@ -98,6 +99,8 @@ pub struct Server {
     pub remote_clients: RemoteClients,
     /// Clients on other servers that have shown themselves to a service.
     pub visitors: Visitors,
+    /// Sessions that are woken together.
+    pub waves: Waves,
     /// Accounts that have lost a session under stream management.
     pub lost: Lost,
     /// What services are being told of accounts.
@@ -202,6 +205,7 @@ impl Server {
             interests: Interests::default(),
             remote_clients: RemoteClients::default(),
             visitors: Visitors::default(),
+            waves: Waves::default(),
             lost: Lost::default(),
             notices: Notices::default(),
             departures: Mutex::default(),

@@ -433,19 +433,28 @@ impl Session {
 
     /// Offers a message that is not stored and does not matter to a person who does not look at the client (XEP-0352).
     pub fn offer_passing(&self, frame: Frame, passing: Passing) -> Offered {
-        self.change(|state| {
-            let pushed = match (state.sparing.map(|sparing| sparing.fate_of(passing)), passing) {
-                (Some(Fate::Dropped), _) if !state.outbox.is_closing() => return Offered::Spared,
-                (Some(Fate::Held), Passing::ChatState(key)) => state.outbox.push_waiting(frame, key),
-                (Some(Fate::Held), _) => state.outbox.push_waiting(frame, 0),
-                _ => state.outbox.push(frame),
-            };
-            match pushed {
-                Pushed::Queued => Offered::Queued,
-                Pushed::Full => Offered::Full,
-                Pushed::Gone => Offered::Gone,
-            }
-        })
+        self.change(|state| state.push_passing(frame, passing))
+    }
+
+    /// The same without waking the session's task, unless much is waiting: [`Session::wake`] does that, a moment later.
+    pub fn offer_passing_unwoken(&self, frame: Frame, passing: Passing) -> Offered {
+        /// With this many bytes waiting nothing is gained by more.
+        const UNWOKEN_BYTES_MAX: usize = 16 * 1024;
+        let (offered, waker) = {
+            let mut state = self.state.lock();
+            let offered = state.push_passing(frame, passing);
+            let is_much = state.outbox.bytes() >= UNWOKEN_BYTES_MAX;
+            (offered, if is_much { state.outbox.take_waker() } else { None })
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        offered
+    }
+
+    /// Wakes the session's task, which writes what waits.
+    pub fn wake(&self) {
+        self.change(|_| ());
     }
 
     /// Its client says whether anybody looks at it (XEP-0352). What has waited is sent once somebody does.
@@ -559,6 +568,20 @@ impl Drop for Session {
 }
 
 impl State {
+    fn push_passing(&mut self, frame: Frame, passing: Passing) -> Offered {
+        let pushed = match (self.sparing.map(|sparing| sparing.fate_of(passing)), passing) {
+            (Some(Fate::Dropped), _) if !self.outbox.is_closing() => return Offered::Spared,
+            (Some(Fate::Held), Passing::ChatState(key)) => self.outbox.push_waiting(frame, key),
+            (Some(Fate::Held), _) => self.outbox.push_waiting(frame, 0),
+            _ => self.outbox.push(frame),
+        };
+        match pushed {
+            Pushed::Queued => Offered::Queued,
+            Pushed::Full => Offered::Full,
+            Pushed::Gone => Offered::Gone,
+        }
+    }
+
     fn new() -> State {
         State {
             outbox: Outbox::default(),

@@ -1,5 +1,6 @@
 //! One who says numbered things, and many who must hear all of them, in order: a few are under way at a time, or so many are said in a
-//! second. Called by `pubsub` and `rooms`, which say what is said; the number stands between bars in it.
+//! second. Called by `pubsub` and `rooms`, which say what is said; a mark with the number stands between bars in it. Who comes may be told
+//! something of an earlier run on the same store: the mark tells runs apart.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,8 @@ const REMEMBERED: usize = 4096;
 
 /// How far what is said has come, for all tasks of one audience.
 pub(crate) struct Flow {
+    /// What no earlier run has called itself.
+    run: String,
     listeners: u64,
     window: u64,
     /// What all listeners have received together.
@@ -35,6 +38,7 @@ impl Flow {
     /// For an audience of this size, with so many under way at a time.
     pub(crate) fn new(listeners: usize, window: u32) -> Arc<Flow> {
         Arc::new(Flow {
+            run: format!("{:x}", fastrand::u64(..)),
             listeners: listeners as u64,
             window: u64::from(window),
             received: AtomicU64::new(0),
@@ -53,6 +57,11 @@ impl Flow {
     /// Returns when the limit has risen.
     pub(crate) async fn went_on(&self) {
         self.went_on.notified().await;
+    }
+
+    /// What stands between bars in number `number`.
+    pub(crate) fn mark(&self, number: u64) -> String {
+        format!("{}.{number}", self.run)
     }
 
     /// Number `number` is said now.
@@ -120,7 +129,11 @@ impl Listener {
             if !stanza.starts_with(b"<message") {
                 return;
             }
-            let number = between(stanza, "|", b'|').and_then(|number| number.parse().ok());
+            let mark = between(stanza, "|", b'|').and_then(|mark| mark.split_once('.'));
+            if mark.is_some_and(|(run, _)| run != flow.run) {
+                return;
+            }
+            let number = mark.and_then(|(_, number)| number.parse().ok());
             if number != Some(self.received) || attribute(stanza, "type") == Some("error") {
                 let text = || format!("wanted number {}, got {}", self.received, String::from_utf8_lossy(stanza));
                 fault.get_or_insert_with(text);

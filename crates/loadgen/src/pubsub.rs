@@ -93,7 +93,8 @@ impl Publisher {
             let (number, service, payload) = (self.sent, &self.service, &self.payload);
             out.push_str(&format!(
                 "<iq type='set' id='p{number}' to='{service}'><pubsub xmlns='{PUBSUB}'><publish node='{NODE}'><item id='current'>\
-                 <entry xmlns='urn:example:bench'>|{number}|{payload}</entry></item></publish></pubsub></iq>"
+                 <entry xmlns='urn:example:bench'>|{}|{payload}</entry></item></publish></pubsub></iq>",
+                flow.mark(number)
             ));
             flow.sent(number);
             self.sent += 1;

@@ -234,7 +234,8 @@ impl Speaker {
         while self.sent < limit {
             let (number, room, body) = (self.sent, &self.room, &self.body);
             out.push_str(&format!(
-                "<message type='groupchat' id='m{number}' to='{room}'><body>|{number}|{body}</body></message>"
+                "<message type='groupchat' id='m{number}' to='{room}'><body>|{}|{body}</body></message>",
+                flow.mark(number)
             ));
             flow.sent(number);
             self.sent += 1;

@@ -11,6 +11,7 @@ use metronome_host::notify::{Notify, Says, Told, When};
 use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::{Offered, Session};
+use metronome_host::waves::{self, Wave};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::stanza::message::MessageType;
@@ -30,7 +31,7 @@ pub(crate) fn run(server: &Arc<Server>, mut notify: Notify) {
 }
 
 /// A headline: for whoever is there.
-fn tell(server: &Server, notify: &Notify) {
+fn tell(server: &Arc<Server>, notify: &Notify) {
     let Notice { written, reply_to } = Notice::of(notify);
     // Who is told because of what its client asks for is not told a second time for a subscription (XEP-0163 section 4.3.1).
     let (mut told, may_meet) = (HashSet::new(), notify.audience.len_max() > 0);
@@ -38,7 +39,8 @@ fn tell(server: &Server, notify: &Notify) {
         let extra = if sees == SeesOwner::Yes { &*reply_to } else { &[] };
         match who {
             Client::Here(session) => {
-                hand(server, session, &notify.from, Some(Passing::Event), || written.to(&session.jid, extra));
+                let frame = || written.to(&session.jid, extra);
+                hand(server, session, &notify.from, || session.offer_passing(frame(), Passing::Event));
             }
             Client::Elsewhere(jid) => remotes::tell(server, &notify.from, jid, || written.to(jid, extra)),
         }
@@ -46,11 +48,30 @@ fn tell(server: &Server, notify: &Notify) {
             told.extend([who.jid().clone(), who.jid().bare()]);
         }
     });
+    let mut wave = (notify.audience.len_max() >= waves::MANY).then(Vec::new);
     notify.audience.each(server, &mut |recipient| {
         if !told.contains(recipient.jid) && !is_denied(server, &notify.from, recipient.jid) {
-            to_subscriber(server, notify, &written, recipient);
+            to_subscriber(server, notify, &written, recipient, wave.as_mut());
         }
     });
+    if let Some(wave) = wave {
+        wake(server, wave);
+    }
+}
+
+/// Wakes all of these together, now or with others that are told something in a moment.
+fn wake(server: &Arc<Server>, sessions: Vec<Arc<Session>>) {
+    match server.waves.add(sessions, server.clock.steady_ms()) {
+        Wave::Now(woken) => woken.iter().for_each(|session| session.wake()),
+        Wave::Planned => {}
+        Wave::Later => {
+            let server = server.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(waves::PAUSE).await;
+                server.waves.take(server.clock.steady_ms()).iter().for_each(|session| session.wake());
+            });
+        }
+    }
 }
 
 /// What is kept for who is away goes the way of messages of people, one after another.
@@ -112,7 +133,9 @@ pub(crate) fn last(server: &Server, from: &Jid, content: &[u8], to: &Client<'_>)
     };
     match to {
         _ if is_denied(server, from, to.jid()) => {}
-        Client::Here(session) => hand(server, session, from, Some(Passing::Event), || frame(&session.jid)),
+        Client::Here(session) => {
+            hand(server, session, from, || session.offer_passing(frame(&session.jid), Passing::Event))
+        }
         Client::Elsewhere(jid) => remotes::tell(server, from, jid, || frame(jid)),
     }
 }
@@ -190,19 +213,33 @@ fn is_denied(server: &Server, owner: &Jid, who: &Jid) -> bool {
     owner.local().is_some() && check::denies_account_now(server, owner, who, What::OtherOut)
 }
 
-/// Tells a subscriber: exactly the address that is subscribed (RFC 6121 sections 8.5.2.1.1 and 8.5.3).
-fn to_subscriber(server: &Server, notify: &Notify, written: &Written, told: &Told<'_>) {
+/// Tells a subscriber: exactly the address that is subscribed (RFC 6121 sections 8.5.2.1.1 and 8.5.3). Sessions that get nothing but the
+/// event join the `wave` if there is one, and are not woken here.
+fn to_subscriber(
+    server: &Server,
+    notify: &Notify,
+    written: &Written,
+    told: &Told<'_>,
+    mut wave: Option<&mut Vec<Arc<Session>>>,
+) {
     let to = told.jid;
     if remotes::is_remote(server, to) {
         // What it shows is not known here; a headline reaches only who is available.
         return remotes::tell(server, &notify.from, to, || written.to(to, told.extra));
     }
-    let passing = (told.says == Says::Nothing).then_some(Passing::Event);
     let mut frame = None;
     for session in server.sessions.named(to.bare_str()) {
         if is_for(&session, to) && is_told(&session, told.when) {
-            hand(server, &session, &notify.from, passing, || {
-                frame.get_or_insert_with(|| written.to(to, told.extra)).clone()
+            hand(server, &session, &notify.from, || {
+                let frame = frame.get_or_insert_with(|| written.to(to, told.extra)).clone();
+                match (told.says, wave.as_deref_mut()) {
+                    (Says::Nothing, Some(wave)) => {
+                        wave.push(session.clone());
+                        session.offer_passing_unwoken(frame, Passing::Event)
+                    }
+                    (Says::Nothing, None) => session.offer_passing(frame, Passing::Event),
+                    _ => session.offer_volatile(frame),
+                }
             });
         }
     }
@@ -247,15 +284,11 @@ fn is_told(session: &Session, when: When<'_>) -> bool {
 }
 
 /// Hands it to one session, unless its list keeps it away. Nobody hears if there is no room.
-fn hand(server: &Server, session: &Session, from: &Jid, passing: Option<Passing>, frame: impl FnOnce() -> Frame) {
+fn hand(server: &Server, session: &Session, from: &Jid, offer: impl FnOnce() -> Offered) {
     if session.is_closing() || check::denies(server, session, from, What::Message) {
         return;
     }
-    let offered = match passing {
-        Some(passing) => session.offer_passing(frame(), passing),
-        None => session.offer_volatile(frame()),
-    };
-    match offered {
+    match offer() {
         Offered::Queued => server.counters.messages_delivered.add(),
         Offered::Deferred | Offered::Spared => {}
         Offered::Full | Offered::Gone => server.counters.dropped.add(),

@@ -4,12 +4,16 @@
 mod world;
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 
 use metronome_host::effect::Effect;
 use metronome_host::interests::{ClientKind, Wants};
 use metronome_host::notify::{Audience, Notify, Says, Told, When};
 use metronome_host::remote_clients::{Owed, RemoteClient};
 use metronome_host::server::Server;
+use metronome_host::waves;
 use metronome_model::{Contact, Listed, Op, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::message::MessageType;
@@ -255,4 +259,73 @@ async fn a_client_that_nobody_looks_at_is_not_woken_by_an_event() {
     assert!(bob.text.is_empty());
     bob.session.set_activity(metronome_host::activity::Activity::Active);
     bob.until("</message>").await;
+}
+
+/// An event for bob and for so many others that they are woken together.
+async fn tell_many(world: &World, item: &str) {
+    let mut people = to(&["bob@localhost"]);
+    people.subscribers.extend((0..waves::MANY).map(|other| (jid(&format!("other{other}@localhost")), "", &[][..])));
+    let notify = Notify {
+        owner: world.id("alice").await,
+        from: jid("other.example"),
+        kind: MessageType::Headline,
+        id: "n1".into(),
+        content: EVENT.replace("id='1'", &format!("id='{item}'")).into(),
+        reply_to: None,
+        audience: Box::new(people),
+    };
+    assert!(world.server.commit_with(Record::default(), vec![Effect::Notify(Box::new(notify))]).await.is_done());
+}
+
+/// Where each of these stands in the text.
+fn places<const COUNT: usize>(text: &str, parts: [&str; COUNT]) -> [usize; COUNT] {
+    parts.map(|part| text.find(part).unwrap_or_else(|| panic!("{part}: {text}")))
+}
+
+#[tokio::test]
+async fn who_is_told_with_many_others_is_told_everything_in_order() {
+    let world = World::new().await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let mut bob = world.available("bob@localhost/b").await;
+    tell_many(&world, "first").await;
+    tell_many(&world, "second").await;
+    // Whatever else comes takes along what waits.
+    alice.send("<message to='bob@localhost' type='chat'><body>third</body></message>");
+    alice.settled().await;
+    tell_many(&world, "fourth").await;
+    tell(&world, "alice", "other.example", MessageType::Headline, to(&["bob@localhost"])).await;
+    tell_many(&world, "last").await;
+    // Nobody but the wave wakes it for the last one.
+    let text = bob.until("<item id='last'/></items></event></message>").await;
+    let places = places(
+        &text,
+        ["item id='first'", "item id='second'", ">third<", "item id='fourth'", "item id='1'", "item id='last'"],
+    );
+    assert!(places.is_sorted(), "{text}");
+    assert_eq!(text.matches("<message ").count(), places.len(), "{text}");
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn after_a_silence_and_alone_nobody_waits() {
+    let world = World::new().await;
+    let mut bob = world.available("bob@localhost/b").await;
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let mut falls_asleep = || while bob.poll(&mut Context::from_waker(&waker)) {};
+    falls_asleep();
+    tell_many(&world, "1").await;
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    falls_asleep();
+    // The next of the many may wait, this one does not.
+    tell(&world, "alice", "other.example", MessageType::Headline, to(&["bob@localhost"])).await;
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
 }

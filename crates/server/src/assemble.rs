@@ -110,6 +110,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         interests: Default::default(),
         remote_clients: Default::default(),
         visitors: Default::default(),
+        waves: Default::default(),
         lost: Default::default(),
         notices: Default::default(),
         departures: Default::default(),

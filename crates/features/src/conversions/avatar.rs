@@ -106,17 +106,28 @@ async fn publish(server: &Arc<Server>, owner: AccountId, address: &Jid, photo: &
 
 /// Puts the hash of the account's avatar into an available presence of one of its sessions (XEP-0398 section 4).
 pub async fn amend(server: &Server, session: &Session, env: &mut Envelope) -> Result<(), Refuse> {
-    let metadata = metadata(server, session.account).await?;
-    let hash = metadata.as_ref().and_then(Metadata::stored).map(|info| &*info.id);
-    if let Some(content) = update::amended(&env.stanza.content, hash) {
+    let hash = told(server, session.account).await?;
+    if let Some(content) = update::amended(&env.stanza.content, hash.as_deref()) {
         Arc::make_mut(&mut env.stanza).content = content;
     }
     Ok(())
 }
 
+/// The hash of the account's avatar. Costs no read once it is known, whether there is one or not.
+async fn told(server: &Server, owner: AccountId) -> Result<Option<Arc<str>>, Refuse> {
+    if let Some(known) = server.nodes.avatar(owner) {
+        return Ok(known);
+    }
+    let generation = server.nodes.generation();
+    let metadata = metadata(server, owner).await?;
+    let hash = metadata.as_ref().and_then(Metadata::stored).map(|info| Arc::from(&*info.id));
+    server.nodes.keep_avatar(owner, hash.clone(), generation);
+    Ok(hash)
+}
+
 /// What the account tells of its avatar; `None` if it has never told anything. Costs no read for an account without the node.
 async fn metadata(server: &Server, owner: AccountId) -> Result<Option<Metadata>, Refuse> {
-    if pubsub::nodes::node(server, owner, ns::AVATAR_METADATA).await?.is_none() {
+    if !pubsub::last::may_have(server, owner, ns::AVATAR_METADATA).await? {
         return Ok(None);
     }
     let newest = server.store.newest_items(owner, vec![ns::AVATAR_METADATA.into()]).await?;

@@ -12,6 +12,7 @@ use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_model::{AccountId, NodeChange, NodeKind, Op, Outcome, Record};
 use metronome_proto::jid::Jid;
+use metronome_proto::ns;
 use metronome_proto::payload::pubsub::PubsubError;
 use metronome_proto::stanza::{Kind as StanzaKind, StanzaError};
 use metronome_proto::stanza::error::Condition;
@@ -249,6 +250,8 @@ fn put(
 ) {
     let mut after = BTreeMap::new();
     let mut others = Others::Stay;
+    // Of items nothing is in memory but this one's hash.
+    let is_of_avatar = changes.iter().any(|(name, _)| **name == *ns::AVATAR_METADATA);
     for (name, change) in &changes {
         if is_of_items(change) {
             continue;
@@ -273,7 +276,7 @@ fn put(
     let subscribed = changes.iter().filter_map(|(_, change)| subscribed(change)).collect();
     let known = |node: Option<Arc<_>>| node.map(|node| nodes::known(Some(node)));
     let changed: Vec<_> = after.into_iter().map(|(name, node)| (name, known(node))).collect();
-    if !changed.is_empty() {
+    if !changed.is_empty() || is_of_avatar {
         effects.push(Effect::Nodes(Box::new(Changed { owner, nodes: changed, others, subscribed })));
     }
     for (name, change) in changes {

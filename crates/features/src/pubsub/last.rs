@@ -168,6 +168,13 @@ async fn place(server: &Arc<Server>, address: &Jid) -> Result<Option<Place>, Ref
     Ok(facts.map(|facts| place(facts.account.id)))
 }
 
+/// Whether an account may have a node of this name. Costs no read once it is known which it has, and none of its own where somebody wants to
+/// know what there is of all of them.
+pub(crate) async fn may_have(server: &Server, owner: AccountId, name: &str) -> Result<bool, Refuse> {
+    let names = names(server, owner).await?;
+    Ok(names.len() >= NODES_MAX || names.iter().any(|known| **known == *name))
+}
+
 /// The names of all nodes of an owner.
 async fn names(server: &Server, owner: AccountId) -> Result<Arc<[Box<str>]>, Refuse> {
     if let Some(names) = server.nodes.names(owner) {

@@ -137,16 +137,17 @@ pub const SETTINGS: &[Setting] = &[
 pub(super) fn rules(place: &Place) -> Box<dyn Rules> {
     let values = &place.host.values;
     let limits = limits(place.kind, values);
+    // Who keeps a copy hears what is no longer there (XEP-0060 sections 8.4.2 and 8.5.2).
+    let told = Config { notify_delete: true, notify_retract: true, ..Config::base() };
     match place.kind {
         PlaceKind::Service => Box::new(ServiceRules {
-            leaf: Config::base(),
-            collection: Config::base(),
+            leaf: told.clone(),
+            collection: told,
             on_missing: if values.flag(&AUTO_CREATE) { OnMissing::Create } else { OnMissing::Refuse },
             limits,
         }),
         PlaceKind::Domain | PlaceKind::Account => {
-            let access_model = AccessModel::Presence;
-            let told = Config { access_model, notify_delete: true, notify_retract: true, ..Config::base() };
+            let told = Config { access_model: AccessModel::Presence, ..told };
             Box::new(AccountRules {
                 leaf: Config { max_items: Amount::Max, ..told.clone() },
                 collection: told,

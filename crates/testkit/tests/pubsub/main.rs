@@ -6,6 +6,7 @@ mod archive;
 mod attachments;
 mod blogs;
 mod conversions;
+mod feeds;
 mod hostile;
 mod interest;
 mod limits;

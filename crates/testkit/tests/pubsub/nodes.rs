@@ -76,8 +76,7 @@ fn section_7_2_and_8_items_are_retracted_purged_and_nodes_deleted() {
     on_both_stores(|server| {
         let mut alice = online(server, "alice", "phone");
         let mut bob = online(server, "bob", "desk");
-        let config = submit("node_config", &[("pubsub#notify_retract", "1"), ("pubsub#notify_delete", "1")]);
-        set(&mut alice, SERVICE, &format!("<create node='musings'/><configure>{config}</configure>"));
+        set(&mut alice, SERVICE, "<create node='musings'/>");
         set(&mut bob, SERVICE, "<subscribe node='musings' jid='bob@localhost'/>");
         for id in ["1", "2", "3"] {
             set(
