@@ -251,8 +251,13 @@ pub(crate) fn last_for_subscriber(server: &Server, notify: &Notify, session: &Se
     notify.audience.each(server, &mut |told| {
         let is_due = is_for(session, told.jid) && is_told(session, told.when);
         if is_due && !is_denied(server, &notify.from, told.jid) {
-            let passing = (told.says == Says::Nothing).then_some(Passing::Event);
-            hand(server, session, &notify.from, passing, || written.to(told.jid, told.extra));
+            hand(server, session, &notify.from, || {
+                let frame = written.to(told.jid, told.extra);
+                match told.says {
+                    Says::Nothing => session.offer_passing(frame, Passing::Event),
+                    _ => session.offer_volatile(frame),
+                }
+            });
         }
     });
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use metronome_muc::config::*;
 use metronome_muc::{Input, Occupant, Room};
+use metronome_proto::jid::Jid;
 use metronome_proto::payload::muc::{Affiliation, Role};
 use metronome_proto::stanza::error::Condition;
 use metronome_proto::xml::Content;
@@ -97,9 +98,17 @@ fn act(world: &mut World, rng: &mut fastrand::Rng) {
         22 | 23 => hats(world, rng, &from, other),
         24 => world.enter_with(&from, nick, "<mav xmlns='urn:xmpp:muc:affiliations:1'/>", "<status>x</status>"),
         25 => configure(world, rng, &from),
-        _ if rng.u8(..8) == 0 => world.input(&from, Input::Forget(&jid(other))).map(drop),
+        _ if rng.u8(..8) == 0 && !is_only_owner(world, &jid(other)) => {
+            world.input(&from, Input::Forget(&jid(other))).map(drop)
+        }
         _ => world.update(&from, nick, ""),
     };
+}
+
+/// What becomes of a room whose last owner has no account any more is for its service to say.
+fn is_only_owner(world: &World, who: &Jid) -> bool {
+    let owners = |room: &Room| room.affiliations().filter(|(_, row)| row.affiliation == Affiliation::Owner).count();
+    world.room.as_ref().is_some_and(|room| room.affiliation(who) == Affiliation::Owner && owners(room) == 1)
 }
 
 fn hats(world: &mut World, rng: &mut fastrand::Rng, from: &str, other: &str) -> Result<(), Condition> {

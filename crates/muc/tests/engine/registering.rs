@@ -78,11 +78,12 @@ fn an_account_that_is_deleted_leaves_nothing_to_who_has_its_address_next() {
 }
 
 #[test]
-fn a_room_ends_with_the_account_of_its_last_owner() {
+fn a_room_outlives_the_account_of_its_last_owner_until_its_service_ends_it() {
     let mut world = world();
     world.configure(CRONE, &[(PERSISTENT.var, "1")]).unwrap();
     world.forget();
     world.input(WITCH, Input::Forget(&jid("crone1@shakespeare.lit"))).unwrap();
-    assert!(world.room.is_none() && world.stored.is_none());
-    assert!(world.take(WITCH)[0].contains("<destroy><reason>"));
+    assert!(world.room().affiliations().all(|(_, row)| row.affiliation != Affiliation::Owner));
+    assert!(is_gone(&world.take(WITCH)[0]));
+    assert_eq!(world.read_again().affiliation(&jid(CRONE)), Affiliation::None);
 }

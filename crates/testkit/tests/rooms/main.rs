@@ -2,6 +2,7 @@
 //! then hostile clients and the ends of servers.
 #![allow(clippy::unwrap_used)]
 
+mod admin;
 mod affiliations;
 mod archive;
 mod bits;
@@ -28,6 +29,7 @@ mod readers;
 mod registration;
 mod remote;
 mod restarts;
+mod service;
 mod services;
 mod speaking;
 mod subjects;

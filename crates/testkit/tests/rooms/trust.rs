@@ -96,12 +96,16 @@ fn admins_decide_on_those_who_register() {
     let server = server();
     let fields = [("x-muc#roomconfig_registration", "1"), ("x-muc#roomconfig_registrationapproval", "1")];
     let (mut alice, mut bob, mut carol) = coven(&server, &fields);
-    let ask = format!("<query xmlns='jabber:iq:register'>{}</query>", form("register", &[("muc#register_roomnick", "bobby")]));
+    let ask = format!(
+        "<query xmlns='jabber:iq:register'>{}</query>",
+        form("register", &[("muc#register_roomnick", "bobby")])
+    );
     does(&mut bob, "set", &ask);
     let asked = until(&mut alice, "<message").1;
     assert!(asked.contains("muc#register_allow") && asked.contains("<value>bob@localhost</value>"), "{asked}");
     let decision = |client: &mut Client| {
-        let filled = [("muc#register_roomnick", "bobby"), ("x-muc#register_jid", "bob@localhost"), ("muc#register_allow", "1")];
+        let filled =
+            [("muc#register_roomnick", "bobby"), ("x-muc#register_jid", "bob@localhost"), ("muc#register_allow", "1")];
         client.send(&format!("<message to='{ROOM}' id='d'>{}</message>", form("register", &filled)));
     };
     decision(&mut carol);

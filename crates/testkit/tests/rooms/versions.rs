@@ -32,7 +32,9 @@ fn who_comes_back_is_told_what_has_changed() {
     assert!(answer(&mut bob, "get", INFO).contains(&format!("<feature var='{MAV}'/>")));
     let came = enter(&mut bob, None);
     assert!(came[0].fits(&format!("<message from='{ROOM}'")), "before any presence: {}", came[0]);
-    for item in ["<item affiliation='owner' jid='alice@localhost'/>", "<item affiliation='member' jid='bob@localhost'/>"] {
+    for item in
+        ["<item affiliation='owner' jid='alice@localhost'/>", "<item affiliation='member' jid='bob@localhost'/>"]
+    {
         assert!(came[0].contains(item), "{}", came[0]);
     }
     let since = version(&came[0]);
@@ -61,7 +63,11 @@ fn who_may_not_have_the_lists_has_no_versions_either() {
     let _alice = founded(&server, &[]);
     let mut bob = person(&server, "bob");
     let came = enter(&mut bob, None);
-    assert!(came[0].fits(&format!("<message type='error' from='{ROOM}'")) && came[0].contains("<forbidden"), "{}", came[0]);
+    assert!(
+        came[0].fits(&format!("<message type='error' from='{ROOM}'")) && came[0].contains("<forbidden"),
+        "{}",
+        came[0]
+    );
     assert!(came[1..].iter().all(|seen| !seen.contains("<mav")), "{came:?}");
 }
 
