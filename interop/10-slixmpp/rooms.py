@@ -123,7 +123,7 @@ async def moderators_manage_people(transport):
     async with room_of_two(transport, moderatedroom=True) as (alice, bob, room):
         muc = alice.plugin["xep_0045"]
         say(bob, room, "may I")
-        refused = await next_event(bob, "groupchat_message_error")
+        refused = await bob.hear()
         assert refused["error"]["condition"] == "forbidden", refused
         assert await muc.get_roles_list(room, "visitor") == ["guest"]
         changed = next_event(bob, f"muc::{room}::self-presence")
@@ -156,14 +156,15 @@ async def people_are_invited(transport):
     async with room_of_two(transport, membersonly=False, passwordprotectedroom=True, roomsecret="cauldronburn") as (alice, _, room):
         carol = Device(await new_account("invited"), "phone", transport)
         async with online(carol):
-            try:
-                await enter(carol, room, "carol")
-            except PresenceError as error:
-                assert error.condition == "not-authorized", error
+            # The library tells only of rooms that it has not tried to enter.
             invited = next_event(carol, "groupchat_invite")
             alice.plugin["xep_0045"].invite(room, carol.bare, "come")
             invitation = await invited
             assert invitation["from"] == room and invitation["muc"]["invite"]["reason"] == "come", invitation
+            try:
+                await enter(carol, room, "carol")
+            except PresenceError as error:
+                assert error.condition == "not-authorized", error
             _, _, occupants, _ = await enter(carol, room, "carol", password="cauldronburn")
             direct = next_event(alice, "groupchat_direct_invite")
             carol.plugin["xep_0249"].send_invitation(alice.full, room, reason="directly")
