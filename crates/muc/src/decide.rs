@@ -28,8 +28,13 @@ pub enum Input<'a> {
     Enter(Entry<'a>),
     /// Available presence without it: news of an occupant, or another nickname. What the entry says of joining is not looked at.
     Update(Entry<'a>),
-    /// Unavailable presence, with its content.
-    Leave(&'a Content),
+    /// Unavailable presence.
+    Leave {
+        /// Its content.
+        presence: &'a Content,
+        /// Its id; what the session is told has it too.
+        id: Option<&'a str>,
+    },
     /// A session cannot be reached any more, or its server says that it is gone.
     Lose(&'a Jid),
     /// The service stops.
@@ -80,7 +85,7 @@ pub fn decide(room: &Room, facts: &Facts<'_>, input: &Input<'_>) -> Verdict {
     match *input {
         Input::Enter(ref entry) => enter::enter(room, facts, entry),
         Input::Update(ref entry) => nick::update(room, facts, entry),
-        Input::Leave(presence) => Ok(leave::leave(room, facts, presence)),
+        Input::Leave { presence, id } => Ok(leave::leave(room, facts, presence, id)),
         Input::Lose(session) => Ok(leave::lose(room, session)),
         Input::Stop => Ok(leave::stop(room, facts)),
         Input::Say(stanza, target) => message::say(room, facts, stanza, target),
@@ -110,6 +115,6 @@ pub fn decide(room: &Room, facts: &Facts<'_>, input: &Input<'_>) -> Verdict {
 fn refuse_at_lock(room: &Room, facts: &Facts<'_>, input: &Input<'_>) -> Result<(), StanzaError> {
     let is_known = facts.standing == Standing::Superuser || facts.from.same_bare(&room.creator);
     let is_asked =
-        !matches!(input, Input::Leave(_) | Input::Lose(_) | Input::Stop | Input::Destroy(_) | Input::Forget(_));
+        !matches!(input, Input::Leave { .. } | Input::Lose(_) | Input::Stop | Input::Destroy(_) | Input::Forget(_));
     if room.state == State::Locked && is_asked && !is_known { Err(Condition::ItemNotFound.into()) } else { Ok(()) }
 }

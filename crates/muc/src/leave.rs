@@ -13,26 +13,26 @@ use crate::presence::Told;
 use crate::room::{Room, State};
 use crate::step::Step;
 
-/// A session goes; `presence` is what it says at last. One that is not there is passed over (section 15.4).
-pub(crate) fn leave(room: &Room, facts: &Facts<'_>, presence: &Content) -> Decision {
+/// A session goes; `presence` is what it says at last, with this `id`. One that is not there is passed over (section 15.4).
+pub(crate) fn leave(room: &Room, facts: &Facts<'_>, presence: &Content, id: Option<&str>) -> Decision {
     let is_small = presence.len_bytes() <= facts.limits.presence_bytes_max;
     let presence = if is_small { body::clean(presence, &room.address) } else { Content::empty() };
-    session_goes(room, facts.from, &presence, &[])
+    session_goes(room, facts.from, &presence, id, &[])
 }
 
 /// A session is gone without a word: its server says so, or nothing reaches it.
 pub(crate) fn lose(room: &Room, session: &Jid) -> Decision {
-    session_goes(room, session, &Content::empty(), &[status::UNREACHABLE])
+    session_goes(room, session, &Content::empty(), None, &[status::UNREACHABLE])
 }
 
-fn session_goes(room: &Room, session: &Jid, presence: &Content, codes: &[u16]) -> Decision {
+fn session_goes(room: &Room, session: &Jid, presence: &Content, id: Option<&str>, codes: &[u16]) -> Decision {
     let mut decision = Decision::default();
     let Some(occupant) = room.occupant_of(session) else { return decision };
     let told = Told { codes, ..Told::unavailable(room, occupant, presence) };
     // A room that nobody has configured is destroyed with its creator (section 10.1.3).
     let end = Destroy::default();
     let destroy = (room.state == State::Locked && room.sessions.len() == 1).then_some(&end);
-    Told { destroy, ..told.clone() }.tell_itself(vec![session.clone()], &mut decision);
+    Told { destroy, id, ..told.clone() }.tell_itself(vec![session.clone()], &mut decision);
     if occupant.sessions.len() == 1 {
         told.tell_others(room, &mut decision);
     } else if occupant.shown().jid == *session {

@@ -248,5 +248,5 @@ fn what_is_refused_changes_nothing() {
     world.say("b@one.lit/x", "<body>x</body>").unwrap_err();
     assert_eq!((world.stored.clone(), world.room().occupants().cloned().collect::<Vec<_>>()), before);
     assert!(world.inboxes.is_empty());
-    assert_eq!(world.input("b@one.lit/x", Input::Leave(&Content::empty())), Ok(String::new()));
+    assert_eq!(world.input("b@one.lit/x", Input::Leave { presence: &Content::empty(), id: None }), Ok(String::new()));
 }

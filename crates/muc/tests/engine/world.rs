@@ -216,7 +216,7 @@ impl World {
     }
 
     pub(crate) fn leave(&mut self, from: &str) -> Result<(), Condition> {
-        self.input(from, Input::Leave(&content("<status>bye</status>"))).map(drop)
+        self.input(from, Input::Leave { presence: &content("<status>bye</status>"), id: None }).map(drop)
     }
 
     pub(crate) fn say(&mut self, from: &str, xml: &str) -> Result<(), Condition> {

@@ -159,7 +159,7 @@ impl Task {
         let input = match wish {
             Wish::Enter(nick, join) => Input::Enter(entry(stanza, nick, join, &read.past)),
             Wish::Update(nick) => Input::Update(entry(stanza, nick, &nobody, &[])),
-            Wish::Leave => Input::Leave(&stanza.content),
+            Wish::Leave => Input::Leave { presence: &stanza.content, id: stanza.id.as_deref() },
             Wish::Say(_) => Input::Say(stanza, read.row.as_ref()),
             Wish::Tell(nick) => Input::Tell(nick, stanza),
             Wish::Invite(invites) => Input::Invite(invites),

@@ -195,7 +195,7 @@ impl Task {
     /// A session of ours is gone, or not available any more.
     async fn leave(&mut self, session: &Jid) {
         if self.inside.contains_key(session) {
-            self.happen(session, &Input::Leave(&Content::empty())).await;
+            self.happen(session, &Input::Leave { presence: &Content::empty(), id: None }).await;
         }
     }
 

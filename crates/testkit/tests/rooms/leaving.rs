@@ -10,13 +10,16 @@ use crate::{ROOM, configuration, coven, does, enter, founded, guest, pass, perso
 fn who_goes_is_told_so_and_so_are_the_others() {
     let server = server();
     let (mut alice, mut bob, mut carol) = coven(&server, &[]);
-    carol.send(&format!("<presence to='{ROOM}/third' type='unavailable'><status>bye</status></presence>"));
+    carol.send(&format!("<presence to='{ROOM}/third' id='bye' type='unavailable'><status>bye</status></presence>"));
     for (client, told) in [
         (&mut carol, "-third none/none carol@localhost/phone 110"),
         (&mut alice, "-third none/none carol@localhost/phone"),
         (&mut bob, "-third none/none"),
     ] {
-        assert!(sees(client, told).contains("<status>bye</status>"));
+        let seen = sees(client, told);
+        assert!(seen.contains("<status>bye</status>"));
+        // Whoever goes finds its own presence again.
+        assert_eq!(seen.contains(" id='bye'"), told.ends_with("110"), "{seen}");
     }
     crate::say(&mut alice, "gone?");
     crate::hears(&mut bob, "first", "gone?");
