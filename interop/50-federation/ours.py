@@ -28,6 +28,8 @@ c2s = []
 c2s_tls = ["{self.address}:{CLIENTS}"]
 s2s = [{"" if self.way.is_direct else servers}]
 s2s_tls = [{servers if self.way.is_direct else ""}]
+http = []
+https = []
 [control]
 socket = "{self.folder}/control.sock"
 [tls]

@@ -35,6 +35,8 @@ c2s = ["127.0.0.1:{self.port}"]
 c2s_tls = []
 s2s = []
 s2s_tls = []
+http = []
+https = []
 [control]
 socket = "{self.socket}"
 [tls]

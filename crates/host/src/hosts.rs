@@ -201,6 +201,8 @@ pub struct Tls {
     pub config: Arc<rustls::ServerConfig>,
     /// For those of clients whose own order of ciphers counts.
     pub in_their_order: Arc<rustls::ServerConfig>,
+    /// For those of the web server, which asks nobody for a certificate.
+    pub web: Arc<rustls::ServerConfig>,
     /// For those that other servers begin.
     pub from_servers: Arc<rustls::ServerConfig>,
     /// For those that we begin with other servers.

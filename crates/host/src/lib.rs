@@ -70,6 +70,7 @@ pub mod upkeep;
 pub mod visitors;
 pub mod waves;
 pub mod way;
+pub mod web;
 
 #[cfg(test)]
 mod tests {

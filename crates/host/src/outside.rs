@@ -68,6 +68,15 @@ impl Service {
     }
 }
 
+/// A port of the web server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebPort {
+    /// Without TLS.
+    Plain(u16),
+    /// With TLS.
+    Encrypted(u16),
+}
+
 /// Why a name could not be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unknown {
@@ -99,6 +108,11 @@ pub trait Outside: Send + Sync {
 
     /// The addresses that this server listens on.
     fn ports(&self) -> Vec<(Service, SocketAddr)>;
+
+    /// The ports of the web server, in the order of the configuration.
+    fn web_ports(&self) -> Vec<WebPort> {
+        Vec::new()
+    }
 
     /// The addresses from which this machine reaches the internet, as far as it knows itself; those behind which it hides are not
     /// among them.

@@ -24,10 +24,13 @@ use std::task::{Context as TaskContext, Poll, ready};
 use futures_util::future::BoxFuture;
 use metronome_host::options::{Kind, Setting};
 use metronome_host::server::Server;
+use metronome_proto::jid::Jid;
+use metronome_sasl::StreamFacts;
 use tokio::net::TcpStream;
 
 use crate::admission::{Admission, Admitted};
 use crate::listen::Entry;
+use crate::socket::Socket;
 use negotiate::{Negotiated, negotiate};
 use resume::Doors;
 use run::Run;
@@ -65,6 +68,14 @@ pub(crate) struct Context {
     pub(crate) port: u16,
 }
 
+/// How a connection comes to its stream.
+pub(crate) enum Begun {
+    /// From its first byte.
+    Tcp(TcpStream, Entry),
+    /// Behind everything that stands before a stream, encryption included: what that has proved, and whose certificate was shown.
+    Carried(Socket, StreamFacts, Jid),
+}
+
 /// One connection from its first byte to its last. A future written by hand, because the compiler would keep room for the
 /// negotiation's result in the task of every idle session.
 pub(crate) struct Serve {
@@ -83,14 +94,20 @@ enum Stage {
 
 /// Serves a connection that was admitted.
 pub(crate) fn serve(context: Context, socket: TcpStream, entry: Entry, admitted: Admitted) -> Serve {
-    Serve { stage: Stage::Negotiating(Box::pin(until_stopped(context, socket, entry)), Some(admitted)) }
+    let begun = Begun::Tcp(socket, entry);
+    Serve { stage: Stage::Negotiating(Box::pin(until_stopped(context, begun)), Some(admitted)) }
+}
+
+/// Serves a connection that something else has begun, such as the web server.
+pub(crate) fn serve_begun(context: Context, begun: Begun, admitted: Admitted) -> Serve {
+    Serve { stage: Stage::Negotiating(Box::pin(until_stopped(context, begun)), Some(admitted)) }
 }
 
 /// Who is not logged in has nothing to lose: a server that stops waits for sessions only.
-async fn until_stopped(context: Context, socket: TcpStream, entry: Entry) -> Option<Negotiated> {
+async fn until_stopped(context: Context, begun: Begun) -> Option<Negotiated> {
     let server = context.server.clone();
     tokio::select! {
-        negotiated = negotiate(context, socket, entry) => negotiated,
+        negotiated = negotiate(context, begun) => negotiated,
         () = server.control.stopped() => None,
     }
 }

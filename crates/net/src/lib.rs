@@ -8,17 +8,19 @@ pub mod c2s;
 mod component;
 pub mod control;
 pub mod dns;
+pub mod http;
 pub mod listen;
 pub mod outside;
 pub mod s2s;
 mod socket;
 mod stream;
 pub mod tls;
+mod websocket;
 
 use metronome_host::options::Setting;
 
 /// The settings that this crate reads.
-pub const SETTINGS: [&[Setting]; 7] = [
+pub const SETTINGS: [&[Setting]; 8] = [
     listen::SETTINGS,
     tls::SETTINGS,
     admission::SETTINGS,
@@ -26,4 +28,5 @@ pub const SETTINGS: [&[Setting]; 7] = [
     control::SETTINGS,
     dns::SETTINGS,
     s2s::SETTINGS,
+    http::SETTINGS,
 ];

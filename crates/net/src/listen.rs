@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_host::options::{Kind, Setting, Values};
-use metronome_host::outside::Service;
+use metronome_host::outside::{Service, WebPort};
 use metronome_host::server::Server;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::admission::{Admission, Admitted};
 use crate::c2s::resume::Doors;
+use crate::http::Web;
 use crate::s2s::Federation;
-use crate::{c2s, component, s2s};
+use crate::{c2s, component, http, s2s};
 
 /// Where clients connect and then encrypt.
 pub const C2S: Setting = Setting::new(
@@ -69,8 +70,26 @@ pub const COMPONENT_TLS: Setting = Setting::new(
 )
 .at_restart();
 
+/// Where the web server listens without TLS.
+pub const HTTP: Setting = Setting::new(
+    "listen.http",
+    Kind::Addresses,
+    "[\"127.0.0.1:5280\"]",
+    "Addresses of the web server without TLS: for a proxy on this machine, or one in a network of one's own.",
+)
+.at_restart();
+
+/// Where the web server listens with TLS.
+pub const HTTPS: Setting = Setting::new(
+    "listen.https",
+    Kind::Addresses,
+    "[\"[::]:5281\"]",
+    "Addresses of the web server with TLS, with the certificate of the domain that a browser names.",
+)
+.at_restart();
+
 /// The settings of this module.
-pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS, COMPONENT, COMPONENT_TLS];
+pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS, COMPONENT, COMPONENT_TLS, HTTP, HTTPS];
 
 /// How a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,6 +107,8 @@ enum Purpose {
     Public(Service),
     /// Components, whose connections begin so.
     Component(Entry),
+    /// Browsers and what speaks like them.
+    Web(Entry),
 }
 
 /// Bound and not yet accepting.
@@ -114,6 +135,8 @@ impl Listeners {
             (&S2S_TLS, Purpose::Public(Service::ServerTls)),
             (&COMPONENT, Purpose::Component(Entry::StartTls)),
             (&COMPONENT_TLS, Purpose::Component(Entry::DirectTls)),
+            (&HTTP, Purpose::Web(Entry::StartTls)),
+            (&HTTPS, Purpose::Web(Entry::DirectTls)),
         ];
         let wanted = settings
             .iter()
@@ -135,9 +158,20 @@ impl Listeners {
     pub fn purposes(&self) -> Vec<(Service, SocketAddr)> {
         let public = self.0.iter().filter_map(|(listener, purpose)| match purpose {
             Purpose::Public(service) => Some((*service, listener.local_addr().ok()?)),
-            Purpose::Component(_) => None,
+            Purpose::Component(_) | Purpose::Web(_) => None,
         });
         public.collect()
+    }
+
+    /// The ports of the web server.
+    pub fn web_ports(&self) -> Vec<WebPort> {
+        let ports =
+            self.0.iter().filter_map(|(listener, purpose)| match (purpose, listener.local_addr().ok()?.port()) {
+                (Purpose::Web(Entry::StartTls), port) => Some(WebPort::Plain(port)),
+                (Purpose::Web(Entry::DirectTls), port) => Some(WebPort::Encrypted(port)),
+                (Purpose::Public(_) | Purpose::Component(_), _) => None,
+            });
+        ports.collect()
     }
 
     /// Accepts connections, in tasks of their own, until the server stops.
@@ -148,9 +182,10 @@ impl Listeners {
         doors: &Arc<Doors>,
         federation: &Arc<Federation>,
     ) {
+        let web = Web::new(server, admission, doors);
         for (listener, purpose) in self.0 {
             let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
-            let within = Within { server, admission, doors, federation: federation.clone() };
+            let within = Within { server, admission, doors, federation: federation.clone(), web: web.clone() };
             tokio::spawn(accept(listener, purpose, within));
         }
     }
@@ -170,6 +205,7 @@ struct Within {
     admission: Arc<Admission>,
     doors: Arc<Doors>,
     federation: Arc<Federation>,
+    web: Arc<Web>,
 }
 
 async fn accept(listener: TcpListener, purpose: Purpose, within: Within) {
@@ -195,8 +231,14 @@ async fn accept(listener: TcpListener, purpose: Purpose, within: Within) {
 }
 
 fn start(socket: TcpStream, peer: SocketAddr, purpose: Purpose, within: &Within) {
-    let Within { server, admission, doors, federation } = within;
+    let Within { server, admission, doors, federation, web } = within;
     let address = peer.ip().to_canonical();
+    let _ = socket.set_nodelay(true);
+    if let Purpose::Web(entry) = purpose {
+        let peer = SocketAddr::new(address, peer.port());
+        tokio::spawn(http::serve(web.clone(), socket, peer, entry));
+        return;
+    }
     let admitted: Admitted = match admission.admit(address, &server.hosts.load().values) {
         Ok(admitted) => admitted,
         Err(why) => {
@@ -204,14 +246,14 @@ fn start(socket: TcpStream, peer: SocketAddr, purpose: Purpose, within: &Within)
             return;
         }
     };
-    let _ = socket.set_nodelay(true);
     let (server, admission) = (server.clone(), admission.clone());
     let entry = match purpose {
         Purpose::Public(Service::Client | Service::Server) => Entry::StartTls,
         Purpose::Public(Service::ClientTls | Service::ServerTls) => Entry::DirectTls,
-        Purpose::Component(entry) => entry,
+        Purpose::Component(entry) | Purpose::Web(entry) => entry,
     };
     match purpose {
+        Purpose::Web(_) => {}
         Purpose::Component(_) => {
             let context = component::Context { server, admission, address };
             tokio::spawn(component::serve(context, socket, entry, admitted));

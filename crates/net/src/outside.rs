@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use metronome_host::outside::{Outside, Reached, Service, Srv, Unknown};
+use metronome_host::outside::{Outside, Reached, Service, Srv, Unknown, WebPort};
 use metronome_host::server::Server;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -24,6 +24,8 @@ pub struct Network {
     pub resolver: Arc<Resolver>,
     /// The addresses that were bound.
     pub ports: Vec<(Service, SocketAddr)>,
+    /// Those of the web server.
+    pub web_ports: Vec<WebPort>,
 }
 
 impl Outside for Network {
@@ -55,6 +57,10 @@ impl Outside for Network {
 
     fn ports(&self) -> Vec<(Service, SocketAddr)> {
         self.ports.clone()
+    }
+
+    fn web_ports(&self) -> Vec<WebPort> {
+        self.web_ports.clone()
     }
 
     fn own_addresses(&self) -> Vec<IpAddr> {

@@ -5,11 +5,17 @@ use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use metronome_proto::stream::error::Condition;
+use metronome_proto::xml::Limits;
 use rustix::net::sockopt;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsStream;
+
+use crate::websocket::{Privacy, WebSocket};
 
 /// Most bytes read or written at once; also the largest TLS record.
 pub(crate) const CHUNK: usize = 16 * 1024;
@@ -20,8 +26,28 @@ pub(crate) enum Socket {
     Plain(TcpStream),
     /// Encrypted; boxed, since it is large and moves through negotiation.
     Tls(Box<TlsStream<TcpStream>>),
+    /// One that carries messages (RFC 7395); boxed, since few connections are.
+    Web(Box<WebSocket>),
     /// None: the last one is lost.
     Closed,
+}
+
+/// The other side has broken the rules of its stream in what carries it; the condition is what it is to hear.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("{}", .0.name())]
+pub(crate) struct Faulty(pub(crate) Condition);
+
+impl From<Faulty> for io::Error {
+    fn from(faulty: Faulty) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, faulty)
+    }
+}
+
+impl Faulty {
+    /// What an error of reading tells of the other side, if it is that.
+    pub(crate) fn of(error: &io::Error) -> Option<Condition> {
+        error.get_ref()?.downcast_ref::<Faulty>().map(|faulty| faulty.0)
+    }
 }
 
 impl Socket {
@@ -29,7 +55,45 @@ impl Socket {
         match self {
             Socket::Plain(socket) => Some(socket),
             Socket::Tls(socket) => Some(socket.get_ref().0),
+            Socket::Web(socket) => socket.inner().tcp(),
             Socket::Closed => None,
+        }
+    }
+
+    /// Whether nobody on the way can read it.
+    pub(crate) fn is_private(&self) -> bool {
+        match self {
+            Socket::Plain(_) | Socket::Closed => false,
+            Socket::Tls(_) => true,
+            Socket::Web(socket) => socket.privacy() == Privacy::Private,
+        }
+    }
+
+    /// A new stream begins on it.
+    pub(crate) fn restart(&mut self) {
+        if let Socket::Web(socket) = self {
+            socket.restart();
+        }
+    }
+
+    /// What is read may be as large as this says.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        if let Socket::Web(socket) = self {
+            socket.set_limits(limits);
+        }
+    }
+
+    /// Reads a little more before the connection is closed: closing with unread bytes would destroy our last words.
+    pub(crate) async fn drain(&mut self) {
+        const BYTES_MAX: usize = 64 * 1024;
+        const LINGER: Duration = Duration::from_secs(2);
+        let deadline = Instant::now() + LINGER;
+        let (mut read, mut buffer) = (0, vec![0; 4096]);
+        while read < BYTES_MAX {
+            match timeout_at(deadline, self.read(&mut buffer)).await {
+                Ok(Ok(count)) if count > 0 => read += count,
+                _ => return,
+            }
         }
     }
 
@@ -59,6 +123,7 @@ impl AsyncRead for Socket {
         match self.get_mut() {
             Socket::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
+            Socket::Web(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
             Socket::Closed => Poll::Ready(Ok(())),
         }
     }
@@ -69,6 +134,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
+            Socket::Web(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
             Socket::Closed => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
     }
@@ -77,6 +143,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Plain(socket) => Pin::new(socket).poll_flush(cx),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_flush(cx),
+            Socket::Web(socket) => Pin::new(&mut **socket).poll_flush(cx),
             Socket::Closed => Poll::Ready(Ok(())),
         }
     }
@@ -85,6 +152,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
+            Socket::Web(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
             Socket::Closed => Poll::Ready(Ok(())),
         }
     }
@@ -119,7 +187,6 @@ pub(crate) fn with_write_buffer<R>(run: impl FnOnce(&mut Vec<u8>) -> R) -> R {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
 
     use super::*;

@@ -13,7 +13,7 @@ use metronome_proto::xml::{Element, Header, Item, Limits, Scanner};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use crate::socket::Socket;
+use crate::socket::{Faulty, Socket};
 
 /// Elements that a client may send before it is bound.
 const CLIENT_ELEMENTS_MAX: u32 = 16;
@@ -95,6 +95,7 @@ impl Stream {
     /// The same in its place.
     pub(crate) fn restart(&mut self) {
         (self.scanner, self.header_sent) = (Scanner::new(Limits::BEFORE_AUTH), false);
+        self.socket.restart();
     }
 
     /// The other side has said who it is; our headers name it from now on (RFC 6120 section 4.7.2).
@@ -105,6 +106,7 @@ impl Stream {
     /// The other side is known now: its stanzas may be as large as the host allows.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.scanner.set_limits(limits);
+        self.socket.set_limits(limits);
     }
 
     /// The negotiation may take so much longer from now on, for a reason that the server knows.
@@ -119,7 +121,7 @@ impl Stream {
 
     /// Whether others on the way can read it.
     pub(crate) fn is_encrypted(&self) -> bool {
-        matches!(self.socket, Socket::Tls(_))
+        self.socket.is_private()
     }
 
     /// Whether anything was read that is not scanned yet.
@@ -147,7 +149,8 @@ impl Stream {
         self.input.reserve(BYTES);
         match timeout_at(deadline, self.socket.read_buf(&mut self.input)).await {
             Err(_) => Err(Condition::ConnectionTimeout.into()),
-            Ok(Err(_) | Ok(0)) => Err(Fault::Lost),
+            Ok(Err(error)) => Err(Faulty::of(&error).map_or(Fault::Lost, Fault::from)),
+            Ok(Ok(0)) => Err(Fault::Lost),
             Ok(Ok(_)) => {
                 self.heard = true;
                 Ok(())
@@ -228,22 +231,7 @@ impl Stream {
         self.deadline = self.deadline.max(Instant::now() + FIRST_BYTE);
         if self.send(&out).await.is_ok() {
             let _ = timeout_at(self.deadline, self.socket.shutdown()).await;
-            self.drain().await;
-        }
-    }
-
-    /// Reads a little more before the connection is closed: closing with unread bytes would destroy our last words.
-    async fn drain(&mut self) {
-        const BYTES_MAX: usize = 64 * 1024;
-        const LINGER: Duration = Duration::from_secs(2);
-        let deadline = Instant::now() + LINGER;
-        let mut read = 0;
-        while read < BYTES_MAX {
-            self.input.clear();
-            match timeout_at(deadline, self.socket.read_buf(&mut self.input)).await {
-                Ok(Ok(count)) if count > 0 => read += count,
-                _ => return,
-            }
+            self.socket.drain().await;
         }
     }
 

@@ -10,6 +10,7 @@ use metronome_features::certificates::ALLOWED;
 use metronome_host::hosts::{Host, Hosts, Known, Standing, Tls, Trusts};
 use metronome_host::options::{Kind, Setting, Values};
 use metronome_host::server::Server;
+use metronome_sasl::ChannelBindings;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::pem::PemObject;
@@ -136,11 +137,14 @@ pub fn load(values: &Values) -> Result<Option<Arc<Tls>>, TlsError> {
     let to_servers = servers::outgoing(chain.clone(), private.clone_key()).map_err(unusable)?;
     let from_servers = servers::incoming(chain.clone(), private.clone_key(), judge.clone()).map_err(unusable)?;
     let judge = (ca.is_some() || values.flag(&ALLOWED)).then_some(judge);
-    let config = config(chain, private, judge).map_err(unusable)?;
+    let web = config(chain.clone(), private.clone_key(), None, b"http/1.1").map_err(unusable)?;
+    let config = config(chain, private, judge, b"xmpp-client").map_err(unusable)?;
     let mut in_their_order = config.clone();
     in_their_order.ignore_client_order = false;
     let (config, in_their_order, from_servers) = (Arc::new(config), Arc::new(in_their_order), Arc::new(from_servers));
-    Ok(Some(Arc::new(Tls { config, in_their_order, from_servers, to_servers, trusts, end_point, not_after_s, names })))
+    let web = Arc::new(web);
+    let tls = Tls { config, in_their_order, web, from_servers, to_servers, trusts, end_point, not_after_s, names };
+    Ok(Some(Arc::new(tls)))
 }
 
 fn unusable(cert: &Path, key: &Path, reason: &rustls::Error) -> TlsError {
@@ -160,6 +164,7 @@ fn config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     judge: Option<Arc<Judge>>,
+    protocol: &[u8],
 ) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(ciphers::in_our_order(aws_lc_rs::default_provider()));
     // TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only (RFC 9325); rustls has nothing else.
@@ -171,7 +176,7 @@ fn config(
     };
     let mut config = builder.with_single_cert(chain, key)?;
     config.ignore_client_order = true;
-    config.alpn_protocols = vec![b"xmpp-client".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     // Without it a TLS 1.2 exporter does not tell connections apart (RFC 7627).
     config.require_ems = true;
     config.ticketer = aws_lc_rs::Ticketer::new()?;
@@ -179,6 +184,15 @@ fn config(
     // Early data can be replayed, so none is taken (XEP-0198 and XEP-0388 forbid acting on it).
     config.max_early_data_size = 0;
     Ok(config)
+}
+
+/// What a connection with this certificate can be bound to (RFC 5929, RFC 9266).
+pub(crate) fn bindings(connection: &rustls::ServerConnection, tls: &Tls) -> ChannelBindings {
+    let exported = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+    ChannelBindings {
+        tls_exporter: exported.ok().map(|bytes| bytes.to_vec()),
+        tls_server_end_point: tls.end_point.clone(),
+    }
 }
 
 /// Watches the files of all hosts and swaps what changed. Runs for as long as the server.

@@ -151,7 +151,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     tokio::spawn(tls::watch(server.clone()));
 
     let resolver = Arc::new(Resolver::new(values));
-    let network = Network { resolver: resolver.clone(), ports: listeners.purposes() };
+    let network = Network { resolver: resolver.clone(), ports: listeners.purposes(), web_ports: listeners.web_ports() };
     let _ = server.surroundings.set(Box::new(network));
     server.control.set_process(Box::new(process));
     let path = control.path().to_owned();

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+mod browser;
 mod certificates;
 mod client;
 mod component;
@@ -38,8 +39,10 @@ mod seen;
 mod server;
 mod setup;
 mod split;
+mod web;
 
 pub use ask::{ask, condition, online, pass, quiet};
+pub use browser::{Answer, Browser};
 pub use certificates::{Certificates, Shown};
 pub use client::{Client, STREAMS, ServerPings, WAIT};
 pub use component::{Component, SECRET};
@@ -54,3 +57,4 @@ pub use second::{Given, user_agent};
 pub use seen::Seen;
 pub use server::Server;
 pub use setup::{Backend, Setup, on_both_stores, on_both_stores_with};
+pub use web::websocket_fields;

@@ -9,6 +9,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 
+use crate::web::Web;
+
 /// A connection.
 pub(crate) enum Link {
     /// Not encrypted.
@@ -17,6 +19,8 @@ pub(crate) enum Link {
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
     /// Encrypted, and the other side has begun.
     Served(Box<StreamOwned<ServerConnection, TcpStream>>),
+    /// With messages above it.
+    Web(Box<Web>),
 }
 
 /// What a read has brought.
@@ -80,6 +84,7 @@ impl Link {
             Link::Clear(stream) => stream,
             Link::Tls(tls) => &tls.sock,
             Link::Served(tls) => &tls.sock,
+            Link::Web(web) => web.link.socket(),
         }
     }
 
@@ -88,6 +93,7 @@ impl Link {
         match self {
             Link::Clear(_) | Link::Served(_) => None,
             Link::Tls(tls) => Some(&tls.conn),
+            Link::Web(web) => web.link.tls(),
         }
     }
 
@@ -96,16 +102,21 @@ impl Link {
             Link::Clear(stream) => stream.write_all(bytes),
             Link::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
             Link::Served(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
+            Link::Web(web) => web.write(bytes),
         }
     }
 
     /// Reads what is there; waits for it until `deadline`.
     pub(crate) fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> Read1 {
         let wait = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        if let Link::Web(web) = self {
+            return web.read(buffer, deadline);
+        }
         if self.socket().set_read_timeout(Some(wait)).is_err() {
             return Read1::Reset;
         }
         let read = match self {
+            Link::Web(_) => Ok(0),
             Link::Clear(stream) => stream.read(buffer),
             Link::Tls(tls) => tls.read(buffer),
             Link::Served(tls) => tls.read(buffer),
@@ -125,6 +136,10 @@ impl Link {
     pub(crate) fn shutdown(&mut self) {
         match self {
             Link::Clear(_) => {}
+            Link::Web(web) => {
+                let _ = web.frame(0x88, &1000u16.to_be_bytes());
+                return web.link.shutdown();
+            }
             Link::Tls(tls) => {
                 tls.conn.send_close_notify();
                 let _ = tls.flush();

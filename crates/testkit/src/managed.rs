@@ -39,12 +39,18 @@ impl Client {
     /// stanzas the server has handled.
     #[track_caller]
     pub fn resume(server: &Server, username: &str, previd: &str, h: u32) -> (Client, u32) {
-        let mut client = Client::direct_tls(server);
+        Client::direct_tls(server).resumes(username, previd, h)
+    }
+
+    /// Logs in on this connection and resumes the stream of this name on it.
+    #[track_caller]
+    pub fn resumes(mut self, username: &str, previd: &str, h: u32) -> (Client, u32) {
+        let client = &mut self;
         client.authenticate(username);
         client.send(&format!("<resume xmlns='{SM}' previd='{previd}' h='{h}'/>"));
         let resumed = client.expect(&format!("<resumed xmlns='{SM}' previd='{previd}'"));
         let handled = resumed.attribute("h").and_then(|h| h.parse().ok());
         let handled = handled.unwrap_or_else(|| client.fail("there is a number"));
-        (client, handled)
+        (self, handled)
     }
 }

@@ -39,6 +39,14 @@ struct Ports {
     s2s_direct: u16,
     component: u16,
     component_direct: u16,
+    http: u16,
+    https: u16,
+}
+
+impl Ports {
+    fn of([clear, direct, s2s, s2s_direct, component, component_direct, http, https]: [u16; 8]) -> Ports {
+        Ports { clear, direct, s2s, s2s_direct, component, component_direct, http, https }
+    }
 }
 
 impl Server {
@@ -60,7 +68,7 @@ impl Server {
         for domain in std::iter::once("localhost").chain(own) {
             certificates.issue(domain);
         }
-        let ports = Ports { clear: 0, direct: 0, s2s: 0, s2s_direct: 0, component: 0, component_direct: 0 };
+        let ports = Ports::of([0; 8]);
         let mut server = Server { folder, setup, ports, certificates, process: None, log: Log::default() };
         server.write_options(&server.setup.options.clone());
         server.start_on_free_ports();
@@ -73,8 +81,7 @@ impl Server {
     #[track_caller]
     fn start_on_free_ports(&mut self) {
         for _ in 0..STARTS_MAX {
-            let [clear, direct, s2s, s2s_direct, component, component_direct] = std::array::from_fn(|_| ports::free());
-            self.ports = Ports { clear, direct, s2s, s2s_direct, component, component_direct };
+            self.ports = Ports::of(std::array::from_fn(|_| ports::free()));
             std::fs::write(self.file("metronome.toml"), self.base()).expect("the configuration can be written");
             match self.spawn() {
                 Ok(()) => return,
@@ -98,7 +105,7 @@ impl Server {
         let mut toml = format!(
             "domain = \"localhost\"\nextra = {:?}\ncomponents = {:?}\n\
              [server]\ndata = {:?}\n[control]\nsocket = {:?}\n[storage]\nbackend = \"{}\"\n\
-             [listen]\nc2s = [{}]\nc2s_tls = [{}]\n{}{}\
+             [listen]\nc2s = [{}]\nc2s_tls = [{}]\n{}{}{}\
              [limits]\nconnections = 100000\nconnection_rate = \"100000/s\"\n\
              [auth]\niterations = 4096\n[log]\nlevel = \"debug\"\ntarget = [\"terminal\"]\n",
             self.setup.extra,
@@ -109,6 +116,7 @@ impl Server {
             listen(self.ports.clear),
             listen(self.ports.direct),
             self.for_components(),
+            self.for_browsers(),
             self.for_servers(),
         );
         let (certificate, key) = self.certificates.files("localhost");
@@ -130,6 +138,14 @@ impl Server {
             false => {
                 format!("component = [\"{}\"]\ncomponent_tls = [\"{}\"]\n", self.component(), self.component_direct())
             }
+        }
+    }
+
+    /// Where browsers connect, where the scenario is about that.
+    fn for_browsers(&self) -> String {
+        match self.setup.web {
+            false => "http = []\nhttps = []\n".to_owned(),
+            true => format!("http = [\"{}\"]\nhttps = [\"{}\"]\n", self.http(), self.https()),
         }
     }
 
@@ -248,6 +264,21 @@ impl Server {
     /// Where components connect with TLS.
     pub fn component_direct(&self) -> SocketAddr {
         SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.component_direct)
+    }
+
+    /// Where browsers connect in clear text.
+    pub fn http(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.http)
+    }
+
+    /// Where browsers connect with TLS.
+    pub fn https(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.https)
+    }
+
+    /// A way to connect as a browser.
+    pub fn dial_as_browser(&self) -> Dial {
+        Dial::new(self.http(), self.https(), self.certificates.roots()).protocols(&["http/1.1"])
     }
 
     /// A way to connect as a component.

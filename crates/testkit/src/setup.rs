@@ -34,6 +34,8 @@ pub struct Setup {
     pub(crate) components: Vec<String>,
     pub(crate) accounts: Vec<String>,
     pub(crate) hosts: Vec<String>,
+    /// Whether it listens for browsers.
+    pub(crate) web: bool,
     /// Those of a federation; its own otherwise.
     pub(crate) certificates: Option<Certificates>,
 }
@@ -49,6 +51,7 @@ impl Default for Setup {
             components: Vec::new(),
             accounts,
             hosts,
+            web: false,
             certificates: None,
         }
     }
@@ -95,6 +98,12 @@ impl Setup {
     /// Listening for other servers and trusting this authority, which also signs its certificates.
     pub fn federates(mut self, certificates: &Certificates) -> Setup {
         self.certificates = Some(certificates.clone());
+        self
+    }
+
+    /// Listening for browsers.
+    pub fn web(mut self) -> Setup {
+        self.web = true;
         self
     }
 

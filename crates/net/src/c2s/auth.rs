@@ -6,7 +6,7 @@ use std::sync::Arc;
 use metronome_features::register::newcomer::Newcomer;
 use metronome_host::authn::Authn;
 use metronome_host::feature::StreamState;
-use metronome_host::hosts::Host;
+use metronome_host::hosts::{Host, PLAIN_WITHOUT_TLS};
 use metronome_proto::payload::sasl::{self, Answer, Request};
 use metronome_proto::payload::sasl2;
 use metronome_proto::stream::error::{Condition, StreamError};
@@ -19,6 +19,7 @@ use super::negotiate::{self, Authenticated, End, OpenedTo, Secured, open};
 use super::register;
 use super::sasl2::{self as second, Welcome};
 use crate::stream::Fault;
+use crate::tls;
 
 /// Attempts that may fail; the next failure closes the stream.
 const FAILURES_MAX: u32 = 3;
@@ -60,6 +61,11 @@ impl Secured {
 
     async fn open(&mut self) -> Result<OpenedTo, Fault> {
         let to = open(&self.context, &mut self.stream, self.fixed.as_ref()).await?;
+        // STARTTLS is the way out for others; here whoever wants to log in comes again, encrypted.
+        if !self.facts.encrypted && to.host.values.flag(&tls::REQUIRE) {
+            let error = StreamError::new(Condition::PolicyViolation);
+            return Err(Fault::Error(error.with_text("this connection is not encrypted")));
+        }
         // What one host trusts a certificate to prove, it does not prove to another.
         if to.host.name != self.shown_by {
             self.certified.clear();
@@ -82,7 +88,13 @@ impl Secured {
             features.push(feature);
         }
         let mut out = Vec::new();
-        features.write_before(negotiate::announced(&self.context, host, StreamState::Secured), &mut out);
+        let is_private = self.facts.encrypted || host.values.flag(&PLAIN_WITHOUT_TLS);
+        let others = match is_private {
+            true => negotiate::announced(&self.context, host, StreamState::Secured),
+            // The rest sends passwords.
+            false => &[],
+        };
+        features.write_before(others, &mut out);
         out.into_boxed_slice()
     }
 

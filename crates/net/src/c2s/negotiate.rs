@@ -19,16 +19,16 @@ use metronome_proto::stream::features::{Features, Written};
 use metronome_proto::stream::header::{self, StreamKind};
 use metronome_proto::xml::{Element, Limits, Scanner, Tree};
 use metronome_route::timers::IDLE;
-use metronome_sasl::{ChannelBindings, ClientCertificate, Offer, StreamFacts};
+use metronome_sasl::{ClientCertificate, Offer, StreamFacts};
 use rustls::server::Acceptor;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::Context;
 use super::resume::{Arrival, Door, Doors};
 use super::sasl2::Welcome;
+use super::{Begun, Context};
 use crate::listen::Entry;
 use crate::socket::Socket;
 use crate::stream::{Fault, Stream};
@@ -111,10 +111,10 @@ pub(super) struct End {
 }
 
 /// From the connection to the bound resource, or to the stream that it resumes; none if that did not come about.
-pub(super) async fn negotiate(context: Context, socket: TcpStream, entry: Entry) -> Option<Negotiated> {
+pub(super) async fn negotiate(context: Context, begun: Begun) -> Option<Negotiated> {
     let server = context.server.clone();
     let peer = context.address;
-    match states(context, socket, entry).await {
+    match states(context, begun).await {
         Ok(negotiated) => Some(negotiated),
         Err(None) => None,
         Err(Some(end)) => {
@@ -125,13 +125,14 @@ pub(super) async fn negotiate(context: Context, socket: TcpStream, entry: Entry)
     }
 }
 
-async fn states(context: Context, socket: TcpStream, entry: Entry) -> Result<Negotiated, Option<End>> {
-    let secured = match entry {
-        Entry::StartTls => {
+async fn states(context: Context, begun: Begun) -> Result<Negotiated, Option<End>> {
+    let secured = match begun {
+        Begun::Tcp(socket, Entry::StartTls) => {
             let opened = Opened::open(context, Stream::client(Socket::Plain(socket))).await?;
             opened.secure().await?
         }
-        Entry::DirectTls => direct(context, socket).await?,
+        Begun::Tcp(socket, Entry::DirectTls) => direct(context, socket).await?,
+        Begun::Carried(socket, facts, shown_by) => carried(context, socket, facts, shown_by),
     };
     let authenticated = secured.authenticate().await?;
     Ok(authenticated.bind().await?)
@@ -282,6 +283,13 @@ async fn direct(context: Context, socket: TcpStream) -> Result<Secured, Option<E
     Ok(secured(context, socket, None, &tls, shown_by))
 }
 
+/// A stream within something that another part of the server has accepted.
+fn carried(context: Context, socket: Socket, facts: StreamFacts, shown_by: Jid) -> Secured {
+    let (certified, stored) = (Vec::new(), Vec::new());
+    let stream = Stream::client(socket);
+    Secured { context, stream, fixed: None, facts, certified, leaf: None, stored, shown_by, begun: None }
+}
+
 /// Gathers what the TLS connection proves.
 fn secured(
     context: Context,
@@ -291,11 +299,7 @@ fn secured(
     shown_by: Jid,
 ) -> Secured {
     let connection = socket.get_ref().1;
-    let exported = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
-    let bindings = ChannelBindings {
-        tls_exporter: exported.ok().map(|bytes| bytes.to_vec()),
-        tls_server_end_point: tls.end_point.clone(),
-    };
+    let bindings = tls::bindings(connection, tls);
     let chain = connection.peer_certificates().unwrap_or_default();
     let trusted = tls.trusts.as_ref().is_some_and(|trusts| trusts(chain));
     let leaf = chain.first().and_then(|der| Leaf::read(der).map(|leaf| (leaf, Fingerprint::of(der))));

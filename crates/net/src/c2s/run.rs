@@ -30,7 +30,7 @@ use super::resume::Doors;
 use super::{BURST, RATE};
 use crate::admission::Admitted;
 use crate::budget::Budget;
-use crate::socket::{CHUNK, Socket, with_read_buffer, with_write_buffer};
+use crate::socket::{CHUNK, Faulty, Socket, with_read_buffer, with_write_buffer};
 
 /// For how long a client may leave everything unread before it is given up.
 const STALLED: Duration = Duration::from_secs(60);
@@ -234,7 +234,14 @@ impl Run {
         }
         with_read_buffer(|buffer| {
             let mut buffer = ReadBuf::new(buffer);
-            match Pin::new(&mut self.socket).poll_read(cx, &mut buffer)? {
+            let read = Pin::new(&mut self.socket).poll_read(cx, &mut buffer);
+            if let Poll::Ready(Err(error)) = &read
+                && let Some(condition) = Faulty::of(error)
+            {
+                self.fail(condition);
+                return Ok(Moved::Yes);
+            }
+            match read? {
                 Poll::Pending => Ok(Moved::No),
                 Poll::Ready(()) if buffer.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
                 Poll::Ready(()) => {

@@ -55,6 +55,11 @@ impl Element {
         self.name() == name && self.ns() == ns
     }
 
+    /// Whether its own start tag does not say what namespace it is in: then that is the one of the stream around it.
+    pub fn inherits_ns(&self) -> bool {
+        self.tag().is_some_and(|tag| !tag.declarations().any(|(prefix, _)| prefix.is_empty()))
+    }
+
     /// The value of an attribute without a prefix.
     pub fn attr(&self, name: &str) -> Option<Cow<'_, str>> {
         self.tag()?.attribute("", name)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use metronome_features::accounts;
 use metronome_host::server::Server;
+use metronome_host::web;
 use metronome_model::Role;
 use metronome_proto::jid::Jid;
 
@@ -20,7 +21,9 @@ pub fn presets(data: &Path, port_offset: u16) -> anyhow::Result<Vec<(&'static st
     let data = data.canonicalize()?;
     let CertificateFiles { certificate, key, .. } = ensure(&data, &[DOMAIN.to_owned()])?;
     let text = |path: &Path| format!("{:?}", path.display().to_string());
-    let port = |port: u16| format!("[\"127.0.0.1:{}\"]", u32::from(port) + u32::from(port_offset));
+    let port = |port: u16| u32::from(port) + u32::from(port_offset);
+    let web = format!("{:?}", format!("http://{DOMAIN}:{}", port(5280)));
+    let port = |number: u16| format!("[\"127.0.0.1:{}\"]", port(number));
     Ok(vec![
         ("domain", format!("{DOMAIN:?}")),
         ("server.data", text(&data)),
@@ -33,6 +36,12 @@ pub fn presets(data: &Path, port_offset: u16) -> anyhow::Result<Vec<(&'static st
         ("listen.c2s_tls", port(5223)),
         ("listen.s2s", "[]".to_owned()),
         ("listen.s2s_tls", "[]".to_owned()),
+        ("listen.http", port(5280)),
+        ("listen.https", port(5281)),
+        ("web.url", web),
+        ("web.default_host", format!("{DOMAIN:?}")),
+        // Nobody is on the way between this machine and itself.
+        ("web.private", "[\"127.0.0.0/8\", \"::1\"]".to_owned()),
     ])
 }
 
@@ -52,14 +61,18 @@ pub async fn accounts(server: &Arc<Server>) -> anyhow::Result<()> {
 pub fn welcome(data: &Path, running: &Running) -> String {
     let addresses: Vec<_> = running.addresses.iter().map(ToString::to_string).collect();
     let folder = data.canonicalize().unwrap_or_else(|_| data.to_owned());
+    let hosts = running.server.hosts.load();
+    let web = web::base(&running.server, hosts.first()).map_or("-".to_owned(), |base| format!("{base}/"));
     format!(
         "\n  Connect any XMPP client as {} or {} with the password `{PASSWORD}`:\n    \
          STARTTLS {}, direct TLS {}\n    \
+         in the browser: {}\n    \
          certificate authority to trust: {}\n  Data: {}\n  Control: metronomectl --socket {} status\n\n",
         ACCOUNTS[0],
         ACCOUNTS[1],
         addresses.first().map_or("-", String::as_str),
         addresses.get(1).map_or("-", String::as_str),
+        web,
         folder.join("ca.pem").display(),
         folder.display(),
         running.control.display(),

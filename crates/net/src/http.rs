@@ -1,0 +1,57 @@
+//! The web server: HTTP/1.1 for browsers and for what speaks like them. A connection is admitted and bounded in `connection`, a request
+//! is judged in `gate` (its path, its domain, who it comes from), and what may be asked for is the one table in `routes`.
+
+mod connection;
+mod cors;
+mod favicon;
+mod front;
+mod gate;
+mod health;
+mod host_meta;
+mod pages;
+mod proxies;
+mod proxy_protocol;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod virtual_hosts;
+mod websocket;
+
+use std::sync::Arc;
+
+use axum::Router;
+use metronome_host::options::Setting;
+use metronome_host::server::Server;
+
+use crate::admission::Admission;
+use crate::c2s::resume::Doors;
+
+pub(crate) use connection::serve;
+
+/// The settings of the web server.
+pub const SETTINGS: &[Setting] = &[
+    virtual_hosts::ALIASES,
+    virtual_hosts::DEFAULT,
+    cors::ORIGINS,
+    proxies::PROXIES,
+    proxies::PRIVATE,
+    proxy_protocol::SPOKEN,
+    pages::TEXTS,
+    host_meta::ADDRESSES,
+];
+
+/// What every connection of the web server works with.
+pub(crate) struct Web {
+    pub(crate) server: Arc<Server>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) doors: Arc<Doors>,
+    router: Router,
+}
+
+impl Web {
+    /// With all routes.
+    pub(crate) fn new(server: &Arc<Server>, admission: &Arc<Admission>, doors: &Arc<Doors>) -> Arc<Web> {
+        let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
+        Arc::new(Web { server, admission, doors, router: routes::router() })
+    }
+}

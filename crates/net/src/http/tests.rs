@@ -1,0 +1,21 @@
+//! The table of routes as a whole.
+
+use super::routes::{Needs, ROUTES, Shared, router};
+
+#[test]
+fn the_router_takes_every_route() {
+    let _ = router();
+}
+
+/// Whoever adds a route that answers under any name, or that pages of all sites may read, says so here.
+#[test]
+fn what_is_open_to_everybody_is_known() {
+    let all = || ROUTES.iter().copied().flatten();
+    let under_any_name: Vec<_> = all().filter(|route| route.needs == Needs::Nothing).map(|route| route.path).collect();
+    assert_eq!(under_any_name, ["/healthz", "/favicon.ico", "/assets/favicon.png"]);
+    let shared: Vec<_> = all().filter(|route| route.shared == Shared::Everybody).map(|route| route.path).collect();
+    assert_eq!(shared, ["/.well-known/host-meta", "/.well-known/host-meta.json"]);
+    for route in all() {
+        assert!(route.path.starts_with('/') && !route.verbs.is_empty(), "{route:?}");
+    }
+}
