@@ -113,8 +113,10 @@ pub enum Carbons {
 pub enum Shown {
     /// In its outbox.
     Queued,
-    /// Its outbox is full, or closed.
+    /// Its outbox is full.
     Dropped,
+    /// Its outbox is closed.
+    Gone,
     /// It is not available, so presence is not for it.
     NotAvailable,
 }

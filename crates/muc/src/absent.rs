@@ -1,13 +1,12 @@
 //! Members who are not there, for rooms that show them: those with a nickname of their own, to whoever enters.
 
 use metronome_proto::jid::Jid;
-use metronome_proto::payload::muc::{Affiliation, Role, UserItem, UserX, occupant_id_tree};
+use metronome_proto::payload::muc::{Affiliation, Role, UserItem, UserX};
 use metronome_proto::stanza::{Kind, PresenceType};
 use metronome_proto::xml::Content;
 
 use crate::config::SHOW_ABSENT;
 use crate::decision::{Decision, Outgoing};
-use crate::occupant::occupant_id;
 use crate::room::Room;
 
 /// Shows them to one session that has this role.
@@ -24,8 +23,7 @@ pub(crate) fn show(room: &Room, role: Role, to: &Jid, decision: &mut Decision) {
             jid: sees_addresses.then(|| jid.clone()),
             ..UserItem::default()
         };
-        let id = occupant_id_tree(&occupant_id(&room.secret, jid));
-        let content = Content::from_trees(&[UserX::of(item).tree(), id]);
+        let content = Content::from_tree(&UserX::of(item).tree());
         let from = room.occupant_jid(nick);
         decision.send(Outgoing::one(Kind::Presence(PresenceType::Unavailable), from, content, to.clone()));
     }

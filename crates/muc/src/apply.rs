@@ -49,7 +49,7 @@ impl Room {
     pub(crate) fn seated(&self, nick: &str, role: Role, audience: Audience, session: Session) -> Occupant {
         let mut occupant = match self.holder(nick) {
             Some(known) => known.clone(),
-            None => Occupant::new(self, nick, role, session.jid.bare()),
+            None => Occupant::new(self, nick, role, &session),
         };
         occupant.audience = audience;
         occupant.sessions.retain(|known| known.jid != session.jid);

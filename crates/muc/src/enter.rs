@@ -145,7 +145,7 @@ fn take_seat(
 
 fn let_in(room: &Room, facts: &Facts<'_>, entry: &Entry<'_>, nick: &str, role: Role) -> Verdict {
     let presence = nick::shown(room, role, entry.presence);
-    let session = Session { jid: facts.from.clone(), presence, entered_ms: facts.now_ms };
+    let session = Session { jid: facts.from.clone(), account: facts.account, presence, entered_ms: facts.now_ms };
     let known = room.occupant(nick);
     let audience = large::audience(room, role, known);
     let occupant = room.seated(nick, role, audience, session.clone());

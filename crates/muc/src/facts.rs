@@ -12,6 +12,8 @@ pub struct Facts<'a> {
     pub from: &'a Jid,
     /// What they are to all rooms of the service.
     pub standing: Standing,
+    /// The id of the account behind `from`, if it is one of this server: whoever has the same address later is somebody else.
+    pub account: Option<[u8; 16]>,
     /// Unix time in milliseconds.
     pub now_ms: u64,
     /// Random bytes of this input: ids that the room has to make up are made of them.

@@ -126,7 +126,8 @@ fn refuse_change(room: &Room, facts: &Facts<'_>, occupant: &Occupant, entry: &En
 
 fn room_session(occupant: &Occupant, jid: &Jid, presence: Content) -> Session {
     let known = occupant.sessions.iter().find(|session| session.jid == *jid);
-    Session { jid: jid.clone(), presence, entered_ms: known.map_or(0, |session| session.entered_ms) }
+    let (account, entered_ms) = known.map_or((None, 0), |session| (session.account, session.entered_ms));
+    Session { jid: jid.clone(), account, presence, entered_ms }
 }
 
 /// The only session of an occupant: the occupant goes on under another name.

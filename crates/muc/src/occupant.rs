@@ -42,6 +42,8 @@ pub struct Occupant {
 pub struct Session {
     /// Its full address.
     pub jid: Jid,
+    /// The id of the account, if it is one of this server.
+    pub account: Option<[u8; 16]>,
     /// The content of its last presence, without anything that only rooms may say.
     pub presence: Content,
     /// When it entered, Unix time in milliseconds.
@@ -71,9 +73,10 @@ impl Audience {
 }
 
 impl Occupant {
-    /// Somebody who comes; without a session yet.
-    pub(crate) fn new(room: &Room, nick: &str, role: Role, jid: Jid) -> Occupant {
-        let id = occupant_id(&room.secret, &jid);
+    /// Somebody who comes with a session, which is none of its own yet.
+    pub(crate) fn new(room: &Room, nick: &str, role: Role, session: &Session) -> Occupant {
+        let jid = session.jid.bare();
+        let id = occupant_id(&room.secret, &jid, session.account.as_ref());
         Occupant {
             nick: nick.into(),
             role,
@@ -100,10 +103,16 @@ impl Occupant {
     }
 }
 
-/// The id of an account in a room (XEP-0421 section 5): 64 characters. `secret` is the room's own, `jid` is taken as a bare address.
-pub fn occupant_id(secret: &[u8; 32], jid: &Jid) -> Box<str> {
+/// The id of an account in a room (XEP-0421 section 5): 64 characters. `secret` is the room's own, `jid` is taken as a bare address. Where
+/// the account behind it is known it is part of the id, so that whoever has the address after it is deleted is not taken for it.
+pub fn occupant_id(secret: &[u8; 32], jid: &Jid, account: Option<&[u8; 16]>) -> Box<str> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key of any length will do");
     mac.update(jid.bare_str().as_bytes());
+    if let Some(account) = account {
+        // No address has this character.
+        mac.update(&[0]);
+        mac.update(account);
+    }
     hex(&mac.finalize().into_bytes()).into()
 }
 
@@ -128,10 +137,19 @@ mod tests {
     fn an_id_is_the_same_for_the_account_and_another_in_another_room() {
         let jid = |text| Jid::parse(text).unwrap();
         let (one, other) = ([1; 32], [2; 32]);
-        let id = occupant_id(&one, &jid("hag66@shakespeare.lit/pda"));
+        let id = occupant_id(&one, &jid("hag66@shakespeare.lit/pda"), None);
         assert_eq!(id.len(), 64);
-        assert_eq!(id, occupant_id(&one, &jid("hag66@shakespeare.lit")));
-        assert_ne!(id, occupant_id(&other, &jid("hag66@shakespeare.lit")));
-        assert_ne!(id, occupant_id(&one, &jid("crone1@shakespeare.lit")));
+        assert_eq!(id, occupant_id(&one, &jid("hag66@shakespeare.lit"), None));
+        assert_ne!(id, occupant_id(&other, &jid("hag66@shakespeare.lit"), None));
+        assert_ne!(id, occupant_id(&one, &jid("crone1@shakespeare.lit"), None));
+    }
+
+    #[test]
+    fn an_address_that_another_account_has_is_somebody_else() {
+        let jid = Jid::parse("hag66@shakespeare.lit").unwrap();
+        let id = |account: Option<&[u8; 16]>| occupant_id(&[1; 32], &jid, account);
+        assert_eq!(id(Some(&[1; 16])), id(Some(&[1; 16])));
+        assert_ne!(id(Some(&[1; 16])), id(Some(&[2; 16])));
+        assert_ne!(id(Some(&[1; 16])), id(None));
     }
 }

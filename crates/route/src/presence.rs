@@ -6,7 +6,7 @@ mod directed;
 mod lists;
 mod probe;
 mod received;
-mod show;
+pub(crate) mod show;
 mod subscription;
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@ mod relay;
 mod roll;
 mod send;
 mod task;
+mod updates;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -186,6 +186,31 @@ async fn who_does_not_read_is_in_the_room_no_more_when_something_is_missing() {
     assert!(bodies(&seen).iter().all(|body| body.len() == long.len()));
 }
 
+/// Nobody goes on with another view of who is there than the others have.
+#[tokio::test]
+async fn who_does_not_read_who_comes_and_goes_is_in_the_room_no_more() {
+    let world = world().await;
+    let (mut alice, mut bob) = met(&world).await;
+    bob.reads = false;
+    let mut carol = world.available("carol@localhost/c").await;
+    let long = "x".repeat(8_000);
+    for number in 0.. {
+        let join = format!("<status>{long}</status><x xmlns='http://jabber.org/protocol/muc'/>");
+        carol.send_waiting(&format!("<presence to='{ROOM}/third{number}'>{join}</presence>")).await;
+        carol.send_waiting(&format!("<presence type='unavailable' to='{ROOM}/third{number}'/>")).await;
+        carol.settled().await;
+        alice.turn().await;
+        if alice.text.contains("code='333'") {
+            break;
+        }
+        alice.text.clear();
+        assert!(number < 900, "what bob did not see is nowhere");
+    }
+    bob.reads = true;
+    bob.until("code='333'").await;
+    assert!(!bob.session.is_closing());
+}
+
 /// Who a session believes to be in the room: what it would take back when it ends.
 fn believes(client: &Client) -> Vec<String> {
     let directed = client.session.directed();

@@ -211,6 +211,16 @@ pub(super) const REFUSED: Setting = Setting::new(
 )
 .per_host();
 
+/// How fast presence is told.
+pub(super) const UPDATES: Setting = Setting::new(
+    "limits.rooms.updates",
+    Kind::Frequency,
+    "\"60/min\"",
+    "How many changes of its presence a client shows to a room at once. None is refused: of further ones the newest is shown when the span is \
+     over. Changes of the nickname count as well, and are refused beyond it.",
+)
+.per_host();
+
 /// How fast somebody may enter.
 pub(super) const ENTRIES: Setting = Setting::new(
     "limits.rooms.entries",
@@ -254,6 +264,7 @@ pub const SETTINGS: &[Setting] = &[
     VOICE,
     MESSAGES,
     REFUSED,
+    UPDATES,
     ENTRIES,
     NAMES,
     super::avatar::SIZE,
@@ -288,6 +299,11 @@ pub fn ends_orphans(values: &Values) -> bool {
 /// How fast somebody may write in one room.
 pub fn pace(values: &Values) -> Rule {
     Rule { messages: values.frequency(&MESSAGES), refused_max: values.count(&REFUSED) }
+}
+
+/// How many changes of presence are shown at once.
+pub fn updates(values: &Values) -> Frequency {
+    values.frequency(&UPDATES)
 }
 
 /// How many rooms one account may enter.

@@ -167,10 +167,13 @@ impl State {
             Says::Here => self.outbox.push_latest(frame, announcement.key),
             Says::Gone => self.outbox.push_goodbye(frame, announcement.key),
         };
-        if pushed == Pushed::Queued {
-            return Shown::Queued;
+        match pushed {
+            Pushed::Full => {
+                self.missed();
+                Shown::Dropped
+            }
+            Pushed::Gone => Shown::Gone,
+            _ => Shown::Queued,
         }
-        self.missed();
-        Shown::Dropped
     }
 }

@@ -33,6 +33,9 @@ impl Default for Table {
     }
 }
 
+/// What other servers have that let in those who solve a riddle (XEP-0158). Whoever relies on that must hear that nobody is kept out by it.
+const RIDDLES: [&str; 2] = ["captcha_protected", "muc#roomconfig_captcha_protected"];
+
 impl Table {
     /// Adds a field of another crate, behind the others; one of the same name takes the place of the known one.
     #[must_use]
@@ -59,6 +62,10 @@ impl Table {
 
     /// The configuration after a form: what it does not say stays as it was, fields that nobody knows are passed over.
     pub fn submit(&self, config: &Config, form: &DataForm, limits: &Limits) -> Result<Config, Unacceptable> {
+        let asks_for = |var: &str| form.get(var).and_then(|given| truth(given.values.first()?)) == Some(true);
+        if RIDDLES.iter().any(|var| asks_for(var)) {
+            return Err(Unacceptable("there are no riddles (CAPTCHA) for those who enter rooms here".into()));
+        }
         let mut after = config.clone();
         for field in &self.fields {
             let Some(given) = form.get(field.var) else { continue };

@@ -28,8 +28,15 @@ fn room(count: usize, quiet_above: &str) -> World {
 fn decided(world: &World, from: &str, input: &Input<'_>) -> Decision {
     let from = jid(from);
     let (limits, table) = (Limits::default(), Table::default());
-    let facts =
-        Facts { from: &from, standing: Standing::Ordinary, now_ms: 1, random: [0; 16], limits: &limits, table: &table };
+    let facts = Facts {
+        from: &from,
+        standing: Standing::Ordinary,
+        account: None,
+        now_ms: 1,
+        random: [0; 16],
+        limits: &limits,
+        table: &table,
+    };
     decide(world.room(), &facts, input).unwrap()
 }
 

@@ -284,7 +284,7 @@ fn occupants_are_put_back_after_a_stop_unless_they_may_not_be_there_any_more() {
         assert!(!room.restore(occupant.nick.clone(), occupant.role, occupant.sessions[0].clone()), "once");
     }
     assert_eq!(room.occupants().cloned().collect::<Vec<_>>(), before);
-    let stranger = |jid_: &str| Session { jid: jid(jid_), presence: Content::empty(), entered_ms: 0 };
+    let stranger = |jid_: &str| Session { jid: jid(jid_), account: None, presence: Content::empty(), entered_ms: 0 };
     assert!(!room.restore("FIRSTWITCH".into(), Role::Participant, stranger("x@x.lit/a")));
     world.room = Some(room);
     world.admin(CRONE, "<item affiliation='outcast' jid='x@x.lit'/>").unwrap();

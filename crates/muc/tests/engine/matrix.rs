@@ -41,7 +41,7 @@ fn room(actor: Person, target: Person) -> World {
     let rows = Rows { config, creator: jid("spare@x.lit"), secret: [7; 32], subject: None, version: 1, affiliations };
     let mut room = Room::read(jid(ROOM), rows);
     for (nick, who, (_, role)) in [("actor", ACTOR, actor), ("target", TARGET, target)] {
-        let session = Session { jid: jid(who), presence: Content::empty(), entered_ms: 0 };
+        let session = Session { jid: jid(who), account: None, presence: Content::empty(), entered_ms: 0 };
         assert_eq!(room.restore(nick.into(), role, session), role != Role::None);
     }
     world.room = Some(room);

@@ -32,7 +32,7 @@ fn with(fields: &[(&Field, &str)]) -> World {
 fn a_message_goes_to_everybody_with_its_id_and_those_of_the_room() {
     let mut world = two();
     world.say(WITCH, "<body>Harpier cries</body><x xmlns='urn:x'/>").unwrap();
-    let id = occupant_id(&[7; 32], &jid(WITCH));
+    let id = occupant_id(&[7; 32], &jid(WITCH), None);
     let expected = format!(
         "<message from='coven@chat.shakespeare.lit/secondwitch' to='{CRONE}' id='m1' type='groupchat'>\
          <body>Harpier cries</body><x xmlns='urn:x'/><occupant-id xmlns='urn:xmpp:occupant-id:0' id='{id}'/>\

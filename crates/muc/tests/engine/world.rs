@@ -91,6 +91,7 @@ impl World {
         let facts = Facts {
             from: &from,
             standing: self.standing,
+            account: None,
             now_ms: self.now_ms,
             random,
             limits: &self.limits,

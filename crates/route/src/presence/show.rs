@@ -101,10 +101,10 @@ pub(super) fn announce(server: &Server, announcement: &Announcement, viewer: &Se
 }
 
 /// Counts what was dropped.
-pub(super) fn count(server: &Server, shown: Shown) {
+pub(crate) fn count(server: &Server, shown: Shown) {
     match shown {
         Shown::Queued => server.counters.presences_delivered.add(),
-        Shown::Dropped => server.counters.dropped.add(),
+        Shown::Dropped | Shown::Gone => server.counters.dropped.add(),
         Shown::NotAvailable => {}
     }
 }

@@ -8,7 +8,7 @@ use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_model::AccountId;
 use metronome_muc::history::{self, Past};
-use metronome_muc::{Card, Decision, Effect as Said, Entry, Input, Room, Standing, State, self_ping};
+use metronome_muc::{Card, Decision, Effect as Said, Entry, Facts, Input, Room, Standing, State, self_ping};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::commands::Status;
@@ -73,6 +73,9 @@ impl Task {
             self.forget_predecessor(&session.jid, session.account).await?;
         }
         self.refuse_haste(env, &wish).await?;
+        if self.puts_off(&env.stanza, &wish)? {
+            return Ok(Then::Answered);
+        }
         let Some(room) = &self.room else { return self.at_nobody(env, wish).await };
         let from = &env.stanza.from;
         // A room that waits for its configuration is there for nobody but its creator.
@@ -150,6 +153,7 @@ impl Task {
         let read = self.read(env, wish).await?;
         let stanza = &*env.stanza;
         let facts = self.facts(&stanza.from, read.standing.unwrap_or(Standing::Ordinary));
+        let facts = Facts { account: account_of(env), ..facts };
         let Some(room) = &self.room else { return Err(Condition::ItemNotFound.into()) };
         let nobody = Join::default();
         let card = match wish {
@@ -245,7 +249,7 @@ impl Task {
             Wish::Enter(nick, join) => {
                 standing::refuse_creation(&self.server, env, &self.host).await?;
                 let is_new = self.note_entry(env, &wish)?;
-                let made = self.make(&env.stanza, nick, join);
+                let made = self.make(env, nick, join);
                 if let (Err(_), true, Some(session), Some(to)) =
                     (&made, is_new, env.sender.as_session(), &env.stanza.to)
                 {
@@ -258,10 +262,11 @@ impl Task {
         }
     }
 
-    fn make(&mut self, stanza: &Stanza, nick: &str, join: &Join) -> Result<Decision, StanzaError> {
+    fn make(&mut self, env: &Envelope, nick: &str, join: &Join) -> Result<Decision, StanzaError> {
+        let stanza = &*env.stanza;
         let values = &self.host.values;
         let creation = (settings::creation(values), &settings::defaults(values));
-        let facts = self.facts(&stanza.from, Standing::Ordinary);
+        let facts = Facts { account: account_of(env), ..self.facts(&stanza.from, Standing::Ordinary) };
         let secret = self.secret();
         let entry = entry(stanza, nick, join, &[]);
         let (room, decision) = metronome_muc::create(self.address.clone(), &facts, creation, secret, &entry)?;
@@ -305,6 +310,11 @@ impl Task {
             false => Err(StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait).into()),
         }
     }
+}
+
+/// The account of who sends a stanza, if it is one of this server.
+fn account_of(env: &Envelope) -> Option<[u8; 16]> {
+    env.sender.as_session().map(|session| *session.account.as_bytes())
 }
 
 fn is_disco(stanza: &Stanza) -> bool {

@@ -19,6 +19,7 @@ use metronome_proto::xml::Content;
 use super::relay::Relayed;
 use super::roll::Roll;
 use super::task::Task;
+use super::updates::Updates;
 use crate::remotes;
 
 impl Task {
@@ -41,6 +42,7 @@ impl Task {
             relayed: Relayed::default(),
             lost: Vec::new(),
             roll: Roll::default(),
+            updates: Updates::default(),
         };
         let Some(mut stored) = stored else { return Ok(task) };
         let occupants = std::mem::take(&mut stored.occupants);
@@ -62,7 +64,8 @@ impl Task {
     /// A session of ours that did is answered, with the time from when on it may lack something.
     fn put_back(&mut self, saved: SavedOccupant) -> Option<(Jid, u64)> {
         let presence = Content::parse(&saved.presence).unwrap_or_default();
-        let session = Session { jid: saved.jid.clone(), presence, entered_ms: saved.since_ms };
+        let account = saved.account.map(|account| *account.as_bytes());
+        let session = Session { jid: saved.jid.clone(), account, presence, entered_ms: saved.since_ms };
         let room = self.room.as_mut()?;
         if !room.restore(saved.nick.clone(), saved.role, session) || remotes::is_remote(&self.server, &saved.jid) {
             return None;

@@ -20,7 +20,7 @@ use metronome_proto::xml::Content;
 
 use super::task::Task;
 use crate::written::Written;
-use crate::{copies, csi, deliver, made, remotes};
+use crate::{copies, csi, deliver, made, presence, remotes};
 
 /// So many stanzas go to one who enters before others of this thread go on.
 const TURN: usize = 128;
@@ -129,15 +129,20 @@ impl Task {
         }
     }
 
-    fn show(&self, stanza: &Stanza, to: &[Jid]) {
+    /// Who has no room for who comes and goes would see others than are there, and must know: they are in the room no more.
+    fn show(&mut self, stanza: &Stanza, to: &[Jid]) {
         let announcement = Announcement::new(stanza);
         for jid in to {
             match self.server.sessions.at(jid) {
                 Some(session) if check::denies(&self.server, &session, &stanza.from, What::PresenceIn) => {}
-                Some(session) if session.show_directly(&announcement) == Shown::Dropped => {
-                    self.server.counters.dropped.add();
+                Some(session) => {
+                    let shown = session.show_directly(&announcement);
+                    if shown == Shown::Dropped && self.room.as_ref().is_some_and(|room| room.occupant_of(jid).is_some())
+                    {
+                        self.lost.push(jid.clone());
+                    }
+                    presence::show::count(&self.server, shown);
                 }
-                Some(_) => {}
                 None if remotes::is_remote(&self.server, jid) => {
                     remotes::announce(&self.server, &stanza.from, &announcement, jid);
                 }

@@ -21,6 +21,7 @@ use metronome_proto::xml::Content;
 use super::carry_out::{Concerns, Pending};
 use super::relay::Relayed;
 use super::roll::Roll;
+use super::updates::Updates;
 use crate::{deliver, finish};
 
 /// Things that are taken at once.
@@ -50,6 +51,8 @@ pub(super) struct Task {
     pub(super) lost: Vec<Jid>,
     /// What the store knows of who is there.
     pub(super) roll: Roll,
+    /// Whose presence has changed, and how often.
+    pub(super) updates: Updates,
     /// How fast people write.
     pub(super) pace: Pace,
     /// How fast they may.
@@ -83,6 +86,7 @@ pub(super) async fn run(server: &Arc<Server>, address: &Jid) {
             task.take(item).await;
         }
         task.flush().await;
+        task.show_put_off().await;
         task.lose().await;
         task.save_roll().await;
         task.see_who_is_there();
@@ -110,7 +114,10 @@ impl Task {
         let wait = match (&self.room, self.is_empty()) {
             (None, _) => Some(Duration::ZERO),
             (Some(_), true) => Some(IDLE),
-            (Some(_), false) => self.roll.wait(self.server.clock.steady_ms()),
+            (Some(_), false) => {
+                let now_ms = self.server.clock.steady_ms();
+                self.roll.wait(now_ms).into_iter().chain(self.updates.wait(now_ms)).min()
+            }
         };
         match wait {
             // That the time is over is seen by there being nothing.
@@ -176,6 +183,7 @@ impl Task {
         Facts {
             from,
             standing,
+            account: None,
             now_ms: self.server.clock.unix_ms(),
             random: self.server.rng.bytes16(),
             limits: &self.limits,

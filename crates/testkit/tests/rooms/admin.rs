@@ -3,6 +3,7 @@
 use metronome_testkit::{Client, Seen, Server, ask};
 use serde_json::{Value, json};
 
+use crate::readers::{denied, query};
 use crate::{
     INFO, ITEMS, ROOM, SERVICE, answer, configuration, coven, does, enter, error, founded, guest, hears, owner, pass,
     person, quiet, refused, say, say_heard, sees, server, short, shorts, shut_out, until, with,
@@ -175,6 +176,23 @@ fn an_administrator_owns_every_room_while_it_says_so() {
         "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='owner'/></query>",
     );
     assert!(!known.contains("dave@"), "nothing of it is stored: {known}");
+}
+
+#[test]
+fn a_superuser_reads_what_was_said_in_every_room() {
+    let server = administrated();
+    let secret = [("membersonly", "1"), ("passwordprotectedroom", "1"), ("roomsecret", "x"), ("persistentroom", "1")];
+    let mut alice = founded(&server, &secret);
+    say_heard(&mut alice, "between us");
+    let mut dave = person(&server, "dave");
+    assert_eq!(denied(&mut dave, ""), "auth forbidden");
+    let superuser = |state| server.control().run("room superuser", json!({ "jid": "dave@localhost", "state": state }));
+    superuser("on");
+    let page = query(&mut dave, "");
+    assert_eq!(page.bodies(), ["between us"]);
+    assert!(page.results[0].contains("jid='alice@localhost/phone'"), "as an owner: {}", page.results[0]);
+    superuser("off");
+    assert_eq!(denied(&mut dave, ""), "auth forbidden");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Configuring a room that is there (section 10.2), and what everybody is told of it (section 10.2.1).
 
 use crate::{
-    INFO, ROOM, admin, answer, codes, configuration, coven, does, founded, guest, owner, pass, person, quiet, refused,
-    sees, server, short, shorts, shut_out, so_far,
+    INFO, ROOM, admin, answer, codes, configuration, coven, does, form, founded, guest, owner, pass, person, quiet,
+    refused, sees, server, short, shorts, shut_out, so_far,
 };
 
 // XEP-0045 example 163
@@ -164,4 +164,20 @@ fn values_that_do_not_fit_change_nothing() {
         assert_eq!(refused(&mut alice, "set", &owner(broken)), "modify bad-request", "{broken}");
     }
     quiet(&mut [&mut bob]);
+}
+
+/// XEP-0158: what would keep people out and does not is refused, and not passed over.
+#[test]
+fn nobody_believes_that_a_room_asks_riddles() {
+    let server = server();
+    let mut alice = founded(&server, &[]);
+    assert!(!answer(&mut alice, "get", &owner("")).contains("captcha"));
+    for var in ["captcha_protected", "muc#roomconfig_captcha_protected"] {
+        let configuration_with =
+            |value| owner(&form("roomconfig", &[(var, value), ("muc#roomconfig_roomname", "Riddles")]));
+        assert_eq!(refused(&mut alice, "set", &configuration_with("1")), "modify not-acceptable");
+        assert!(!answer(&mut alice, "get", &owner("")).contains("Riddles"), "nothing of it counts");
+        does(&mut alice, "set", &configuration_with("0"));
+        does(&mut alice, "set", &configuration(&[("roomname", "")]));
+    }
 }

@@ -2,7 +2,8 @@
 
 use metronome_testkit::{Client, Seen, Server};
 
-use crate::{ROOM, bodies, enter_in, founded, guest, person, say_heard, server};
+use crate::readers::query;
+use crate::{ROOM, bodies, enter_in, founded, guest, person, say_heard, server, until};
 
 /// A room in which three things were said by bob.
 fn room(server: &Server) -> (Client, Client) {
@@ -104,4 +105,28 @@ fn the_room_says_how_much_of_the_past_there_is() {
     }
     assert_eq!(bodies(&past(&server, "")), ["three"]);
     assert_eq!(bodies(&past(&server, "<history maxstanzas='1000'/>")), ["two", "three"]);
+}
+
+/// XEP-0308: a correction is a message that says by its id which one it corrects. What becomes of that is for clients to show, so both are
+/// there, in their order and with the ids that were heard.
+#[test]
+fn what_was_corrected_is_there_with_its_correction_behind_it() {
+    let server = server();
+    let (mut alice, mut bob) = room(&server);
+    bob.send(&format!(
+        "<message to='{ROOM}' type='groupchat' id='better'><body>tree</body>\
+         <replace xmlns='urn:xmpp:message-correct:0' id='three'/></message>"
+    ));
+    let heard = until(&mut alice, "<message type='groupchat' id='better'").1;
+    assert_eq!(heard.attribute_of("replace", "id").as_deref(), Some("three"), "{heard}");
+    let came = past(&server, "");
+    let archived = query(&mut alice, "").results;
+    for seen in [&came, &archived] {
+        assert_eq!(bodies(seen), ["one", "two", "three", "tree"]);
+        assert!(seen[2].contains("id='three'") && !seen[2].contains("<replace"), "{}", seen[2]);
+        assert!(seen[3].contains("id='better'"), "{}", seen[3]);
+        assert_eq!(seen[3].attribute_of("replace", "id").as_deref(), Some("three"), "{}", seen[3]);
+        let ids = [2, 3].map(|at| seen[at].attribute_of("occupant-id", "id").unwrap());
+        assert_eq!(ids[0], ids[1], "of the same person");
+    }
 }

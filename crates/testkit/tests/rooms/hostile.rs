@@ -4,7 +4,7 @@ use metronome_testkit::{Client, Server, ask, condition};
 
 use crate::{
     INFO, ROOM, SERVICE, admin, answer, configuration, coven, does, enter, enter_in, error, form, founded, guest,
-    join_stanza, owner, pass, person, quiet, refused, say, sees, server, short, so_far, until,
+    join_stanza, owner, pass, person, quiet, refused, say, sees, server, short, so_far, until, with,
 };
 
 const AFFILIATIONS: [&str; 5] = ["outcast", "none", "member", "admin", "owner"];
@@ -212,7 +212,7 @@ fn the_own_address_of_a_room_cannot_be_taken() {
 /// Somebody who comes and goes all the time, and changes its presence all the time, is bounded by its own connection.
 #[test]
 fn storms_of_presence_are_only_as_large_as_who_sends_them() {
-    let server = server();
+    let server = with("limits.rooms.updates = \"5/s\"");
     let (mut alice, mut bob, _carol) = coven(&server, &[]);
     let mut storm = String::new();
     for n in 0..300 {
@@ -220,8 +220,20 @@ fn storms_of_presence_are_only_as_large_as_who_sends_them() {
     }
     bob.send(&storm);
     say(&mut bob, "after the storm");
-    let (before, _) = until(&mut alice, "<message><body>after the storm");
-    assert!(before.len() <= 300, "{}", before.len());
+    until(&mut alice, "<message><body>after the storm");
+    // None is refused, and what everybody sees at last is the newest.
+    let (errors, _) = until(&mut bob, &format!("<presence from='{ROOM}/second'><status>299"));
+    assert!(!errors.iter().any(|seen| seen.fits("<presence type='error'")), "{errors:?}");
+    let shown = errors.iter().filter(|seen| seen.fits(&format!("<presence from='{ROOM}/second'"))).count();
+    assert!(shown < 100, "{shown}");
+    until(&mut alice, &format!("<presence from='{ROOM}/second'><status>299"));
+    // A nickname is changed as often, and not more.
+    let renames: String = (0..30).map(|n| format!("<presence to='{ROOM}/n{n}'/>")).collect();
+    bob.send(&renames);
+    assert_eq!(error(&until(&mut bob, "<presence type='error'").1), "wait policy-violation");
+    bob.send(&format!("<presence type='unavailable' to='{ROOM}/n29'/>"));
+    until(&mut bob, "<presence type='unavailable'");
+    so_far(&mut alice);
     let mut dave = person(&server, "dave");
     let mut storm = String::new();
     for _ in 0..100 {

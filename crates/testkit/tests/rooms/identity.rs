@@ -1,6 +1,7 @@
 //! XEP-0421: what an occupant is known by whatever its nickname, and what cannot be learnt from that.
 
 use metronome_testkit::{Client, Seen};
+use serde_json::json;
 
 use crate::{INFO, ROOM, answer, coven, enter, enter_in, hears, pass, person, say, server, until};
 
@@ -81,4 +82,32 @@ fn nobody_goes_by_the_id_of_another() {
     for _ in 0..3 {
         assert_ne!(id(&alice.next_piece()), other);
     }
+}
+
+/// An account that is deleted is nobody any more: whoever gets its name does not speak as the one that had it.
+#[test]
+fn whoever_gets_the_name_of_an_account_that_is_gone_has_another_id() {
+    let server = server();
+    let (mut alice, mut bob, _carol) = coven(&server, &[("persistentroom", "1")]);
+    say(&mut bob, "hello");
+    let heard = hears(&mut alice, "second", "hello");
+    let (was, stanza_id) = (id(&heard), heard.attribute_of("stanza-id", "id").unwrap());
+    server.control().run("user delete", json!({ "jid": "bob@localhost" }));
+    until(&mut alice, &format!("<presence type='unavailable' from='{ROOM}/second'"));
+    server.control().add_user("bob@localhost");
+    let mut bob = person(&server, "bob");
+    let came = enter(&mut bob, "second");
+    let own = came.iter().find(|seen| seen.contains("110")).unwrap();
+    assert_ne!(id(own), was);
+    assert_eq!(
+        id(came.iter().find(|seen| seen.contains("<body>hello")).unwrap()),
+        was,
+        "what was said stays whose it was"
+    );
+    assert_eq!(id(&until(&mut alice, &format!("<presence from='{ROOM}/second'")).1), id(own));
+    // Nor does it take back what the other has said.
+    bob.send(&format!(
+        "<message to='{ROOM}' type='groupchat' id='r'><retract xmlns='urn:xmpp:message-retract:1' id='{stanza_id}'/></message>"
+    ));
+    assert_eq!(crate::error(&until(&mut bob, "<message type='error' id='r'").1), "auth forbidden");
 }

@@ -17,6 +17,7 @@ mod hats;
 mod history;
 mod hostile;
 mod identity;
+mod inactive;
 mod invitations;
 mod keeping;
 mod kicks;

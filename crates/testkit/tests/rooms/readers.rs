@@ -18,7 +18,7 @@ fn on_both_stores(scenario: impl Fn(&Server)) {
 
 /// A page: its results, and the answer behind them.
 pub(crate) struct Page {
-    results: Vec<Seen>,
+    pub(crate) results: Vec<Seen>,
     fin: Seen,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn query(client: &mut Client, inside: &str) -> Page {
 
 /// Asks for a page that is refused, without a single result.
 #[track_caller]
-fn denied(client: &mut Client, inside: &str) -> String {
+pub(crate) fn denied(client: &mut Client, inside: &str) -> String {
     client
         .send(&format!("<iq type='set' id='page' to='{ROOM}'><query xmlns='{MAM}' queryid='q'>{inside}</query></iq>"));
     let (before, answer) = until(client, "<iq id='page'");
