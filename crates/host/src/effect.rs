@@ -62,6 +62,13 @@ pub enum Effect {
         /// To whom, a bare address.
         to: Jid,
     },
+    /// A roster lets a contact see more than it did: what nodes have for it is told to it (XEP-0060 section 12.2).
+    Admitted {
+        /// Whose roster.
+        of: AccountId,
+        /// The row as it was before.
+        before: Arc<Contact>,
+    },
     /// The sessions of an account are not there any more for somebody on another server.
     HideFrom {
         /// Who is hidden.

@@ -107,6 +107,20 @@ impl Subscribers {
         rows.into_iter().filter_map(|rows| self.recipient(rows, now_ms, &mut trust)).for_each(each);
     }
 
+    /// The same for one person, whose address is bare: of its subscriptions, and of those of its clients.
+    pub fn for_contact<'a>(
+        &'a self,
+        contact: &Jid,
+        now_ms: u64,
+        mut trust: impl FnMut(&Node, &Jid) -> Trust,
+        mut each: impl FnMut(Recipient<'a>),
+    ) {
+        for rows in [self.node.subscriptions_at(&contact.bare()), self.node.subscriptions_of_clients(contact)] {
+            let by_address = rows.chunk_by(|one, other| one.jid == other.jid);
+            by_address.filter_map(|rows| self.recipient(rows, now_ms, &mut trust)).for_each(&mut each);
+        }
+    }
+
     /// Calls `each` for everybody who gets it now, each address once. `trust` says what the rosters of the owners of a node say of an
     /// address, and is asked only where that decides.
     pub fn for_each<'a>(

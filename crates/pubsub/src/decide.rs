@@ -8,13 +8,13 @@ use metronome_proto::payload::pubsub::{OwnerRequest, Request};
 
 use crate::act::Act;
 use crate::authorization::Authorization;
-use crate::decision::{Decision, Notification};
+use crate::decision::{Audience, Decision, Notification};
 use crate::facts::Facts;
 use crate::graph::ROOT;
 use crate::known::{Known, Stop};
 use crate::node::Node;
 use crate::public;
-use crate::rules::Rules;
+use crate::rules::{ByPresence, Rules};
 use crate::verbs::{
     affiliations, approve, configure, create, delete, end, items, last, options, publish, purge, relate, retract,
     subscribe, subscriptions, unsubscribe,
@@ -99,6 +99,15 @@ impl<'a> Nodes<'a> {
     /// The newest item for subscribers who come online (XEP-0060 section 12.2), whoever of them asks.
     pub fn last_for_comers(self, node: &Arc<Node>, item: &Item) -> Notification {
         last::for_comers(self.act(), node, item)
+    }
+
+    /// The newest item for somebody who may read it from now on: a subscriber, or one whom presence subscribes where that is said.
+    pub fn last_for_contact(self, node: &Arc<Node>, item: &Item, by_presence: ByPresence) -> Notification {
+        let mut notification = self.last_for_comers(node, item);
+        if let Audience::Subscribers(to) = &mut notification.to {
+            to.by_presence = by_presence;
+        }
+        notification
     }
 
     /// What is sent of items that were published while somebody was away (XEP-0312), oldest first: the content of one message.

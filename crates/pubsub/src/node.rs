@@ -166,11 +166,16 @@ impl Node {
 
     /// The subscriptions of a bare address and of all its full ones.
     pub fn subscriptions_of(&self, jid: &Jid) -> impl Iterator<Item = &Subscriber> {
-        let bare = jid.bare();
-        let resources = format!("{}/", bare.as_str());
+        self.subscriptions_at(&jid.bare()).iter().chain(self.subscriptions_of_clients(jid))
+    }
+
+    /// Those of all full addresses of a bare one.
+    pub(crate) fn subscriptions_of_clients(&self, jid: &Jid) -> &[Subscriber] {
+        let resources = format!("{}/", jid.bare_str());
         let from = self.subscribers.partition_point(|known| *known.jid.as_str() < *resources);
-        let full = self.subscribers[from..].iter().take_while(move |known| known.jid.as_str().starts_with(&resources));
-        self.subscriptions_at(&bare).iter().chain(full)
+        let len =
+            self.subscribers[from..].iter().take_while(|known| known.jid.as_str().starts_with(&resources)).count();
+        &self.subscribers[from..from + len]
     }
 
     /// Everything about an address that decides over its access here; its subscription only where that counts.

@@ -18,7 +18,7 @@ use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::{Kind, Stanza};
 
 use crate::interests::Viewer;
-use crate::{audience, copies, csi, finish, interests, iq, notify, presence, push, remotes, resumables};
+use crate::{audience, copies, csi, finish, interests, iq, last_items, notify, presence, push, remotes, resumables};
 
 /// Delivers what has nothing to store; runs in the task that admitted it.
 pub(crate) fn admitted(server: &Arc<Server>, env: &mut Envelope) {
@@ -150,6 +150,7 @@ fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) 
                 interests::begins_to_see(server, of, Viewer::Remote(&to));
             }
             Effect::HideFrom { of, from } => presence::hide_from(server, of, &from),
+            Effect::Admitted { of, before } => last_items::admitted(server, of, before),
             // The writer's thread has seen to it (`workers`).
             Effect::Outgoing { .. } => {}
             Effect::Notify(told) => notify::run(server, *told),

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use metronome_features::pubsub::last::{self, Subscribed};
+use metronome_features::pubsub::last::{self, Due, Subscribed};
 use metronome_host::contacts::Known;
 use metronome_host::interests::Wants;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
+use metronome_model::{AccountId, Contact};
 use metronome_proto::jid::Jid;
 
 use crate::notify::{self, Client};
@@ -56,6 +57,24 @@ async fn tell_visitor(server: &Arc<Server>, service: &Jid, client: &Jid) -> Resu
     Ok(())
 }
 
+/// A roster lets somebody see more than before: what they may read from here on and could not is told to them.
+pub(crate) fn admitted(server: &Arc<Server>, of: AccountId, before: Arc<Contact>) {
+    let server = server.clone();
+    tokio::spawn(async move {
+        if let Err(refuse) = tell_admitted(&server, of, &before).await {
+            tracing::debug!(jid = before.jid.as_str(), ?refuse, "what somebody may read now cannot be told");
+        }
+    });
+}
+
+async fn tell_admitted(server: &Arc<Server>, of: AccountId, before: &Contact) -> Result<(), Refuse> {
+    for (owner, names) in last::admitted(server, of, before).await? {
+        let Some(Due { told, .. }) = last::for_admitted(server, owner, names, of, before).await? else { continue };
+        told.into_iter().for_each(|told| notify::run(server, told));
+    }
+    Ok(())
+}
+
 /// For a session that has become available: of its own account, of its domain, and of the contacts that it sees.
 pub(crate) async fn for_session(server: Arc<Server>, session: Arc<Session>, wants: Wants) {
     let mut owners = vec![session.jid.bare(), session.jid.domain_jid()];
@@ -71,9 +90,9 @@ pub(crate) async fn for_session(server: Arc<Server>, session: Arc<Session>, want
     }
 }
 
-/// Of one account or domain for a session.
+/// Of one account for a session that begins to see it; what it is subscribed to, [`admitted`] sees to.
 pub(crate) async fn of_one(server: Arc<Server>, owner: Jid, session: Arc<Session>, wants: Wants) {
-    tell(&server, &owner, &wants, Client::Here(&session), Subscribed::AreNot).await;
+    tell(&server, &owner, &wants, Client::Here(&session), Subscribed::AreTold).await;
 }
 
 /// Of the account that sees it, for a client on another server.

@@ -7,6 +7,7 @@ mod features_md;
 mod layers;
 mod locks;
 mod manifests;
+mod pubsub_md;
 mod words;
 
 use std::fmt;
@@ -48,6 +49,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("dead files", dead_files::check),
     ("doc links", doc_links::check),
     ("features", features_md::check),
+    ("publish-subscribe", pubsub_md::check),
     ("words", words::check),
     ("generated pages", generate::check),
 ];

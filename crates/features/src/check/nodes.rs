@@ -11,7 +11,8 @@ const AREA: &str = "nodes";
 pub(super) async fn check(server: &Server, domain: Option<&str>) -> Result<Vec<Finding>, Failed> {
     let unread = |error| Failed::problem(format!("the nodes cannot be read: {error}"));
     let found = upkeep::unreachable(server).await.map_err(unread)?;
-    let is_meant = |name: &str| domain.is_none_or(|domain| name.ends_with(domain));
+    let is_below = |name: &str, domain: &str| name.strip_suffix(domain).is_some_and(|label| label.is_empty() || label.ends_with('.'));
+    let is_meant = |name: &str| domain.is_none_or(|domain| is_below(name, domain));
     let finding = |(name, nodes): (Box<str>, u64)| {
         let mend = "give a service that name again with pubsub.service, a whole name with a dot in it";
         Finding::warning(AREA, format!("{name}: nobody reaches its {nodes} nodes, since nothing here has that name"), mend)

@@ -23,7 +23,7 @@ pub(super) async fn notify(
     reply_to: Option<Jid>,
 ) -> Result<(), Refuse> {
     for notification in notifications {
-        if let Some(notify) = message(server, place, notification, reply_to.clone(), None).await? {
+        if let Some(notify) = message(server, place, notification, reply_to.clone(), Only::Everybody).await? {
             effects.push(Effect::Notify(Box::new(notify)));
         }
     }
@@ -37,7 +37,37 @@ pub(super) async fn for_client(
     notification: Notification,
     client: &Jid,
 ) -> Result<Option<Notify>, Refuse> {
-    message(server, place, notification, None, Some(client.clone())).await
+    message(server, place, notification, None, Only::Client(client.clone())).await
+}
+
+/// A notification for one person alone, whose address is bare.
+pub(super) async fn for_contact(
+    server: &Server,
+    place: &Place,
+    notification: Notification,
+    contact: &Jid,
+) -> Result<Option<Notify>, Refuse> {
+    message(server, place, notification, None, Only::Contact(contact.bare())).await
+}
+
+/// Who is meant of all whom a notification is for.
+#[derive(Debug)]
+enum Only {
+    Everybody,
+    /// One client, whose address is full.
+    Client(Jid),
+    /// The clients of one person, whose address is bare.
+    Contact(Jid),
+}
+
+impl Only {
+    fn includes(&self, who: &Jid) -> bool {
+        match self {
+            Only::Everybody => true,
+            Only::Client(client) => client == who,
+            Only::Contact(contact) => contact.same_bare(who),
+        }
+    }
 }
 
 async fn message(
@@ -45,12 +75,12 @@ async fn message(
     place: &Place,
     notification: Notification,
     reply_to: Option<Jid>,
-    client: Option<Jid>,
+    only: Only,
 ) -> Result<Option<Notify>, Refuse> {
     let Some(owner) = place.owner else { return Ok(None) };
     let audience: Box<dyn notify::Audience> = match notification.to {
         Audience::These(jids) => Box::new(These(jids)),
-        Audience::Subscribers(subscribers) => Box::new(Everybody::of(server, place, subscribers, client).await?),
+        Audience::Subscribers(subscribers) => Box::new(Everybody::of(server, place, subscribers, only).await?),
     };
     let kind = match notification.style {
         NotificationType::Normal => MessageType::Normal,
@@ -92,8 +122,7 @@ struct Everybody {
     rosters: Live,
     contacts: Vec<Jid>,
     address: Option<Jid>,
-    /// The only client that is meant; none if all are.
-    client: Option<Jid>,
+    only: Only,
 }
 
 impl Everybody {
@@ -101,7 +130,7 @@ impl Everybody {
         server: &Server,
         place: &Place,
         subscribers: Subscribers,
-        client: Option<Jid>,
+        only: Only,
     ) -> Result<Everybody, Refuse> {
         let by_presence = subscribers.by_presence == ByPresence::Subscribes;
         let is_away = place.owner.is_none_or(|owner| server.sessions.contacts(owner).is_none());
@@ -114,7 +143,7 @@ impl Everybody {
         let rosters = Live::of(server, place, subscribers.judged(), &models, wants).await?;
         let contacts = if wants == Wants::Contacts { rosters.contacts() } else { Vec::new() };
         let address = (place.kind == Kind::Account).then(|| place.address.clone());
-        Ok(Everybody { subscribers, rosters, contacts, address, client })
+        Ok(Everybody { subscribers, rosters, contacts, address, only })
     }
 }
 
@@ -132,9 +161,10 @@ impl notify::Audience for Everybody {
             let says = if recipient.body.is_some() { Says::Words } else { Says::Nothing };
             tell(&Told { jid: recipient.jid, extra: &extra, says, when });
         };
-        match &self.client {
-            Some(client) => self.subscribers.for_client(client, now_ms, trust, each),
-            None => self.subscribers.for_each(now_ms, trust, each),
+        match &self.only {
+            Only::Client(client) => self.subscribers.for_client(client, now_ms, trust, each),
+            Only::Contact(contact) => self.subscribers.for_contact(contact, now_ms, trust, each),
+            Only::Everybody => self.subscribers.for_each(now_ms, trust, each),
         }
     }
 
@@ -147,6 +177,9 @@ impl notify::Audience for Everybody {
     }
 
     fn may_read(&self, server: &Server, who: &Jid) -> bool {
+        if !self.only.includes(who) {
+            return false;
+        }
         // The owner's own clients always could.
         if self.address.as_ref().is_some_and(|address| address.same_bare(who)) {
             return self.subscribers.before.is_none();

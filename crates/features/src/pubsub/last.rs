@@ -10,9 +10,9 @@ use metronome_host::notify::Notify;
 use metronome_host::owners::Locked;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
-use metronome_model::AccountId;
+use metronome_model::{AccountId, Contact};
 use metronome_proto::jid::Jid;
-use metronome_pubsub::{Creation, Facts, Known, Node, Nodes, Standing, Verb};
+use metronome_pubsub::{ByPresence, Creation, Facts, Known, Node, Nodes, Standing, Verb};
 
 use super::place::{Kind, Place};
 use super::{audience, nodes, settings, trust};
@@ -136,6 +136,82 @@ pub async fn for_subscriber(
         }
     }
     Ok((!told.is_empty()).then(|| Due { told, _locked: locked }))
+}
+
+/// The nodes in which a contact may read more from here on, by owner, some of them perhaps not: what it is subscribed to, and the account's
+/// own ones if its clients may ask for them. `before` is its row in the roster of `of` as it was.
+pub async fn admitted(
+    server: &Server,
+    of: AccountId,
+    before: &Contact,
+) -> Result<BTreeMap<AccountId, Vec<Box<str>>>, Refuse> {
+    let mut owners = subscribed(server, &before.jid).await?;
+    let has_clients = || {
+        !server.sessions.named(before.jid.as_str()).is_empty() || !server.remote_clients.of(of, &before.jid).is_empty()
+    };
+    // Of whom it sees only now it is told as one that comes.
+    if before.subscription.from && has_clients() {
+        owners.entry(of).or_default().extend(names(server, of).await?.iter().cloned());
+    }
+    for names in owners.values_mut() {
+        names.sort_unstable();
+        names.dedup();
+    }
+    Ok(owners)
+}
+
+/// What these nodes have for a contact that may read them now, and could not while its row was as it was.
+pub async fn for_admitted(
+    server: &Arc<Server>,
+    owner: AccountId,
+    names: Vec<Box<str>>,
+    of: AccountId,
+    before: &Contact,
+) -> Result<Option<Due>, Refuse> {
+    let Some(place) = Place::of_owner(server, owner).await? else { return Ok(None) };
+    let mut gained: Vec<Box<str>> = Vec::new();
+    for name in names {
+        if gains(server, &place, owner, &name, of, before).await?.is_some() {
+            gained.push(name);
+        }
+    }
+    if gained.is_empty() {
+        return Ok(None);
+    }
+    let sorted: Vec<&str> = gained.iter().map(|name| &**name).collect();
+    let locked = server.owners.lock_nodes(owner, &sorted).await;
+    let items = server.store.newest_items(owner, gained.clone()).await?;
+    let (known, rules) = (Known::default(), settings::rules(&place));
+    let facts = facts(server, &place, &before.jid);
+    let by_presence = if before.subscription.from { rules.by_presence() } else { ByPresence::Ignored };
+    let mut told = Vec::new();
+    for (name, item) in items {
+        // As it is by now.
+        let Some(node) = gains(server, &place, owner, &name, of, before).await? else { continue };
+        let expired_ms = node.expired_before_ms(facts.now_ms, rules.limits().expire_s_max).unwrap_or_default();
+        if item.updated_ms >= expired_ms {
+            let nodes = Nodes { facts: &facts, known: &known, rules: &*rules };
+            let notification = nodes.last_for_contact(&node, &item, by_presence);
+            told.extend(audience::for_contact(server, &place, notification, &before.jid).await?);
+        }
+    }
+    Ok((!told.is_empty()).then(|| Due { told, _locked: locked }))
+}
+
+/// The node, if it sends its newest item to who comes, and a contact may read it only since its row is another.
+async fn gains(
+    server: &Arc<Server>,
+    place: &Place,
+    owner: AccountId,
+    name: &str,
+    of: AccountId,
+    before: &Contact,
+) -> Result<Option<Arc<Node>>, Refuse> {
+    let Some(node) = nodes::node(server, owner, name).await?.filter(|node| node.sends_last_on_presence()) else {
+        return Ok(None);
+    };
+    let is_gained = trust::gains(server, place, &node, of, before).await?;
+    Ok(is_gained.then_some(node))
 }
 
 fn facts<'a>(server: &Server, place: &'a Place, who: &'a Jid) -> Facts<'a> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use metronome_host::contacts;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
-use metronome_model::{AccountId, Affiliation};
+use metronome_model::{AccountId, Affiliation, Contact};
 use metronome_proto::jid::Jid;
 use metronome_pubsub::config::AccessModel;
 use metronome_pubsub::{Node, Trust, Verb, Verdict, asks_for_trust, attachments, judge};
@@ -20,11 +20,21 @@ const OWNERS_MAX: usize = 20;
 
 /// What the owners of a node let somebody see, now.
 pub(super) async fn of(server: &Arc<Server>, place: &Place, node: &Node, who: &Jid) -> Result<Trust, Refuse> {
-    let mut trust = Trust::NONE;
     if place.kind == Kind::Domain {
         return Ok(of_domain(&place.address, who));
     }
-    for (owner, jid) in owners(server, place, node).await? {
+    of_owners(server, node, owners(server, place, node).await?, who).await
+}
+
+/// What these owners of a node let somebody see.
+async fn of_owners(
+    server: &Arc<Server>,
+    node: &Node,
+    owners: Vec<(AccountId, Jid)>,
+    who: &Jid,
+) -> Result<Trust, Refuse> {
+    let mut trust = Trust::NONE;
+    for (owner, jid) in owners {
         trust.presence |= roster::may_see(server, owner, who).await?;
         if node.config.access_model == AccessModel::Roster {
             let stored = server.store.contact(owner, who.bare_str()).await?;
@@ -58,6 +68,34 @@ pub(super) async fn allows(
         false => Trust::NONE,
     };
     Ok(judge(verb, node.claim(who, &trust, server.clock.unix_ms()), node.policy()) == Verdict::Granted)
+}
+
+/// Whether a contact may read a node only since its row in the roster of `of` is not as it was `before`. Nodes that are judged by another one
+/// send nothing to who comes, so none of them gains.
+pub(super) async fn gains(
+    server: &Arc<Server>,
+    place: &Place,
+    node: &Node,
+    of: AccountId,
+    before: &Contact,
+) -> Result<bool, Refuse> {
+    let (who, now_ms) = (&before.jid, server.clock.unix_ms());
+    let may = |trust: &Trust| judge(Verb::Read, node.claim(who, trust, now_ms), node.policy()) == Verdict::Granted;
+    let asks = asks_for_trust(Verb::Read, node.affiliation(who), node.config.access_model);
+    if !asks || place.kind == Kind::Domain || attachments::guard(&node.name).is_some() {
+        return Ok(false);
+    }
+    let (its, others): (Vec<_>, Vec<_>) = owners(server, place, node).await?.into_iter().partition(|(id, _)| *id == of);
+    let Some((_, jid)) = its.first() else { return Ok(false) };
+    let mut earlier = of_owners(server, node, others, who).await?;
+    if before.subscription.from {
+        earlier.presence = true;
+        earlier.groups.extend(before.groups.iter().cloned());
+        if let Some(host) = server.hosts.load().get(jid.domain()) {
+            earlier.groups.extend(host.groups.shared_with(jid.as_str(), who.bare_str()));
+        }
+    }
+    Ok(!may(&earlier) && may(&self::of(server, place, node, who).await?))
 }
 
 /// Everybody on a domain sees what it tells.

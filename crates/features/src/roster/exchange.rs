@@ -149,10 +149,14 @@ impl Side {
     }
 
     fn put(self, push: Push, record: &mut Record, effects: &mut Effects) {
-        let Side { owner, mut after, version, .. } = self;
+        let Side { owner, before, mut after, version, .. } = self;
         after.version = version;
         record.push(Op::SetContact { owner, contact: Box::new(after.clone()) });
+        let is_admitted = admits(&before, &after);
         effects.push(Effect::Contact { owner, contact: Arc::new(after), push });
+        if is_admitted {
+            effects.push(Effect::Admitted { of: owner, before: Arc::new(before) });
+        }
     }
 }
 
@@ -166,6 +170,12 @@ fn kept(request: &Stanza) -> Stanza {
         content = Content::empty();
     }
     request.clone().with_content(content)
+}
+
+/// Whether a contact may see more from here on: by a subscription to presence, without which no group counts, or by another group.
+fn admits(before: &Contact, after: &Contact) -> bool {
+    let mut new = after.groups.iter().filter(|group| !before.groups.contains(group));
+    after.subscription.from && (!before.subscription.from || new.next().is_some())
 }
 
 /// Whether clients see the change; a request that waits for them is told by its own stanza.

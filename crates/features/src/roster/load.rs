@@ -196,14 +196,19 @@ fn shown_or_hidden(
         // A group that everybody sees may show it all the same.
         (true, false) if server.hosts.load().shows(jid, &known.jid) => {}
         (true, false) => effects.push(Effect::Hide { of: account, to: other }),
-        (false, true) => effects.push(Effect::Show { of: account, to: other }),
+        (false, true) => effects.extend([Effect::Show { of: account, to: other }, admitted(account, &known.jid)]),
         _ => {}
     }
     // Whom everybody sees does not know the account, so what it sees is changed from this side.
     let to_group = |known: Option<&Known>| known.is_some_and(|known| known.fixed == Fixed::ToGroup);
     match (to_group(before), to_group(after)) {
-        (false, true) => effects.push(Effect::Show { of: other, to: account }),
+        (false, true) => effects.extend([Effect::Show { of: other, to: account }, admitted(other, jid)]),
         (true, false) if !after.is_some_and(Known::sees) => effects.push(Effect::Hide { of: other, to: account }),
         _ => {}
     }
+}
+
+/// Somebody sees an account who did not.
+fn admitted(of: AccountId, who: &Jid) -> Effect {
+    Effect::Admitted { of, before: Arc::new(Contact::unknown(who.bare())) }
 }

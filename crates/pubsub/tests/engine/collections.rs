@@ -188,6 +188,14 @@ fn a_collection_has_a_policy_and_a_bound() {
     assert_eq!(wire(more), "cancel:not-allowed max-nodes-exceeded");
     let circle = world.owner_set(HAMLET, "<collection node='blogs'><associate node='top'/></collection>");
     assert!(wire(circle).starts_with("cancel:not-allowed"));
+    let listed = [
+        ("pubsub#children_association_policy", "whitelist"),
+        ("pubsub#children_association_whitelist", "king@denmark.example"),
+    ];
+    world.owner_set(HAMLET, &format!("<configure node='blogs'>{}</configure>", form("node_config", &listed))).unwrap();
+    assert_eq!(wire(dissociate(&mut world, "fool@denmark.example/x")), "auth:forbidden");
+    dissociate(&mut world, "king@denmark.example/x").unwrap();
+    assert!(world.nodes["mine"].row.collections.is_empty());
 }
 
 // XEP-0248 example 17

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod administration;
+mod announced;
 mod archive;
 mod attachments;
 mod blogs;
 mod conversions;
 mod feeds;
+mod fields;
 mod hostile;
 mod interest;
 mod limits;
@@ -17,6 +19,7 @@ mod presence;
 mod publishers;
 mod relatives;
 mod remote;
+mod rosters;
 mod server_info;
 mod services;
 mod subscribers;

@@ -16,7 +16,7 @@ fn mood(what: &str) -> String {
 
 /// `viewer` may see the presence of `owner` from now on.
 #[track_caller]
-fn subscribe(viewer: &mut Client, owner: &mut Client) {
+pub(crate) fn subscribe(viewer: &mut Client, owner: &mut Client) {
     viewer.send(&format!("<presence to='{}' type='subscribe'/>", owner.bare().to_owned()));
     owner.wait_for("<presence type='subscribe'");
     owner.send(&format!("<presence to='{}' type='subscribed'/>", viewer.bare().to_owned()));
@@ -153,7 +153,9 @@ fn accounts_and_domains_announce_their_nodes() {
     for address in ["alice@localhost", "localhost"] {
         let info = ask(&mut alice, "get", address, "<query xmlns='http://jabber.org/protocol/disco#info'/>");
         assert!(info.contains("<identity category='pubsub' type='pep'"), "{info}");
-        assert!(info.contains("<feature var='http://jabber.org/protocol/pubsub#publish'/>"), "{info}");
+        for feature in ["publish", "presence-subscribe", "auto-subscribe", "pubsub-on-a-jid"] {
+            assert!(info.contains(&format!("<feature var='http://jabber.org/protocol/pubsub#{feature}'/>")), "{info}");
+        }
     }
     set(&mut alice, "", &mood("happy"));
     let items = ask(&mut alice, "get", "alice@localhost", "<query xmlns='http://jabber.org/protocol/disco#items'/>");

@@ -227,6 +227,10 @@ fn nodes_of_a_service_with_another_name_are_told_of_and_kept() {
     server.write_options("pubsub.service = \"news\"\npubsub.auto_create = false");
     server.restart();
     server.expect_log("nobody reaches these nodes");
+    for host in [serde_json::json!({}), serde_json::json!({ "host": "localhost" })] {
+        let found = server.control().ask("check all", host).to_string();
+        assert!(found.contains("pubsub.localhost: nobody reaches its 1 nodes"), "{found}");
+    }
     let mut alice = online(&server, "alice", "phone");
     let info = ask(&mut alice, "get", "news.localhost", INFO);
     assert!(info.contains("type='service'") && !info.contains("auto-create"), "{info}");

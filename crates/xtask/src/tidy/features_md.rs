@@ -161,7 +161,7 @@ fn wrong(root: &Path, proof: &Proof) -> Result<Option<String>> {
 }
 
 /// Whether `crate::module::..::function` is a test of that crate, in its sources or in its `tests/`.
-fn test_exists(root: &Path, parts: &[String]) -> Result<bool> {
+pub(super) fn test_exists(root: &Path, parts: &[String]) -> Result<bool> {
     let [folder, modules @ .., function] = parts else { return Ok(false) };
     let base = root.join("crates").join(folder);
     let sources = base.join("src");
