@@ -10,6 +10,7 @@ mod change;
 mod commands;
 pub mod discovery;
 pub mod last;
+pub mod missed;
 pub mod nodes;
 pub(crate) mod pending;
 mod place;
@@ -60,6 +61,7 @@ pub static FEATURE: Feature = Feature {
         Xep::new(413, "0.2.1", "Order-By"),
         Xep::new(442, "0.2.0", "PubSub Message Archive Management"),
         Xep::new(462, "0.1.1", "PubSub Type Filtering"),
+        Xep::new(312, "0.3", "PubSub Since"),
         Xep::new(330, "0.1", "Pubsub Subscription"),
         Xep::new(465, "0.1.1", "Pubsub Public Subscriptions"),
         Xep::new(470, "0.2.0", "Pubsub Attachments"),
@@ -167,6 +169,7 @@ async fn change_list_too(
     if let Some(request) = bookmarks::list_after(server, owner, &env.record).await? {
         let (asked, who) = (Asked::Request(request), change::Who::owner(place));
         let acted = change::act_holding(server, place, &asked, &who, &held).await?;
+        change::charge(server, place, &who, acted.told_max)?;
         env.record.ops.extend(acted.record.ops);
         env.effects.extend(acted.effects);
     }
@@ -209,7 +212,9 @@ pub async fn as_owner(
 ) -> Result<Acted, Refuse> {
     let place = Place::of_account(server, owner, address)?;
     let who = change::Who::owner(&place);
-    Ok(change::act(server, &place, &Asked::Request(request), &who).await?)
+    let acted = change::act(server, &place, &Asked::Request(request), &who).await?;
+    change::charge(server, &place, &who, acted.told_max)?;
+    Ok(acted)
 }
 
 /// Publishes an item of the server's own in a node of a service; the node is made if it is not there, open to all and with one item. Nothing

@@ -30,7 +30,10 @@ pub struct RemoteClient {
 #[derive(Clone, Debug)]
 pub enum Owed {
     /// Once it is known what it wants.
-    LastItems,
+    LastItems {
+        /// Since when it has missed what was published (XEP-0312), Unix time in milliseconds, if its presence says so.
+        since_ms: Option<u64>,
+    },
     /// Of what it did not want when it was of this kind.
     Beyond(Arc<ClientKind>),
     /// It was told.
@@ -151,7 +154,7 @@ mod tests {
 
     fn client(jid: &str, node: &str) -> RemoteClient {
         let kind = ClientKind::alone("x", Wants::new(vec![node.into()]));
-        RemoteClient { jid: Jid::parse(jid).unwrap(), kind, owed: Owed::LastItems }
+        RemoteClient { jid: Jid::parse(jid).unwrap(), kind, owed: Owed::LastItems { since_ms: None } }
     }
 
     fn account(number: u16) -> AccountId {
@@ -169,7 +172,7 @@ mod tests {
         assert!(seen.wanting(owner, "tune").is_empty() && seen.wanting(account(2), "mood").is_empty());
         assert_eq!(seen.wanting(owner, "mood").len(), 2);
         let jid = |text: &str| Jid::parse(text).unwrap();
-        assert!(matches!(seen.take_owed(owner, &jid("r@far.example/a")), Owed::LastItems));
+        assert!(matches!(seen.take_owed(owner, &jid("r@far.example/a")), Owed::LastItems { since_ms: None }));
         assert!(matches!(seen.take_owed(owner, &jid("r@far.example/a")), Owed::Nothing));
         seen.remove(owner, &jid("r@far.example/a"));
         assert_eq!(seen.wanting(owner, "mood"), [jid("r@far.example/b")]);

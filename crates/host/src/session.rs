@@ -10,6 +10,7 @@ mod receipt;
 mod stored;
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -135,6 +136,8 @@ pub(crate) struct State {
     owes_last_items: bool,
     /// What it was when it was told that the last time.
     told: Option<Arc<ClientKind>>,
+    /// Since when it has missed what was published, Unix time in milliseconds, if it has said so when it came (XEP-0312).
+    since_ms: Option<NonZeroU64>,
     /// How its client is spared while nobody looks at it; none while somebody does (XEP-0352).
     pub(crate) sparing: Option<Sparing>,
     /// Who was sent presence directly and sees it for no other reason (RFC 6121 section 4.6); none most of the time.
@@ -593,6 +596,7 @@ impl State {
             kind: None,
             owes_last_items: false,
             told: None,
+            since_ms: None,
             sparing: None,
             directed: None,
             unshown: None,

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use metronome_features::caps::learn::{self, Verdict};
-use metronome_features::pubsub::last;
+use metronome_features::pubsub::{last, missed};
 use metronome_host::contacts::Known;
 use metronome_host::interests::{Announcement, Asked, ClientKind, Met, Wants};
 use metronome_host::remote_clients::{Owed, RemoteClient};
@@ -54,13 +54,14 @@ pub(crate) fn seen(server: &Arc<Server>, presence: &Stanza, to: &Jid) {
         return;
     }
     let Some(announcement) = learn::announced(presence).filter(|_| from.is_full()) else { return };
+    let since_ms = missed::since_ms(&presence.content, server.clock.unix_ms());
     let Some(owner) = server.sessions.online(to.bare_str()) else {
-        return seen_while_away(server, from, announcement, to);
+        return seen_while_away(server, from, announcement, to, since_ms);
     };
     let contacts = server.sessions.contacts(owner);
     let is_contact = |known: &Known| known.is_shown() || known.sees();
     if contacts.is_some_and(|contacts| contacts.get(from.bare_str()).is_some_and(is_contact)) {
-        seen_by(server, owner, from, announcement, to);
+        seen_by(server, owner, from, announcement, to, since_ms);
     }
 }
 
@@ -71,27 +72,34 @@ fn owner_of(server: &Server, jid: &Jid) -> Option<AccountId> {
 }
 
 /// Beside the stream, because it may have to be read. Where too many are looked for already, what comes is not looked at.
-fn seen_while_away(server: &Arc<Server>, from: &Jid, announcement: Announcement, to: &Jid) {
+fn seen_while_away(server: &Arc<Server>, from: &Jid, announcement: Announcement, to: &Jid, since_ms: Option<u64>) {
     let Some(permit) = server.interests.permit() else { return server.counters.dropped.add() };
     let (server, from, to) = (server.clone(), from.clone(), to.bare());
     tokio::spawn(async move {
         let _permit = permit;
         match last::sees(&server, &to, &from).await {
-            Ok(Some(owner)) => seen_by(&server, owner, &from, announcement, &to),
+            Ok(Some(owner)) => seen_by(&server, owner, &from, announcement, &to, since_ms),
             Ok(None) => {}
             Err(refuse) => tracing::debug!(jid = to.as_str(), ?refuse, "whom an account sees cannot be told"),
         }
     });
 }
 
-fn seen_by(server: &Arc<Server>, owner: AccountId, from: &Jid, announcement: Announcement, to: &Jid) {
+fn seen_by(
+    server: &Arc<Server>,
+    owner: AccountId,
+    from: &Jid,
+    announcement: Announcement,
+    to: &Jid,
+    since_ms: Option<u64>,
+) {
     let known = server.remote_clients.get(owner, from);
     if known.as_ref().is_some_and(|known| is_settled(&known.kind, &announcement)) {
         return;
     }
     let met = meet(server, announcement, from, to.bare());
     let owed = match known {
-        None => Owed::LastItems,
+        None => Owed::LastItems { since_ms },
         Some(RemoteClient { owed: Owed::Nothing, kind, .. }) => Owed::Beyond(kind),
         Some(known) => known.owed,
     };
@@ -207,12 +215,12 @@ fn tell_session(server: &Arc<Server>, session: &Arc<Session>) {
 fn tell_remote(server: &Arc<Server>, owner: AccountId, to: &Jid, client: &Jid) {
     let Some(kind) = server.remote_clients.get(owner, client).map(|client| client.kind) else { return };
     let Some(wants) = wants_of(Some(&kind)) else { return };
-    let wants = match server.remote_clients.take_owed(owner, client) {
-        Owed::LastItems => wants,
-        Owed::Beyond(earlier) => wants.beyond(earlier.wants()),
+    let (wants, since_ms) = match server.remote_clients.take_owed(owner, client) {
+        Owed::LastItems { since_ms } => (wants, since_ms),
+        Owed::Beyond(earlier) => (wants.beyond(earlier.wants()), None),
         Owed::Nothing => return,
     };
-    tokio::spawn(last_items::for_remote(server.clone(), to.bare(), client.clone(), wants));
+    tokio::spawn(last_items::for_remote(server.clone(), to.bare(), client.clone(), wants, since_ms));
 }
 
 /// Somebody sees an account from here on: its clients are told what there is of it.
@@ -229,7 +237,8 @@ pub(crate) fn begins_to_see(server: &Arc<Server>, of: AccountId, to: Viewer<'_>)
         Viewer::Remote(jid) => {
             for client in server.remote_clients.of(of, jid) {
                 if let Some(wants) = wants_of(Some(&client.kind)) {
-                    tokio::spawn(last_items::for_remote(server.clone(), address.clone(), client.jid.clone(), wants));
+                    let (server, address) = (server.clone(), address.clone());
+                    tokio::spawn(last_items::for_remote(server, address, client.jid.clone(), wants, None));
                 }
             }
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use metronome_features::pubsub::last::{self, Due, Subscribed};
+use metronome_features::pubsub::missed::Missed;
 use metronome_host::contacts::Known;
 use metronome_host::interests::Wants;
 use metronome_host::refuse::Refuse;
@@ -30,8 +31,9 @@ async fn for_subscriber(server: Arc<Server>, session: Arc<Session>) {
 }
 
 async fn tell_subscriber(server: &Arc<Server>, session: &Session) -> Result<(), Refuse> {
+    let mut missed = Missed::since(session.since_ms());
     for (owner, names) in last::subscribed(server, &session.jid).await? {
-        let Some(due) = last::for_subscriber(server, owner, names, &session.jid).await? else { continue };
+        let Some(due) = last::for_subscriber(server, owner, names, &session.jid, &mut missed).await? else { continue };
         due.told.iter().for_each(|told| notify::last_for_subscriber(server, told, session));
         if !session.is_available() {
             break;
@@ -41,17 +43,17 @@ async fn tell_subscriber(server: &Arc<Server>, session: &Session) -> Result<(), 
 }
 
 /// For a client on another server that shows itself to a service: of the nodes there that it is subscribed to.
-pub(crate) async fn for_visitor(server: &Arc<Server>, service: &Jid, client: &Jid) {
-    if let Err(refuse) = tell_visitor(server, service, client).await {
+pub(crate) async fn for_visitor(server: &Arc<Server>, service: &Jid, client: &Jid, since_ms: Option<u64>) {
+    if let Err(refuse) = tell_visitor(server, service, client, since_ms).await {
         tracing::debug!(jid = client.as_str(), ?refuse, "what was published before cannot be told");
     }
 }
 
-async fn tell_visitor(server: &Arc<Server>, service: &Jid, client: &Jid) -> Result<(), Refuse> {
+async fn tell_visitor(server: &Arc<Server>, service: &Jid, client: &Jid, since_ms: Option<u64>) -> Result<(), Refuse> {
     let Some(facts) = server.facts.of(&*server.store, service).await? else { return Ok(()) };
     let owner = facts.account.id;
     let Some(names) = last::subscribed(server, client).await?.remove(&owner) else { return Ok(()) };
-    if let Some(due) = last::for_subscriber(server, owner, names, client).await? {
+    if let Some(due) = last::for_subscriber(server, owner, names, client, &mut Missed::since(since_ms)).await? {
         due.told.iter().for_each(|told| notify::last_for_visitor(server, told, client));
     }
     Ok(())
@@ -82,26 +84,34 @@ pub(crate) async fn for_session(server: Arc<Server>, session: Arc<Session>, want
         let seen = contacts.iter().filter(|contact| contact.sees()).map(|contact: &Known| &contact.jid);
         owners.extend(seen.filter(|jid| !remotes::is_remote(&server, jid)).cloned());
     }
+    let mut missed = Missed::since(session.since_ms());
     for owner in owners {
         if !session.is_available() {
             return;
         }
-        tell(&server, &owner, &wants, Client::Here(&session), Subscribed::AreTold).await;
+        tell(&server, &owner, &wants, Client::Here(&session), Subscribed::AreTold, &mut missed).await;
     }
 }
 
 /// Of one account for a session that begins to see it; what it is subscribed to, [`admitted`] sees to.
 pub(crate) async fn of_one(server: Arc<Server>, owner: Jid, session: Arc<Session>, wants: Wants) {
-    tell(&server, &owner, &wants, Client::Here(&session), Subscribed::AreTold).await;
+    tell(&server, &owner, &wants, Client::Here(&session), Subscribed::AreTold, &mut Missed::since(None)).await;
 }
 
 /// Of the account that sees it, for a client on another server.
-pub(crate) async fn for_remote(server: Arc<Server>, owner: Jid, client: Jid, wants: Wants) {
-    tell(&server, &owner, &wants, Client::Elsewhere(&client), Subscribed::AreNot).await;
+pub(crate) async fn for_remote(server: Arc<Server>, owner: Jid, client: Jid, wants: Wants, since_ms: Option<u64>) {
+    tell(&server, &owner, &wants, Client::Elsewhere(&client), Subscribed::AreNot, &mut Missed::since(since_ms)).await;
 }
 
-async fn tell(server: &Arc<Server>, owner: &Jid, wants: &Wants, to: Client<'_>, subscribed: Subscribed) {
-    match last::of(server, owner, wants, to.jid(), subscribed).await {
+async fn tell(
+    server: &Arc<Server>,
+    owner: &Jid,
+    wants: &Wants,
+    to: Client<'_>,
+    subscribed: Subscribed,
+    missed: &mut Missed,
+) {
+    match last::of(server, owner, wants, to.jid(), subscribed, missed).await {
         Ok(Some(last)) => {
             for content in &last.contents {
                 notify::last(server, &last.from, content, &to);

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use metronome_features::conversions::avatar;
 use metronome_features::last_activity;
+use metronome_features::pubsub::missed;
 use metronome_features::roster::load;
 use metronome_host::announcement::Announcement;
 use metronome_host::envelope::{Destination, Envelope};
@@ -114,6 +115,7 @@ pub(crate) fn deliver(server: &Arc<Server>, env: &Envelope) {
             let comes = !session.is_available();
             broadcast::available(server, session, env);
             if comes {
+                session.set_since_ms(missed::since_ms(&env.stanza.content, server.clock.unix_ms()));
                 last_items::session_comes(server, session);
             }
             interests::shown(server, session, &env.stanza);

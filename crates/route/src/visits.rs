@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use metronome_features::pubsub::missed;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::server::Server;
 use metronome_host::visitors::{Came, Left};
 use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Stanza;
 use metronome_proto::stanza::presence::PresenceType;
 
 use crate::last_items;
@@ -18,15 +20,17 @@ pub(crate) fn is_one(env: &Envelope) -> bool {
 }
 
 /// Somebody comes or goes.
-pub(crate) fn run(server: &Arc<Server>, client: &Jid, service: &Jid, kind: PresenceType) {
+pub(crate) fn run(server: &Arc<Server>, presence: &Stanza, service: &Jid, kind: PresenceType) {
+    let client = &presence.from;
     match kind {
         PresenceType::Available if server.visitors.came(service, client) == Came::New => {
             // Where too many are looked for already, nothing is told.
             let Some(permit) = server.interests.permit() else { return server.counters.dropped.add() };
+            let since_ms = missed::since_ms(&presence.content, server.clock.unix_ms());
             let (server, service, client) = (server.clone(), service.domain_jid(), client.clone());
             tokio::spawn(async move {
                 let _permit = permit;
-                last_items::for_visitor(&server, &service, &client).await;
+                last_items::for_visitor(&server, &service, &client, since_ms).await;
             });
         }
         PresenceType::Unavailable => {

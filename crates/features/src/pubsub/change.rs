@@ -16,7 +16,9 @@ use metronome_proto::ns;
 use metronome_proto::payload::pubsub::PubsubError;
 use metronome_proto::stanza::{Kind as StanzaKind, StanzaError};
 use metronome_proto::stanza::error::Condition;
-use metronome_pubsub::{Creation, Decision, Facts, Known, Nodes, Rules, Standing, Stop};
+use metronome_pubsub::{
+    Audience, ByPresence, Creation, Decision, Facts, Known, Nodes, Notification, Rules, Standing, Stop,
+};
 
 use super::asked::Asked;
 use super::place::{Kind, Place};
@@ -141,14 +143,32 @@ pub(super) async fn run_holding(
 }
 
 /// Whoever makes the server write to many pays for it.
-fn charge(server: &Server, place: &Place, who: &Who, told_max: usize) -> Result<(), Refuse> {
-    let limit = place.host.values.frequency(&settings::NOTIFICATIONS);
-    let (key, count) = (who.from.bare_str().into(), u32::try_from(told_max).unwrap_or(u32::MAX));
-    if count == 0 || server.throttles.notified.take_many(key, count, limit, server.clock.steady_ms()) {
+pub(super) fn charge(server: &Server, place: &Place, who: &Who, told_max: usize) -> Result<(), Refuse> {
+    if pays(server, place, who.from.bare_str(), told_max) {
         return Ok(());
     }
     let error = StanzaError::new(Condition::ResourceConstraint).with_text("too many would be told of it; try again later");
     Err(error.into())
+}
+
+/// Whether so many messages may still be caused by the one with this bare address, who has paid for them then.
+pub(super) fn pays(server: &Server, place: &Place, bare: &str, told_max: usize) -> bool {
+    let limit = place.host.values.frequency(&settings::NOTIFICATIONS);
+    let count = u32::try_from(told_max).unwrap_or(u32::MAX);
+    count == 0 || server.throttles.notified.take_many(bare.into(), count, limit, server.clock.steady_ms())
+}
+
+/// How many messages a notification may lead to: to its subscribers, and to the contacts whom presence subscribes.
+fn told_max(server: &Server, place: &Place, told: &Notification) -> usize {
+    let seeing = || {
+        let contacts = place.owner.filter(|_| place.kind == Kind::Account).and_then(|owner| server.sessions.contacts(owner));
+        contacts.map_or(0, |contacts| contacts.iter().filter(|contact| contact.is_shown()).count())
+    };
+    let by_presence = match &told.to {
+        Audience::Subscribers(to) if to.by_presence == ByPresence::Subscribes => seeing(),
+        _ => 0,
+    };
+    told.to.len_max() + by_presence
 }
 
 /// Decides a request.
@@ -171,7 +191,7 @@ pub(super) async fn act_holding(
     if let Some(owner) = place.owner {
         put(server, owner, decision.changes, &mut record, &mut effects);
     }
-    let told_max = decision.notifications.iter().map(|told| told.to.len_max()).sum();
+    let told_max = decision.notifications.iter().map(|told| self::told_max(server, &place, told)).sum();
     let reply_to = (place.kind == Kind::Account && asked.publishes() && who.from.is_full()).then(|| who.from.clone());
     audience::notify(server, &mut effects, &place, decision.notifications, reply_to).await?;
     Ok(Acted { record, effects, locked, reply: decision.reply, told_max, owner: place.owner })

@@ -14,8 +14,9 @@ use metronome_model::{AccountId, Contact};
 use metronome_proto::jid::Jid;
 use metronome_pubsub::{ByPresence, Creation, Facts, Known, Node, Nodes, Standing, Verb};
 
+use super::missed::Missed;
 use super::place::{Kind, Place};
-use super::{audience, nodes, settings, trust};
+use super::{audience, change, nodes, settings, trust};
 use crate::roster;
 
 /// Most nodes of one owner that are looked at for this; those that are named last are passed over.
@@ -25,6 +26,9 @@ const PAGE: usize = 500;
 
 /// Most nodes that somebody is subscribed to of which the newest item is told.
 const SUBSCRIBED_MAX: usize = 500;
+
+/// Most nodes of one owner of which the newest item is told to a contact that may read them from now on.
+const ADMITTED_MAX: usize = 100;
 
 /// What becomes of the nodes that a client both asks for and is subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,7 @@ pub async fn of(
     wants: &Wants,
     who: &Jid,
     subscribed: Subscribed,
+    missed: &mut Missed,
 ) -> Result<Option<Last>, Refuse> {
     let Some(place) = place(server, address).await? else { return Ok(None) };
     let Some(owner) = place.owner else { return Ok(None) };
@@ -78,9 +83,11 @@ pub async fn of(
         let Some(node) = nodes::node(server, owner, &name).await? else { continue };
         let expired_ms = node.expired_before_ms(facts.now_ms, rules.limits().expire_s_max).unwrap_or_default();
         let is_told = subscribed == Subscribed::AreTold && node.tells_on_presence(who, facts.now_ms);
-        let is_due = node.sends_last_on_presence() && item.updated_ms >= expired_ms && !is_told;
+        let is_due = node.sends_last_on_presence() && !is_told;
         if is_due && may_read(server, &place, &node, who).await? {
-            contents.push(Nodes { facts: &facts, known: &known, rules: &*rules }.last_item(&node, &item));
+            let items = missed.of(server, owner, &name, item, expired_ms).await?;
+            let nodes = Nodes { facts: &facts, known: &known, rules: &*rules };
+            contents.extend(items.iter().map(|item| nodes.last_item(&node, item)));
         }
     }
     Ok((!contents.is_empty()).then(|| Last { from: place.address.clone(), contents, _locked: locked }))
@@ -109,6 +116,7 @@ pub async fn for_subscriber(
     owner: AccountId,
     names: Vec<Box<str>>,
     who: &Jid,
+    missed: &mut Missed,
 ) -> Result<Option<Due>, Refuse> {
     let Some(place) = Place::of_owner(server, owner).await? else { return Ok(None) };
     let mut due = BTreeMap::new();
@@ -129,8 +137,11 @@ pub async fn for_subscriber(
     for (name, item) in items {
         // As it is by now.
         let Some(node) = nodes::node(server, owner, &name).await? else { continue };
+        if !node.tells_on_presence(who, facts.now_ms) {
+            continue;
+        }
         let expired_ms = node.expired_before_ms(facts.now_ms, rules.limits().expire_s_max).unwrap_or_default();
-        if node.tells_on_presence(who, facts.now_ms) && item.updated_ms >= expired_ms {
+        for item in missed.of(server, owner, &name, item, expired_ms).await? {
             let notification = Nodes { facts: &facts, known: &known, rules: &*rules }.last_for_comers(&node, &item);
             told.extend(audience::for_client(server, &place, notification, who).await?);
         }
@@ -171,7 +182,7 @@ pub async fn for_admitted(
     let Some(place) = Place::of_owner(server, owner).await? else { return Ok(None) };
     let mut gained: Vec<Box<str>> = Vec::new();
     for name in names {
-        if gains(server, &place, owner, &name, of, before).await?.is_some() {
+        if gained.len() < ADMITTED_MAX && gains(server, &place, owner, &name, of, before).await?.is_some() {
             gained.push(name);
         }
     }
@@ -195,7 +206,10 @@ pub async fn for_admitted(
             told.extend(audience::for_contact(server, &place, notification, &before.jid).await?);
         }
     }
-    Ok((!told.is_empty()).then(|| Due { told, _locked: locked }))
+    // Nobody has asked for it but whoever has that roster.
+    let payer = server.sessions.of(of).first().map_or_else(|| format!("{of:?}"), |session| session.jid.bare_str().to_owned());
+    let may_tell = !told.is_empty() && change::pays(server, &place, &payer, told.len());
+    Ok(may_tell.then(|| Due { told, _locked: locked }))
 }
 
 /// The node, if it sends its newest item to who comes, and a contact may read it only since its row is another.

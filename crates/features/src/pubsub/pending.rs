@@ -69,6 +69,7 @@ pub(super) async fn admit(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     } else if let Some(form) = &request.form {
         let node = chosen_node(form).ok_or(Condition::BadRequest)?;
         let acted = change::act(server, &place, &Asked::Pending(node.into()), &who).await?;
+        change::charge(server, &place, &who, acted.told_max)?;
         return finish(env, &response, acted.effects);
     } else {
         let waiting = waiting(server, &place, &who).await?;

@@ -23,6 +23,9 @@ use super::{nodes, reads};
 /// Most that is listed, over all pages.
 const LISTED_MAX: usize = 1000;
 
+/// Most nodes that are looked at for it: those that somebody may not know of cost as much as those they may.
+const LOOKED_AT_MAX: usize = 5000;
+
 /// How a node was found.
 pub(super) enum Found {
     /// It goes with another one.
@@ -90,7 +93,8 @@ impl List<'_> {
     }
 
     async fn add(&mut self, name: &str, found: Found, depth: u32) -> Result<(), Refuse> {
-        if self.found.len() >= LISTED_MAX || !self.seen.insert(name.into()) {
+        let is_full = self.found.len() >= LISTED_MAX || self.seen.len() >= LOOKED_AT_MAX;
+        if is_full || !self.seen.insert(name.into()) {
             return Ok(());
         }
         let Some(node) = nodes::node(self.server, self.owner, name).await? else { return Ok(()) };

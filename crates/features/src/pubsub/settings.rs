@@ -113,7 +113,8 @@ pub(super) const NOTIFICATIONS: Setting = Setting::new(
     "limits.pubsub.notifications",
     Kind::Frequency,
     "\"1000000/min\"",
-    "Most notifications to subscribers that somebody may cause by what they publish; who goes beyond it hears that, and nothing happens.",
+    "Most notifications to subscribers, and to contacts whose clients may ask for them, that somebody may cause; who goes beyond it hears \
+     that, and nothing happens.",
 )
 .per_host();
 

@@ -1,5 +1,6 @@
 //! A session and presence: its own, what its client can do and wants to be told, and that of others as it is shown.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use metronome_proto::jid::Jid;
@@ -126,6 +127,16 @@ impl Session {
         if state.kind.as_ref().is_some_and(|known| known.name() == kind.name()) {
             state.kind = Some(kind);
         }
+    }
+
+    /// Since when its client has missed what was published, Unix time in milliseconds, as it has said when it became available (XEP-0312).
+    pub fn since_ms(&self) -> Option<u64> {
+        self.state.lock().since_ms.map(NonZeroU64::get)
+    }
+
+    /// It has become available and says that, or says nothing of it.
+    pub fn set_since_ms(&self, since_ms: Option<u64>) {
+        self.state.lock().since_ms = since_ms.and_then(|since_ms| NonZeroU64::new(since_ms.max(1)));
     }
 
     /// The presence that others see, as XML; none if it is not available.

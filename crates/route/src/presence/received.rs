@@ -83,7 +83,7 @@ async fn stored(server: &Server, account: AccountId, contact: &Jid) -> Result<Su
 pub(super) fn deliver(server: &Arc<Server>, env: &Envelope, kind: PresenceType) {
     let Some(to) = &env.stanza.to else { return };
     if visits::is_one(env) {
-        return visits::run(server, &env.stanza.from, to, kind);
+        return visits::run(server, &env.stanza, to, kind);
     }
     match kind {
         PresenceType::Probe => answer_probe(server, env, to),

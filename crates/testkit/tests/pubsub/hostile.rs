@@ -261,3 +261,33 @@ fn who_makes_the_server_write_to_many_pays_for_it() {
     set(&mut carol, SERVICE, &publish("4"));
     assert!(alice.wait_for("<message from='pubsub.localhost'").contains("<item id='1'"));
 }
+
+/// Contacts count, whether their clients ask for the node or not; so do those who get into a group, and nothing is told beyond the bound.
+#[test]
+fn who_makes_the_server_write_to_contacts_pays_for_it() {
+    let server = server("limits.pubsub.notifications = \"3/h\"");
+    let mut alice = online(&server, "alice", "phone");
+    let mut bob = online(&server, "bob", "desk");
+    crate::personal::subscribe(&mut bob, &mut alice);
+    crate::personal::wants(&mut bob, "diary");
+    let publish = |id: &str| format!("<publish node='diary'><item id='{id}'>{}</item></publish>", entry(id));
+    set(&mut alice, "", &publish("1"));
+    assert!(bob.wait_for("<message from='alice@localhost'").contains("<item id='1'"));
+    let groups = [("pubsub#access_model", "roster"), ("pubsub#roster_groups_allowed", "friends")];
+    let closed = submit("node_config", &groups);
+    owner_set(&mut alice, "", &format!("<configure node='diary'>{closed}</configure>"));
+    for (group, is_told) in [("friends", true), ("others", false), ("friends", false)] {
+        let item = format!("<item jid='bob@localhost'><group>{group}</group></item>");
+        ask(&mut alice, "set", "", &format!("<query xmlns='jabber:iq:roster'>{item}</query>"));
+        alice.so_far();
+        if is_told {
+            assert!(bob.wait_for("<message from='alice@localhost'").contains("<item id='1'"));
+        }
+        bob.so_far();
+        bob.expect_nothing_before_ping();
+    }
+    refused(&mut alice, "set", "", &publish("2"), "resource-constraint");
+    let photo = "<vCard xmlns='vcard-temp'><PHOTO><TYPE>image/png</TYPE><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO></vCard>";
+    let card = ask(&mut alice, "set", "", photo);
+    assert_eq!(card.attribute("type").as_deref(), Some("error"), "{card}");
+}

@@ -157,3 +157,22 @@ fn an_account_says_that_it_has_nodes() {
         );
     }
 }
+
+// XEP-0312 section 2, for who is subscribed by presence.
+#[test]
+fn who_says_how_long_it_was_away_is_told_all_of_what_its_client_asks_for() {
+    let server = server("");
+    let mut alice = online(&server, "alice", "phone");
+    for id in ["one", "two", "one"] {
+        set(&mut alice, "", &mood(id));
+    }
+    let mut desk = Client::login(&server, "alice", "desk");
+    desk.send(&format!("<presence><ago xmlns='urn:xmpp:ago:0' secs='60'/>{}</presence>", caps()));
+    tells(&mut desk, TOLD);
+    for id in ["two", "one"] {
+        let event = desk.wait_for("<message from='alice@localhost'");
+        assert!(event.contains(&format!("<item id='{id}'")) && event.contains("<delay "), "{event}");
+    }
+    desk.so_far();
+    desk.expect_nothing_before_ping();
+}

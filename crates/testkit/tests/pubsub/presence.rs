@@ -141,3 +141,31 @@ fn who_was_away_finds_what_a_node_wants_to_be_kept() {
         assert!(told.contains(&entry(id)), "{told}");
     }
 }
+
+// XEP-0312 section 2
+#[test]
+fn who_says_how_long_it_was_away_is_told_what_it_has_missed() {
+    let server = server("");
+    let mut alice = online(&server, "alice", "phone");
+    let mut bob = online(&server, "bob", "desk");
+    set(&mut alice, SERVICE, "<create node='musings'/>");
+    set(&mut bob, SERVICE, SUBSCRIBE);
+    bob.close();
+    for id in ["1", "2", "3"] {
+        set(&mut alice, SERVICE, &publish(id));
+    }
+    for (ago, told) in
+        [(" secs='3600'", &["1", "2", "3"][..]), (" secs='0'", &[]), (" secs='-1'", &["3"]), ("", &["3"])]
+    {
+        let mut bob = Client::login(&server, "bob", "desk");
+        bob.send(&format!("<presence><ago xmlns='urn:xmpp:ago:0'{ago}/></presence>"));
+        told.iter().for_each(|id| last_item(&mut bob, SERVICE, id));
+        bob.so_far();
+        bob.expect_nothing_before_ping();
+        // Only the first presence says so.
+        bob.send("<presence><show>away</show><ago xmlns='urn:xmpp:ago:0' secs='3600'/></presence>");
+        bob.so_far();
+        bob.expect_nothing_before_ping();
+        bob.close();
+    }
+}
