@@ -1,4 +1,4 @@
-//! XEP-0156 and XEP-0487: where browsers find this server. The web server in `net` answers; this is what pages about the server and its
+//! XEP-0124, XEP-0206, XEP-0156 and XEP-0487: BOSH, and where browsers find this server. The web server in `net` answers; this is what pages about the server and its
 //! options tell of it.
 
 use metronome_host::feature::{Feature, Xep};
@@ -8,7 +8,9 @@ use metronome_host::web;
 pub static FEATURE: Feature = Feature {
     name: "web",
     xeps: &[
+        Xep::new(124, "1.11.2", "Bidirectional-streams Over Synchronous HTTP (BOSH)"),
         Xep::new(156, "1.4.0", "Discovering Alternative XMPP Connection Methods"),
+        Xep::new(206, "1.4", "XMPP Over BOSH"),
         Xep::new(487, "0.1.0", "Host Meta 2 - One Method To Rule Them All"),
     ],
     settings: web::SETTINGS,

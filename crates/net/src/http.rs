@@ -1,6 +1,7 @@
 //! The web server: HTTP/1.1 for browsers and for what speaks like them. A connection is admitted and bounded in `connection`, a request
 //! is judged in `gate` (its path, its domain, who it comes from), and what may be asked for is the one table in `routes`.
 
+mod bosh;
 mod connection;
 mod cors;
 mod favicon;
@@ -24,6 +25,7 @@ use metronome_host::options::Setting;
 use metronome_host::server::Server;
 
 use crate::admission::Admission;
+use crate::bosh::Sessions;
 use crate::c2s::resume::Doors;
 
 pub(crate) use connection::serve;
@@ -45,6 +47,8 @@ pub(crate) struct Web {
     pub(crate) server: Arc<Server>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) doors: Arc<Doors>,
+    /// The streams that come in requests.
+    pub(crate) bosh: Arc<Sessions>,
     router: Router,
 }
 
@@ -52,6 +56,6 @@ impl Web {
     /// With all routes.
     pub(crate) fn new(server: &Arc<Server>, admission: &Arc<Admission>, doors: &Arc<Doors>) -> Arc<Web> {
         let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
-        Arc::new(Web { server, admission, doors, router: routes::router() })
+        Arc::new(Web { server, admission, doors, bosh: Arc::default(), router: routes::router() })
     }
 }

@@ -3,6 +3,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod admission;
+mod alone;
+mod bosh;
 mod budget;
 pub mod c2s;
 mod component;

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsStream;
 
+use crate::bosh::Carrier;
 use crate::websocket::{Privacy, WebSocket};
 
 /// Most bytes read or written at once; also the largest TLS record.
@@ -28,6 +29,8 @@ pub(crate) enum Socket {
     Tls(Box<TlsStream<TcpStream>>),
     /// One that carries messages (RFC 7395); boxed, since few connections are.
     Web(Box<WebSocket>),
+    /// One that comes in requests (XEP-0124).
+    Bosh(Box<Carrier>),
     /// None: the last one is lost.
     Closed,
 }
@@ -56,7 +59,7 @@ impl Socket {
             Socket::Plain(socket) => Some(socket),
             Socket::Tls(socket) => Some(socket.get_ref().0),
             Socket::Web(socket) => socket.inner().tcp(),
-            Socket::Closed => None,
+            Socket::Bosh(_) | Socket::Closed => None,
         }
     }
 
@@ -66,20 +69,25 @@ impl Socket {
             Socket::Plain(_) | Socket::Closed => false,
             Socket::Tls(_) => true,
             Socket::Web(socket) => socket.privacy() == Privacy::Private,
+            Socket::Bosh(socket) => socket.privacy() == Privacy::Private,
         }
     }
 
     /// A new stream begins on it.
     pub(crate) fn restart(&mut self) {
-        if let Socket::Web(socket) = self {
-            socket.restart();
+        match self {
+            Socket::Web(socket) => socket.restart(),
+            Socket::Bosh(socket) => socket.restart(),
+            Socket::Plain(_) | Socket::Tls(_) | Socket::Closed => {}
         }
     }
 
     /// What is read may be as large as this says.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
-        if let Socket::Web(socket) = self {
-            socket.set_limits(limits);
+        match self {
+            Socket::Web(socket) => socket.set_limits(limits),
+            Socket::Bosh(socket) => socket.set_limits(limits),
+            Socket::Plain(_) | Socket::Tls(_) | Socket::Closed => {}
         }
     }
 
@@ -124,6 +132,7 @@ impl AsyncRead for Socket {
             Socket::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
             Socket::Web(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
+            Socket::Bosh(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
             Socket::Closed => Poll::Ready(Ok(())),
         }
     }
@@ -135,6 +144,7 @@ impl AsyncWrite for Socket {
             Socket::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
             Socket::Web(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
+            Socket::Bosh(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
             Socket::Closed => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
     }
@@ -144,6 +154,7 @@ impl AsyncWrite for Socket {
             Socket::Plain(socket) => Pin::new(socket).poll_flush(cx),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_flush(cx),
             Socket::Web(socket) => Pin::new(&mut **socket).poll_flush(cx),
+            Socket::Bosh(socket) => Pin::new(&mut **socket).poll_flush(cx),
             Socket::Closed => Poll::Ready(Ok(())),
         }
     }
@@ -153,6 +164,7 @@ impl AsyncWrite for Socket {
             Socket::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
             Socket::Web(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
+            Socket::Bosh(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
             Socket::Closed => Poll::Ready(Ok(())),
         }
     }

@@ -17,6 +17,7 @@ use metronome_proto::xml::{Element, Header, Item, Limits, Scanner, write};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
+use crate::alone;
 use crate::socket::{Faulty, Socket};
 use frame::{Code, Decoder, Event};
 
@@ -381,30 +382,13 @@ fn write_item(out: &mut Vec<u8>, item: &Item) {
             close.extend_from_slice(b"/>");
             frame::write_text(out, &[&close]);
         }
-        Item::Element(element) if element.ns() == ns::STREAMS => write_of_stream(out, element),
-        // What is in the namespace of the stream has to say so where there is no stream around it.
-        Item::Element(element) if element.inherits_ns() => {
-            let (name, rest) = element.bytes().split_at(1 + element.name().len());
-            frame::write_text(out, &[name, b" xmlns='jabber:client'", rest]);
+        Item::Element(element) if element.ns() == ns::STREAMS => {
+            let mut text = Vec::new();
+            alone::write_of_stream(&mut text, element);
+            frame::write_text(out, &[&text]);
         }
-        Item::Element(element) => frame::write_text(out, &[element.bytes()]),
+        Item::Element(element) => frame::write_text(out, &alone::pieces(element)),
     }
-}
-
-/// The features of the stream and its errors, with the prefix that they have everywhere else.
-///
-/// COMPAT(clients that look for `stream:features` by that name): as in the examples of the RFC, though any prefix would do.
-fn write_of_stream(out: &mut Vec<u8>, element: &Element) {
-    let (bytes, name) = (element.bytes(), element.name());
-    // We have written its start tag ourselves: it has no attributes but the declaration.
-    let Some(end) = memchr::memchr(b'>', bytes) else { return };
-    let mut start = format!("<stream:{name}").into_bytes();
-    write::attribute(&mut start, "xmlns:stream", ns::STREAMS);
-    if bytes[end - 1] == b'/' {
-        return frame::write_text(out, &[&start, b"/>"]);
-    }
-    let inside = &bytes[end + 1..bytes.len() - name.len() - "</>".len()];
-    frame::write_text(out, &[&start, b">", inside, format!("</stream:{name}>").as_bytes()]);
 }
 
 fn open(header: &Header) -> Vec<u8> {

@@ -34,6 +34,10 @@ pub const ROSTER_VERSIONS: &str = "urn:xmpp:features:rosterver";
 pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
 /// RFC 7395: XMPP over WebSocket.
 pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
+/// XEP-0124: Bidirectional-streams Over Synchronous HTTP (BOSH).
+pub const BOSH: &str = "http://jabber.org/protocol/httpbind";
+/// XEP-0206: XMPP Over BOSH.
+pub const XBOSH: &str = "urn:xmpp:xbosh";
 
 /// XEP-0004: Data Forms.
 pub const DATA_FORMS: &str = "jabber:x:data";

@@ -8,6 +8,7 @@ pub mod bind2;
 pub mod blocking;
 pub mod bob;
 pub mod bookmarks;
+pub mod bosh;
 pub mod caps;
 pub mod caps2;
 pub mod commands;

@@ -27,6 +27,7 @@ pub use content::{Content, NotContent};
 pub use element::Element;
 pub use header::Header;
 pub use limits::{Limits, XmlError};
+pub use raw::attribute_in;
 pub use scan::{Item, Scanner};
 pub use scope::Namespace;
 pub use tree::{Node, Tree};

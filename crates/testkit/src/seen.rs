@@ -10,7 +10,8 @@ use crate::split::tag_end;
 pub struct Seen(String);
 
 impl Seen {
-    pub(crate) fn new(raw: String) -> Seen {
+    /// A piece as it came.
+    pub fn new(raw: String) -> Seen {
         Seen(raw)
     }
 

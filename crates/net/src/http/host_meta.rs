@@ -15,7 +15,7 @@ use metronome_proto::xml::write;
 use serde_json::{Map, Value, json};
 
 use super::routes::{Needs, Route, Shared, Verb, Visit};
-use super::websocket;
+use super::{bosh, websocket};
 
 /// Where clients find this server without the DNS.
 pub(super) const ADDRESSES: Setting = Setting::new(
@@ -35,6 +35,7 @@ const fn at(path: &'static str, handler: fn(Visit) -> BoxFuture<'static, Respons
 
 const XRD: &str = "http://docs.oasis-open.org/ns/xri/xrd-1.0";
 const WEBSOCKET: &str = "urn:xmpp:alt-connections:websocket";
+const BOSH: &str = "urn:xmpp:alt-connections:xbosh";
 const TLS: &str = "urn:xmpp:alt-connections:tls";
 const S2S_TLS: &str = "urn:xmpp:alt-connections:s2s-tls";
 /// For how long it may be kept, in seconds. Addresses rarely change, and if they do nobody should wait for a day.
@@ -49,9 +50,10 @@ struct Link {
 /// The ways for browsers: those that this server has, under the address by which it is known.
 fn links(server: &Server, host: &Host) -> Vec<Link> {
     let Some(base) = web::base(server, host) else { return Vec::new() };
+    let bosh = Link { rel: BOSH, href: format!("{base}{}", bosh::PATH) };
     // `https` becomes `wss`, and what the administrator has for tests on one machine becomes `ws`.
     let socket = base.strip_prefix("http").map(|rest| format!("ws{rest}{}", websocket::PATH));
-    socket.into_iter().map(|href| Link { rel: WEBSOCKET, href }).collect()
+    socket.into_iter().map(|href| Link { rel: WEBSOCKET, href }).chain([bosh]).collect()
 }
 
 fn xml(visit: Visit) -> BoxFuture<'static, Response> {

@@ -16,12 +16,12 @@ use http_body_util::Limited;
 use metronome_host::hosts::Host;
 
 use super::gate::Visitor;
-use super::{Web, cors, favicon, front, health, host_meta, websocket};
+use super::{Web, bosh, cors, favicon, front, health, host_meta, websocket};
 use crate::websocket::Privacy;
 
 /// All of them.
 pub(crate) const ROUTES: &[&[Route]] =
-    &[health::ROUTES, favicon::ROUTES, front::ROUTES, host_meta::ROUTES, websocket::ROUTES];
+    &[health::ROUTES, favicon::ROUTES, front::ROUTES, host_meta::ROUTES, websocket::ROUTES, bosh::ROUTES];
 
 /// Something that may be asked for.
 #[derive(Debug)]
@@ -106,6 +106,11 @@ impl Verb {
             Method::DELETE => Some(Verb::Delete),
             _ => None,
         }
+    }
+
+    /// Whether a request has it.
+    pub(crate) fn is(self, method: &Method) -> bool {
+        Verb::of(method) == Some(self)
     }
 
     fn names(self) -> &'static [&'static str] {

@@ -92,6 +92,14 @@ impl<'a> StartTag<'a> {
     }
 }
 
+/// The value of an attribute of the first element that has a prefix, by the namespace of that and its name. Elements that stand alone have
+/// no such attributes any more, so this looks at bytes as they came; whether they are XML is for the scanner to say.
+pub fn attribute_in(bytes: &[u8], ns: &str, name: &str) -> Option<String> {
+    let tag = StartTag::read(bytes)?;
+    let mut prefixes = tag.declarations().filter(|(prefix, uri)| !prefix.is_empty() && attribute_value(uri) == ns);
+    prefixes.find_map(|(prefix, _)| tag.attribute(prefix, name)).map(Cow::into_owned)
+}
+
 /// An attribute as written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attribute<'a> {

@@ -13,11 +13,16 @@ fn browsers_of_all_sites_are_told_where_the_websocket_is_in_xml_and_in_json() {
     assert_eq!(xml.field("access-control-allow-origin"), Some("*"));
     let link = "<Link rel='urn:xmpp:alt-connections:websocket' href='wss://chat.example/xmpp-websocket'/>";
     assert!(xml.text().contains(link), "{}", xml.text());
+    let link = "<Link rel='urn:xmpp:alt-connections:xbosh' href='https://chat.example/http-bind'/>";
+    assert!(xml.text().contains(link), "{}", xml.text());
     assert!(xml.text().contains("<XRD xmlns='http://docs.oasis-open.org/ns/xri/xrd-1.0'>"), "{}", xml.text());
     let found = browser.ask("GET", "/.well-known/host-meta.json", "");
     assert_eq!(found.field("access-control-allow-origin"), Some("*"));
     let found: Value = serde_json::from_slice(&found.body).unwrap();
-    let links = json!([{ "rel": "urn:xmpp:alt-connections:websocket", "href": "wss://chat.example/xmpp-websocket" }]);
+    let links = json!([
+        { "rel": "urn:xmpp:alt-connections:websocket", "href": "wss://chat.example/xmpp-websocket" },
+        { "rel": "urn:xmpp:alt-connections:xbosh", "href": "https://chat.example/http-bind" },
+    ]);
     assert_eq!(found, json!({ "links": links }));
     let preflight = browser.ask("OPTIONS", "/.well-known/host-meta.json", "Origin: https://elsewhere.example\r\n");
     assert_eq!((preflight.status, preflight.field("access-control-allow-origin")), (204, Some("*")));

@@ -1,6 +1,7 @@
 //! The web server over the wire: what is answered to whom, XMPP over WebSocket (RFC 7395), and what hostile requests come to.
 #![allow(clippy::unwrap_used)]
 
+mod bosh;
 mod framing;
 mod host_meta;
 mod hostile;

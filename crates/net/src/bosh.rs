@@ -1,0 +1,102 @@
+//! BOSH (XEP-0124, XEP-0206), as a connection like any other: what comes in requests is read as the bytes of a stream (RFC 6120), and what is
+//! written leaves in answers. `state` has the rules, without I/O; `carrier` is the connection; the requests come from `http`.
+
+mod carrier;
+mod state;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use metronome_proto::payload::bosh::{Condition, Request, terminate};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tokio::time::{Duration, Instant};
+
+use crate::websocket::Privacy;
+pub(crate) use carrier::Carrier;
+use state::State;
+pub(crate) use state::Terms;
+
+/// For how long a session that is over can still be asked for its last answer.
+const LAST_ANSWER: Duration = Duration::from_secs(60);
+
+/// All sessions, by their names.
+#[derive(Default)]
+pub(crate) struct Sessions(Mutex<HashMap<Box<str>, Arc<Session>>>);
+
+/// One of them.
+pub(crate) struct Session {
+    name: Box<str>,
+    privacy: Privacy,
+    terms: Terms,
+    state: Mutex<State>,
+}
+
+/// What is said to a request.
+pub(crate) struct Answer {
+    /// The element.
+    pub(crate) body: Bytes,
+    /// What it must be said to be.
+    pub(crate) content: &'static str,
+}
+
+impl Sessions {
+    /// Begins a session, whose name must not be guessed: the connection of its stream, and the session itself.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        name: String,
+        privacy: Privacy,
+        terms: Terms,
+        rid: u64,
+    ) -> (Carrier, Arc<Session>) {
+        let state = Mutex::new(State::new(&terms, &name, rid));
+        let session = Arc::new(Session { name: name.into(), privacy, terms, state });
+        self.0.lock().insert(session.name.clone(), session.clone());
+        (Carrier::new(self.clone(), session.clone()), session)
+    }
+
+    /// The session of this name, for requests that others can read as well or as little as those before.
+    pub(crate) fn find(&self, name: &str, privacy: Privacy) -> Option<Arc<Session>> {
+        let found = self.0.lock().get(name).cloned();
+        found.filter(|session| session.privacy == Privacy::Readable || privacy == Privacy::Private)
+    }
+
+    /// The stream is over; whoever asks for it still hears how, for a while.
+    fn over(self: &Arc<Self>, session: &Session) {
+        let (sessions, name) = (self.clone(), session.name.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(LAST_ANSWER).await;
+            sessions.0.lock().remove(&name);
+        });
+    }
+}
+
+impl Session {
+    /// Takes a request of so many bytes, and answers it when it is its turn, or its time.
+    pub(crate) async fn answer(self: &Arc<Self>, request: Request, bytes: usize) -> Answer {
+        let (rid, waits) = (request.rid, self.terms.wait);
+        let (reply, mut answered) = oneshot::channel();
+        self.state.lock().request(request, bytes, reply, Instant::now());
+        let waiting = Waiting(self);
+        let answer = match tokio::time::timeout(waits, &mut answered).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.state.lock().expire(rid, Instant::now());
+                answered.await
+            }
+        };
+        drop(waiting);
+        let body = answer.unwrap_or_else(|_| terminate(Some(Condition::ItemNotFound), b"").into());
+        Answer { body, content: self.terms.content }
+    }
+}
+
+/// Somebody waits for an answer. Dropped, they do so no more: perhaps because the connection is lost.
+struct Waiting<'a>(&'a Session);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().left(Instant::now());
+    }
+}

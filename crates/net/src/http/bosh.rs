@@ -1,0 +1,112 @@
+//! The door of BOSH (XEP-0124, XEP-0206): each request is one element, and its answer is another. What a session is, and when what is
+//! answered, is in `crate::bosh`.
+
+use std::time::Duration;
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use metronome_proto::jid::Jid;
+use metronome_proto::payload::bosh::{Condition, Kind, Request, terminate};
+use metronome_proto::xml::Limits;
+use metronome_sasl::StreamFacts;
+use tokio::time::timeout;
+
+use super::pages;
+use super::routes::{Needs, Route, Shared, Verb, Visit};
+use crate::bosh::{Answer, Terms};
+use crate::c2s::{self, Begun};
+use crate::socket::Socket;
+use crate::websocket::Privacy;
+
+/// Where it is.
+pub(super) const PATH: &str = "/http-bind";
+
+pub(super) const ROUTES: &[Route] = &[Route {
+    path: PATH,
+    verbs: &[Verb::Get, Verb::Post],
+    needs: Needs::Domain,
+    shared: Shared::Listed,
+    body_bytes_max: BYTES_MAX as u64,
+    handler: answer,
+}];
+
+/// Most bytes of a request: a stanza of the usual size, and something around it.
+const BYTES_MAX: usize = 320 * 1024;
+/// For how long a request may take to arrive.
+const ARRIVING: Duration = Duration::from_secs(30);
+
+/// What a request may consist of; its elements have to keep to the limits of their stream besides.
+const LIMITS: Limits = Limits { stanza_bytes: BYTES_MAX, depth: Limits::CLIENT.depth + 1, ..Limits::CLIENT };
+
+fn answer(visit: Visit) -> BoxFuture<'static, Response> {
+    Box::pin(async move {
+        match Verb::Get.is(visit.request.method()) {
+            true => page(),
+            false => post(visit).await,
+        }
+    })
+}
+
+fn page() -> Response {
+    pages::of(StatusCode::OK, "BOSH", "This address is for XMPP clients. There is nothing to see with a browser.")
+}
+
+async fn post(mut visit: Visit) -> Response {
+    let body = std::mem::take(visit.request.body_mut());
+    let bytes = match timeout(ARRIVING, axum::body::to_bytes(body, BYTES_MAX)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
+    let answer = match Request::read(&bytes, LIMITS) {
+        Some(request) => asked(visit, request, bytes.len()).await,
+        None => over(Condition::BadRequest),
+    };
+    let fields = [(header::CONTENT_TYPE, answer.content), (header::CACHE_CONTROL, "no-store")];
+    (fields, answer.body).into_response()
+}
+
+fn over(condition: Condition) -> Answer {
+    Answer { body: terminate(Some(condition), b"").into(), content: "text/xml; charset=utf-8" }
+}
+
+async fn asked(visit: Visit, request: Request, bytes: usize) -> Answer {
+    let Some(name) = &request.sid else { return begin(visit, request, bytes).await };
+    match visit.web.bosh.find(name, visit.privacy) {
+        Some(session) => session.answer(request, bytes).await,
+        None => over(Condition::ItemNotFound),
+    }
+}
+
+/// A session that begins, and its stream with it.
+async fn begin(visit: Visit, request: Request, bytes: usize) -> Answer {
+    let server = &visit.web.server;
+    let Some(to) = request.to.as_deref().and_then(|to| Jid::parse(to).ok()) else {
+        return over(Condition::ImproperAddressing);
+    };
+    let Some(host) = server.hosts.load().get(to.as_str()).cloned() else { return over(Condition::HostUnknown) };
+    if request.kind != Kind::Usual {
+        return over(Condition::BadRequest);
+    }
+    if server.control.is_stopping() {
+        return over(Condition::SystemShutdown);
+    }
+    // It outlives the connection that its first request came by.
+    let Ok(admitted) = visit.web.admission.admit(visit.address, &server.hosts.load().values) else {
+        return over(Condition::PolicyViolation);
+    };
+    let terms = Terms::of(&request, host.name.as_str());
+    let (carrier, session) = visit.web.bosh.begin(server.rng.token(), visit.privacy, terms, request.rid);
+    let context = c2s::Context {
+        server: server.clone(),
+        admission: visit.web.admission.clone(),
+        doors: visit.web.doors.clone(),
+        address: visit.address,
+        port: visit.visitor.connection.peer.port(),
+    };
+    let facts = StreamFacts { encrypted: visit.privacy == Privacy::Private, ..StreamFacts::default() };
+    let begun = Begun::Carried(Socket::Bosh(Box::new(carrier)), facts, host.name.clone());
+    tokio::spawn(c2s::serve_begun(context, begun, admitted));
+    session.answer(request, bytes).await
+}

@@ -1,0 +1,224 @@
+//! XEP-0124 and XEP-0206: a client's stream in requests.
+
+use metronome_testkit::{Browser, Client, Dial, Seen, Server, Setup, base64};
+
+use crate::chat;
+
+const MECHANISMS: &str = "auth.mechanisms = [\"SCRAM-SHA-256\", \"PLAIN\"]";
+
+struct Bosh {
+    browser: Browser,
+    sid: String,
+    rid: u64,
+}
+
+impl Bosh {
+    /// A session, and what was said to its first request.
+    fn begin(dial: &Dial, inside: &str) -> (Bosh, Seen) {
+        let mut bosh = Bosh { browser: dial.browse_tls(), sid: String::new(), rid: 1_000_000 };
+        let first = format!(
+            "<body rid='1000000' {inside} ver='1.6' xmlns='http://jabber.org/protocol/httpbind' xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'/>"
+        );
+        bosh.send(&first);
+        let answer = bosh.answer();
+        bosh.sid = answer.attribute("sid").unwrap_or_default();
+        (bosh, answer)
+    }
+
+    fn send(&mut self, body: &str) {
+        let head = format!(
+            "POST /http-bind HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        assert!(self.browser.send(format!("{head}{body}").as_bytes()));
+    }
+
+    fn answer(&mut self) -> Seen {
+        let answer = self.browser.answer("POST");
+        assert_eq!((answer.status, answer.field("content-type")), (200, Some("text/xml; charset=utf-8")), "{answer:?}");
+        Seen::new(answer.text().to_owned())
+    }
+
+    fn wrapped(&mut self, inside: &str, payload: &str) -> String {
+        self.rid += 1;
+        let (rid, sid) = (self.rid, &self.sid);
+        format!("<body rid='{rid}' sid='{sid}' xmlns='http://jabber.org/protocol/httpbind' {inside}>{payload}</body>")
+    }
+
+    fn say(&mut self, inside: &str, payload: &str) -> Seen {
+        let body = self.wrapped(inside, payload);
+        self.send(&body);
+        self.answer()
+    }
+
+    /// The next answer with something in it; asks until there is one.
+    fn until(&mut self, what: &str, mut seen: Seen) -> Seen {
+        while !seen.contains(what) {
+            assert!(!seen.contains("terminate"), "waiting for {what}: {seen}");
+            seen = self.say("", "");
+        }
+        seen
+    }
+
+    fn log_in(dial: &Dial, username: &str) -> Bosh {
+        let (mut bosh, first) = Bosh::begin(dial, "to='localhost' wait='60' hold='1'");
+        assert!(first.contains("restartlogic='true'") && first.contains("<stream:features"), "{first}");
+        assert!(!first.contains("starttls") && !first.contains("-PLUS"), "{first}");
+        let proof = base64(format!("\0{username}\0{username}-secret"));
+        let auth = format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{proof}</auth>");
+        let answer = bosh.say("", &auth);
+        assert!(answer.contains("<success "), "{answer}");
+        let restart = "to='localhost' xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'";
+        let features = bosh.say(restart, "");
+        assert!(features.contains("urn:ietf:params:xml:ns:xmpp-bind"), "{features}");
+        bosh
+    }
+
+    fn bound(dial: &Dial, username: &str) -> Bosh {
+        let mut bosh = Bosh::log_in(dial, username);
+        // Without a namespace, as many clients have it.
+        let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>bosh</resource></bind></iq>";
+        let answer = bosh.say("", bind);
+        assert!(answer.contains(&format!("<jid>{username}@localhost/bosh</jid>")), "{answer}");
+        bosh
+    }
+}
+
+fn server() -> Server {
+    Setup::default().web().options(MECHANISMS).start()
+}
+
+#[test]
+fn a_client_logs_in_talks_and_leaves() {
+    let server = server();
+    let mut bob = Client::login(&server, "bob", "desk");
+    bob.available();
+    let mut alice = Bosh::bound(&server.dial_as_browser(), "alice");
+    let seen = alice.say("", "<presence xmlns='jabber:client'/>");
+    alice.until("<presence ", seen);
+    let hello = chat("bob@localhost", "hello");
+    // Two requests at the same time: the first is answered when the second comes.
+    let body = alice.wrapped("", &hello);
+    alice.send(&body);
+    bob.wait_for("<message from='alice@localhost/bosh'><body>hello</body>");
+    bob.send(&chat("alice@localhost", "hi"));
+    let answer = alice.answer();
+    assert!(answer.contains("<body>hi</body>") && answer.contains("xmlns='jabber:client'"), "{answer}");
+    let end = alice.say("type='terminate'", "<presence type='unavailable' xmlns='jabber:client'/>");
+    assert!(end.contains("type='terminate'"), "{end}");
+    let late = alice.say("", "");
+    assert!(late.contains("type='terminate'"), "{late}");
+    bob.expect_nothing_before_ping();
+}
+
+#[test]
+fn a_stream_that_began_here_goes_on_elsewhere_and_comes_back() {
+    let server = server();
+    let dial = server.dial_as_browser();
+    let mut bob = Client::login(&server, "bob", "desk");
+    let mut alice = Bosh::bound(&dial, "alice");
+    let enabled = alice.say("", "<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    let enabled = alice.until("<enabled ", enabled);
+    let name = enabled.attribute_of("enabled", "id").unwrap();
+    let seen = alice.say("", "<presence xmlns='jabber:client'/>");
+    alice.until("<presence ", seen);
+    let (phone, handled) = Client::resume(&server, "alice", &name, 1);
+    assert_eq!(handled, 1);
+    let end = alice.until("<conflict ", Seen::new("<body/>".to_owned()));
+    assert!(end.contains("condition='remote-stream-error'"), "{end}");
+    phone.drop_connection();
+    bob.send(&chat("alice@localhost", "meanwhile"));
+    bob.expect_nothing_before_ping();
+    let mut again = Bosh::log_in(&dial, "alice");
+    let resumed = again.say("", &format!("<resume xmlns='urn:xmpp:sm:3' previd='{name}' h='1'/>"));
+    let resumed = again.until("<resumed ", resumed);
+    assert!(resumed.attribute_of("resumed", "previd").is_some());
+    again.until("<body>meanwhile</body>", resumed);
+}
+
+#[test]
+fn an_answer_that_was_lost_is_had_again_and_nothing_is_done_twice() {
+    let server = server();
+    let mut bob = Client::login(&server, "bob", "desk");
+    bob.available();
+    let dial = server.dial_as_browser();
+    let mut alice = Bosh::bound(&dial, "alice");
+    let body = alice.wrapped("", "<iq type='get' id='once' xmlns='jabber:client'><ping xmlns='urn:xmpp:ping'/></iq>");
+    alice.send(&body);
+    let first = alice.answer();
+    for _ in 0..2 {
+        alice.browser = dial.browse_tls();
+        alice.send(&body);
+        assert_eq!(alice.answer().to_string(), first.to_string());
+    }
+    bob.expect_nothing_before_ping();
+}
+
+#[test]
+fn whoever_breaks_the_rules_is_told_and_has_no_session_any_more() {
+    let server = server();
+    let dial = server.dial_as_browser();
+    let begun = |inside: &str| Bosh::begin(&dial, inside).1;
+    for (inside, condition) in [
+        ("to='nobody.example'", "host-unknown"),
+        ("", "improper-addressing"),
+        ("to='localhost' sid='guess'", "item-not-found"),
+        ("to='localhost' wait='x'", "bad-request"),
+    ] {
+        let answer = begun(inside);
+        assert!(answer.contains(&format!("condition='{condition}'")), "{inside}: {answer}");
+    }
+    let mut jumps = Bosh::bound(&dial, "alice");
+    jumps.rid += 5;
+    assert!(jumps.say("", "").contains("condition='item-not-found'"));
+    let mut forbidden = Bosh::bound(&dial, "alice");
+    assert!(forbidden.say("", "<!-- x -->").contains("condition='bad-request'"));
+    let mut wrong = Bosh::bound(&dial, "alice");
+    let answer = wrong.say("", "<unknown xmlns='urn:x'/>");
+    let answer = wrong.until("<stream:error", answer);
+    assert!(answer.contains("remote-stream-error") && answer.contains("<unsupported-stanza-type "), "{answer}");
+    // A session that began with TLS is not there for those without.
+    let private = Bosh::bound(&dial, "alice");
+    let mut readable = Bosh { browser: dial.browse(), sid: private.sid.clone(), rid: private.rid };
+    assert!(readable.say("", "").contains("condition='item-not-found'"));
+    let mut clear = Bosh { browser: dial.browse(), sid: String::new(), rid: 1 };
+    clear.send("<body rid='1' to='localhost' wait='10' hold='1' xmlns='http://jabber.org/protocol/httpbind'/>");
+    let refused = clear.answer();
+    assert!(refused.contains("<policy-violation "), "nobody logs in without TLS: {refused}");
+}
+
+#[test]
+fn pages_of_other_sites_may_only_where_that_is_said() {
+    let server = Setup::default().web().options("web.origins = [\"https://chat.example\"]").start();
+    let mut browser = server.dial_as_browser().browse();
+    let mut preflight = |origin: &str| {
+        browser.ask("OPTIONS", "/http-bind", &format!("Origin: {origin}\r\nAccess-Control-Request-Method: POST\r\n"))
+    };
+    let listed = preflight("https://chat.example");
+    assert_eq!((listed.status, listed.field("access-control-allow-origin")), (204, Some("https://chat.example")));
+    assert!(listed.field("access-control-allow-methods").unwrap().contains("POST"));
+    assert_eq!(preflight("https://evil.example").field("access-control-allow-origin"), None);
+    let page = browser.ask("GET", "/http-bind", "");
+    assert!(page.status == 200 && page.text().contains("BOSH"), "{page:?}");
+    let endless = browser.ask("POST", "/http-bind", "Content-Length: 100000000\r\n");
+    assert_eq!(endless.status, 413);
+}
+
+#[test]
+fn sessions_count_for_the_address_behind_a_proxy() {
+    let options = "limits.connections = 2\nlimits.connection_rate = \"1000/s\"\nweb.proxies = [\"127.0.0.1\"]";
+    let server = Setup::default().web().no_accounts().options(options).start();
+    let mut proxy = server.dial_as_browser().browse();
+    let mut begin = |address: &str| {
+        let body = "<body rid='1' to='localhost' wait='0' hold='0' xmlns='http://jabber.org/protocol/httpbind'/>";
+        let head = format!(
+            "POST /http-bind HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {address}\r\nX-Forwarded-Proto: https\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        proxy.send(format!("{head}{body}").as_bytes());
+        proxy.answer("POST").text().to_owned()
+    };
+    assert!(begin("198.51.100.1").contains(" sid='"));
+    assert!(begin("198.51.100.1").contains("policy-violation"), "one session and the request itself");
+    assert!(begin("198.51.100.2").contains(" sid='"));
+}
