@@ -16,6 +16,7 @@ mod nodes;
 mod pages;
 mod personal;
 mod presence;
+mod profiles;
 mod publishers;
 mod relatives;
 mod remote;
