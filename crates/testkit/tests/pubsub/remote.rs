@@ -96,3 +96,39 @@ fn a_subscriber_elsewhere_comes_and_goes() {
     assert!(alice.wait_for(&format!("<message from='{SERVICE}'")).contains("subscription='none'"));
     assert!(!get(&mut bob, SERVICE, "<subscriptions/>").contains("<subscription "));
 }
+
+/// The groups of an owner's roster count for people elsewhere as for others; and who says how long it was away hears what it has missed (XEP-0312).
+#[test]
+fn a_subscriber_elsewhere_follows_groups_and_hears_what_it_has_missed() {
+    let world = World::new();
+    let (a, b) = servers(&world);
+    let (mut alice, mut bob) = (online(&a, "a.example", "alice"), online(&b, "b.example", "bob"));
+    bob.send("<presence to='alice@a.example' type='subscribe'/>");
+    alice.wait_for("<presence type='subscribe'");
+    alice.send("<presence to='bob@b.example' type='subscribed'/>");
+    bob.wait_for("<presence type='subscribed'");
+    let group = |alice: &mut Client, name: &str| {
+        let item = format!("<item jid='bob@b.example'><group>{name}</group></item>");
+        ask(alice, "set", "", &format!("<query xmlns='jabber:iq:roster'>{item}</query>"));
+    };
+    let publish = |id: &str| format!("<publish node='musings'><item id='{id}'>{}</item></publish>", entry(id));
+    let groups = [("pubsub#access_model", "roster"), ("pubsub#roster_groups_allowed", "friends")];
+    let config = crate::submit("node_config", &groups);
+    set(&mut alice, SERVICE, &format!("<create node='musings'/><configure>{config}</configure>"));
+    let subscribe = "<subscribe node='musings' jid='bob@b.example'/>";
+    refused(&mut bob, "set", SERVICE, subscribe, "not-authorized not-in-roster-group");
+    group(&mut alice, "friends");
+    set(&mut bob, SERVICE, subscribe);
+    set(&mut alice, SERVICE, &publish("1"));
+    assert!(bob.wait_for(&format!("<message from='{SERVICE}'")).contains("<item id='1'"));
+    group(&mut alice, "others");
+    set(&mut alice, SERVICE, &publish("2"));
+    group(&mut alice, "friends");
+    let told = bob.wait_for(&format!("<message from='{SERVICE}'"));
+    assert!(told.contains("<item id='2'") && told.contains("<delay "), "{told}");
+    bob.send(&format!("<presence to='{SERVICE}'><ago xmlns='urn:xmpp:ago:0' secs='3600'/></presence>"));
+    for id in ["1", "2"] {
+        let told = bob.wait_for(&format!("<message from='{SERVICE}'"));
+        assert!(told.contains(&format!("<item id='{id}'")), "{told}");
+    }
+}
