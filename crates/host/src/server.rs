@@ -100,7 +100,7 @@ pub struct Server {
     /// Clients on other servers that have shown themselves to a service.
     pub visitors: Visitors,
     /// Sessions that are woken together.
-    pub waves: Waves,
+    pub waves: Arc<Waves>,
     /// Accounts that have lost a session under stream management.
     pub lost: Lost,
     /// What services are being told of accounts.
@@ -205,7 +205,7 @@ impl Server {
             interests: Interests::default(),
             remote_clients: RemoteClients::default(),
             visitors: Visitors::default(),
-            waves: Waves::default(),
+            waves: Arc::default(),
             lost: Lost::default(),
             notices: Notices::default(),
             departures: Mutex::default(),

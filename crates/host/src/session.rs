@@ -280,6 +280,22 @@ impl Session {
         result
     }
 
+    /// Changes the state without waking the session's task, unless much is waiting: [`Session::wake`] does that, a moment later.
+    fn change_unwoken<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        /// With this many bytes waiting nothing is gained by more.
+        const UNWOKEN_BYTES_MAX: usize = 16 * 1024;
+        let (result, waker) = {
+            let mut state = self.state.lock();
+            let result = change(&mut state);
+            let is_much = state.outbox.bytes() >= UNWOKEN_BYTES_MAX;
+            (result, if is_much { state.outbox.take_waker() } else { None })
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        result
+    }
+
     /// Whether it belongs to a guest (SASL ANONYMOUS), whose account ends with its last session.
     pub fn is_guest(&self) -> bool {
         self.account.is_guest()
@@ -429,11 +445,12 @@ impl Session {
 
     /// Offers a message that is not stored. A session that catches up gets it behind what it has, within its bounds.
     pub fn offer_volatile(&self, frame: Frame) -> Offered {
-        self.change(|state| match state.outbox.push(frame) {
-            Pushed::Queued => Offered::Queued,
-            Pushed::Full => Offered::Full,
-            Pushed::Gone => Offered::Gone,
-        })
+        self.change(|state| offered(state.outbox.push(frame)))
+    }
+
+    /// The same without waking the session's task, unless much is waiting: [`Session::wake`] does that, a moment later.
+    pub fn offer_volatile_unwoken(&self, frame: Frame) -> Offered {
+        self.change_unwoken(|state| offered(state.outbox.push(frame)))
     }
 
     /// Offers a message that is not stored and does not matter to a person who does not look at the client (XEP-0352).
@@ -443,18 +460,7 @@ impl Session {
 
     /// The same without waking the session's task, unless much is waiting: [`Session::wake`] does that, a moment later.
     pub fn offer_passing_unwoken(&self, frame: Frame, passing: Passing) -> Offered {
-        /// With this many bytes waiting nothing is gained by more.
-        const UNWOKEN_BYTES_MAX: usize = 16 * 1024;
-        let (offered, waker) = {
-            let mut state = self.state.lock();
-            let offered = state.push_passing(frame, passing);
-            let is_much = state.outbox.bytes() >= UNWOKEN_BYTES_MAX;
-            (offered, if is_much { state.outbox.take_waker() } else { None })
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        offered
+        self.change_unwoken(|state| state.push_passing(frame, passing))
     }
 
     /// Wakes the session's task, which writes what waits.
@@ -494,13 +500,9 @@ impl Session {
     }
 
     /// Queues a part of what the client gets for having entered a room: like an answer, but there may be much of it, and the stream goes on
-    /// where there is no room for it.
+    /// where there is no room for it. Does not wake the session's task, unless much is waiting: [`Session::wake`] does, behind the last part.
     pub fn offer_part(&self, frame: Frame) -> Offered {
-        self.change(|state| match state.outbox.push_part(frame) {
-            Pushed::Queued => Offered::Queued,
-            Pushed::Full => Offered::Full,
-            Pushed::Gone => Offered::Gone,
-        })
+        self.change_unwoken(|state| offered(state.outbox.push_part(frame)))
     }
 
     /// Ends the stream after what is queued.
@@ -572,6 +574,14 @@ impl Drop for Session {
     }
 }
 
+fn offered(pushed: Pushed) -> Offered {
+    match pushed {
+        Pushed::Queued => Offered::Queued,
+        Pushed::Full => Offered::Full,
+        Pushed::Gone => Offered::Gone,
+    }
+}
+
 impl State {
     fn push_passing(&mut self, frame: Frame, passing: Passing) -> Offered {
         let pushed = match (self.sparing.map(|sparing| sparing.fate_of(passing)), passing) {
@@ -580,11 +590,7 @@ impl State {
             (Some(Fate::Held), _) => self.outbox.push_waiting(frame, 0),
             _ => self.outbox.push(frame),
         };
-        match pushed {
-            Pushed::Queued => Offered::Queued,
-            Pushed::Full => Offered::Full,
-            Pushed::Gone => Offered::Gone,
-        }
+        offered(pushed)
     }
 
     fn new() -> State {

@@ -29,11 +29,23 @@ pub(crate) fn passing(stanza: &Stanza) -> Option<Passing> {
 
 /// Offers a message that is not stored, or a copy of one. `passing` is what the message is.
 pub(crate) fn offer(session: &Session, frame: Frame, stanza: &Stanza, passing: Option<Passing>) -> Offered {
-    match passing {
+    match passing_to(session, stanza, passing) {
         None => session.offer_volatile(frame),
-        Some(Passing::Room) if is_mentioned(session, stanza) => session.offer_volatile(frame),
         Some(passing) => session.offer_passing(frame, passing),
     }
+}
+
+/// The same without waking the session's task, which whoever calls it does a moment later.
+pub(crate) fn offer_unwoken(session: &Session, frame: Frame, stanza: &Stanza, passing: Option<Passing>) -> Offered {
+    match passing_to(session, stanza, passing) {
+        None => session.offer_volatile_unwoken(frame),
+        Some(passing) => session.offer_passing_unwoken(frame, passing),
+    }
+}
+
+/// What the message is to this session: none if it matters.
+fn passing_to(session: &Session, stanza: &Stanza, passing: Option<Passing>) -> Option<Passing> {
+    passing.filter(|passing| *passing != Passing::Room || !is_mentioned(session, stanza))
 }
 
 /// Under which nickname a session is in a room, its own presence has said.

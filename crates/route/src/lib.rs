@@ -32,6 +32,7 @@ pub mod rooms;
 pub mod server_info;
 pub mod timers;
 mod visits;
+mod waking;
 pub mod workers;
 mod written;
 

@@ -11,7 +11,7 @@ use metronome_host::notify::{Notify, Says, Told, When};
 use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::{Offered, Session};
-use metronome_host::waves::{self, Wave};
+use metronome_host::waves;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::stanza::message::MessageType;
@@ -20,6 +20,7 @@ use metronome_proto::stanza::{Kind, Stanza};
 use metronome_proto::xml::{Content, Tree};
 use metronome_store::stored;
 
+use crate::waking::wake;
 use crate::written::Written;
 use crate::{made, presence, remotes};
 
@@ -55,22 +56,7 @@ fn tell(server: &Arc<Server>, notify: &Notify) {
         }
     });
     if let Some(wave) = wave {
-        wake(server, wave);
-    }
-}
-
-/// Wakes all of these together, now or with others that are told something in a moment.
-fn wake(server: &Arc<Server>, sessions: Vec<Arc<Session>>) {
-    match server.waves.add(sessions, server.clock.steady_ms()) {
-        Wave::Now(woken) => woken.iter().for_each(|session| session.wake()),
-        Wave::Planned => {}
-        Wave::Later => {
-            let server = server.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(waves::PAUSE).await;
-                server.waves.take(server.clock.steady_ms()).iter().for_each(|session| session.wake());
-            });
-        }
+        wake(server, &server.waves, wave);
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use metronome_features::muc;
 use metronome_host::hosts::{Host, Hosts};
 use metronome_host::rooms::{Answer, Question};
+use metronome_host::waves;
 use metronome_model::{
     Account, AccountId, Op, Record, RoomAffiliation, RoomChange, RoomMember, RoomRole, RoomRow, RoomSecret,
     SavedOccupant, Unavailable, Visibility,
@@ -127,6 +128,55 @@ async fn everybody_sees_the_same_order_whoever_speaks() {
     for who in ["a", "b"] {
         let own: Vec<_> = stored.iter().filter_map(|body| body.strip_prefix(who)?.parse::<u32>().ok()).collect();
         assert!(own.is_sorted() && own.len() == 50, "each in the order in which they spoke: {own:?}");
+    }
+}
+
+/// Where many are told something, they are woken together.
+#[tokio::test]
+async fn in_a_room_of_many_everybody_is_told_everything_in_order() {
+    const STEPS: usize = 20;
+    let world = world().await;
+    crowded(&world, waves::MANY).await;
+    let mut alice = world.available("alice@localhost/a").await;
+    let mut bob = world.available("bob@localhost/b").await;
+    enter(&mut alice, "first").await;
+    enter(&mut bob, "second").await;
+    for step in 0..STEPS {
+        say(&mut alice, step);
+        alice.send(&format!("<presence to='{ROOM}/first'><status>after {step}</status></presence>"));
+    }
+    // Nothing but the waves wakes Bob.
+    let end = format!("<status>after {}</status>", STEPS - 1);
+    let (at_bob, at_alice) = tokio::join!(bob.until(&end), alice.until(&end));
+    let body = |step: usize| format!("<body>{step}</body>");
+    let expected: Vec<_> = (0..STEPS).flat_map(|step| [body(step), format!("<status>after {step}</status>")]).collect();
+    for seen in [at_bob, at_alice] {
+        let places: Vec<_> = expected.iter().map(|part| seen.find(part.as_str()).expect(part)).collect();
+        assert!(places.is_sorted(), "{seen}");
+        assert_eq!(bodies(&seen).len(), STEPS, "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn who_enters_while_others_speak_and_enter_is_told_everything_once() {
+    let world = world().await;
+    let (mut alice, mut bob) = met(&world).await;
+    let mut others = Vec::new();
+    for number in 0..20 {
+        say(&mut alice, number);
+        if number % 4 == 0 {
+            let mut other = world.available(&format!("carol@localhost/{number}")).await;
+            other.send(&format!("<presence to='{ROOM}/third'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
+            others.push(other);
+        }
+    }
+    alice.settled().await;
+    let expected: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+    assert_eq!(bodies(&bob.until("<body>19</body>").await), expected);
+    for mut other in others {
+        let mut seen = other.settled().await;
+        seen.push_str(&other.so_far().await);
+        assert_eq!(bodies(&seen), expected, "{seen}");
     }
 }
 

@@ -26,6 +26,11 @@ impl Session {
         self.change(|state| state.show(announcement, announcement.to(self.jid.as_str())))
     }
 
+    /// The same without waking the session's task, unless much is waiting: [`Session::wake`] does that, a moment later.
+    pub fn show_directly_unwoken(&self, announcement: &Announcement) -> Shown {
+        self.change_unwoken(|state| state.show(announcement, announcement.to(self.jid.as_str())))
+    }
+
     /// Its own presence comes back to it (section 4.2.2), whatever others have sent; its own goodbye does not.
     pub fn show_itself(&self, announcement: &Announcement) {
         if self.is_available() {

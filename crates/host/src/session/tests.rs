@@ -177,6 +177,48 @@ fn answers_that_nobody_reads_end_the_stream() {
     assert_eq!(session.offer_volatile(frame()), Offered::Gone);
 }
 
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_many_get_wakes_nobody_until_much_waits() {
+    let (session, woken) = (live(), Arc::new(Woken::default()));
+    let falls_asleep = || {
+        let waker = std::task::Waker::from(woken.clone());
+        let mut out = Vec::new();
+        while session.poll_drain(&mut Context::from_waker(&waker), &mut out, usize::MAX).is_ready() {}
+        String::from_utf8(out).unwrap()
+    };
+    let said = |what: &str| Frame::whole(format!("<{what}/>").into_bytes());
+    falls_asleep();
+    assert_eq!(session.offer_volatile_unwoken(said("one")), Offered::Queued);
+    assert_eq!(session.offer_passing_unwoken(said("two"), Passing::Room), Offered::Queued);
+    assert_eq!(session.show_directly_unwoken(&here()), Shown::Queued);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    // Whatever else comes takes along what waits, in order.
+    assert_eq!(session.offer_volatile(said("three")), Offered::Queued);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    let text = falls_asleep();
+    let places = ["<one/>", "<two/>", "<presence", "<three/>"].map(|part| text.find(part).unwrap());
+    assert!(places.is_sorted(), "{text}");
+    let long = || Frame::whole(vec![b'x'; 10 * 1024]);
+    assert_eq!(session.offer_volatile_unwoken(long()), Offered::Queued);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    assert_eq!(session.offer_volatile_unwoken(long()), Offered::Queued);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+    falls_asleep();
+    assert_eq!(session.offer_part(said("four")), Offered::Queued);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+    session.wake();
+    assert_eq!((woken.0.load(Ordering::Relaxed), &*falls_asleep()), (3, "<four/>"));
+}
+
 #[test]
 fn what_comes_with_a_room_leaves_room_for_answers_and_ends_no_stream() {
     let session = live();

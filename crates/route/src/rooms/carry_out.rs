@@ -177,13 +177,14 @@ impl Task {
 
     /// Hands a record to the writer; with what the store has of the room once it is durable.
     async fn submit(
-        &self,
+        &mut self,
         env: Option<&mut Envelope>,
         ops: Vec<RoomOp>,
         archive: Vec<ArchiveOp>,
         accounts: HashMap<Jid, AccountId>,
     ) -> (oneshot::Receiver<Outcome>, Option<Stored>) {
         const BYTES: usize = 4096;
+        self.past = None;
         let weight = env.as_ref().map_or(BYTES, |env| env.weight());
         // What its sender keeps of a private message, and that it is handled, is stored with it.
         let record = env.map(|env| std::mem::take(&mut env.record)).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! What a stanza leads to: what it takes from the store is read, then the machine decides.
 
+use std::sync::Arc;
+
 use metronome_features::muc::input::Wish;
 use metronome_features::muc::{archive, avatar, bits, discovery, hats, settings, standing};
 use metronome_host::effect::Effect;
@@ -7,7 +9,7 @@ use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_model::AccountId;
-use metronome_muc::history::{self, Past};
+use metronome_muc::history::{self, Past, Wanted};
 use metronome_muc::{Card, Decision, Effect as Said, Entry, Facts, Input, Room, Standing, State, self_ping};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
@@ -34,7 +36,7 @@ enum Then {
 /// What was read for a decision.
 #[derive(Default)]
 struct Read {
-    past: Vec<Past>,
+    past: Arc<[Past]>,
     row: Option<Past>,
     standing: Option<Standing>,
 }
@@ -221,9 +223,21 @@ impl Task {
         }
         if let (Wish::Enter(_, join), Some(room)) = (wish, &self.room) {
             let wanted = history::wanted(room, &join.history, &self.limits, self.server.clock.unix_ms());
-            read.past = archive::past(&self.server, owner, wanted).await?;
+            read.past = self.past(owner, wanted).await?;
         }
         Ok(read)
+    }
+
+    /// What was said before somebody enters. Those who come at the same moment are shown the same, which is read once.
+    async fn past(&mut self, owner: AccountId, wanted: Wanted) -> Result<Arc<[Past]>, Refuse> {
+        if let Some((known, past)) = &self.past
+            && *known == wanted
+        {
+            return Ok(past.clone());
+        }
+        let past: Arc<[Past]> = archive::past(&self.server, owner, wanted).await?.into();
+        self.past = Some((wanted, past.clone()));
+        Ok(past)
     }
 
     /// A session that enters hears of the room's end of it whatever becomes of it from now on; true if it did not before.

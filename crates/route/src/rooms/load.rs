@@ -31,6 +31,8 @@ impl Task {
             server: server.clone(),
             address: address.clone(),
             limits: settings::limits(&host.values),
+            waves: Arc::default(),
+            past: None,
             pace: Pace::default(),
             pace_rule: settings::pace(&host.values),
             used_ms: None,

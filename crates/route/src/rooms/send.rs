@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_features::blocking::check;
-use metronome_host::activity::Passing;
 use metronome_host::announcement::Announcement;
 use metronome_host::blocking::What;
 use metronome_host::effect::Effect as HostEffect;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::outbox::Frame;
 use metronome_host::session::{Offered, Session, Shown};
+use metronome_host::waves;
 use metronome_muc::{Effect, Outgoing, Stamp, To};
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::stanza_id;
@@ -19,6 +19,7 @@ use metronome_proto::stanza::{Kind, MessageType, Stanza};
 use metronome_proto::xml::Content;
 
 use super::task::Task;
+use crate::waking::wake;
 use crate::written::Written;
 use crate::{copies, csi, deliver, made, presence, remotes};
 
@@ -39,6 +40,11 @@ async fn offer(session: &Session, frame: &Frame) -> bool {
         }
     }
     false
+}
+
+/// Where those gather who are told something together and are woken together; none where they are few.
+fn wave_of(to: &[Jid]) -> Option<Vec<Arc<Session>>> {
+    (to.len() >= waves::MANY).then(|| Vec::with_capacity(to.len()))
 }
 
 impl Task {
@@ -99,12 +105,15 @@ impl Task {
             let stanza = Stanza { kind, from, to: Some(to.clone()), id, lang, content };
             if !offer(&session, &Frame::whole(stanza.to_vec())).await {
                 self.server.counters.dropped.add();
+                session.wake();
                 return self.lost.push(to.clone());
             }
             if n % TURN == TURN - 1 {
+                session.wake();
                 tokio::task::yield_now().await;
             }
         }
+        session.wake();
     }
 
     async fn send_one(&mut self, outgoing: Outgoing, row: Option<u64>) {
@@ -132,22 +141,37 @@ impl Task {
     /// Who has no room for who comes and goes would see others than are there, and must know: they are in the room no more.
     fn show(&mut self, stanza: &Stanza, to: &[Jid]) {
         let announcement = Announcement::new(stanza);
+        let mut wave = wave_of(to);
         for jid in to {
             match self.server.sessions.at(jid) {
                 Some(session) if check::denies(&self.server, &session, &stanza.from, What::PresenceIn) => {}
                 Some(session) => {
-                    let shown = session.show_directly(&announcement);
+                    let shown = match &mut wave {
+                        Some(_) => session.show_directly_unwoken(&announcement),
+                        None => session.show_directly(&announcement),
+                    };
                     if shown == Shown::Dropped && self.room.as_ref().is_some_and(|room| room.occupant_of(jid).is_some())
                     {
                         self.lost.push(jid.clone());
                     }
                     presence::show::count(&self.server, shown);
+                    if let Some(wave) = &mut wave {
+                        wave.push(session);
+                    }
                 }
                 None if remotes::is_remote(&self.server, jid) => {
                     remotes::announce(&self.server, &stanza.from, &announcement, jid);
                 }
                 None => {}
             }
+        }
+        self.wake(wave);
+    }
+
+    /// Wakes those who were told something together; with what the room tells them in a moment, if it tells much.
+    fn wake(&self, wave: Option<Vec<Arc<Session>>>) {
+        if let Some(wave) = wave {
+            wake(&self.server, &self.waves, wave);
         }
     }
 
@@ -159,14 +183,25 @@ impl Task {
         let written = Written::new(&stanza, &[stanza.content.bytes(), &own]);
         let passing = csi::passing(&stanza);
         let mut elsewhere = Vec::new();
+        let mut wave = wave_of(to);
         for jid in to {
             match self.server.sessions.at(jid) {
-                Some(session) => self.hand(&session, &stanza, &written, passing),
+                Some(session) => {
+                    let frame = || written.to(&session.jid, &[]);
+                    self.hand(&session, &stanza, || match wave {
+                        Some(_) => csi::offer_unwoken(&session, frame(), &stanza, passing),
+                        None => csi::offer(&session, frame(), &stanza, passing),
+                    });
+                    if let Some(wave) = &mut wave {
+                        wave.push(session);
+                    }
+                }
                 None if remotes::is_remote(&self.server, jid) => elsewhere.push(jid),
                 // Its end is on the way here, or nobody will tell it.
                 None => self.lost.push(jid.clone()),
             }
         }
+        self.wake(wave);
         if !elsewhere.is_empty() {
             if let Some(row) = row {
                 stanza.content = stanza.content.with(&stanza_id::tree(&self.address, &row.to_string()));
@@ -176,11 +211,11 @@ impl Task {
     }
 
     /// Who has no room for what is said misses something, and must know: they are in the room no more.
-    fn hand(&mut self, session: &Session, stanza: &Stanza, written: &Written, passing: Option<Passing>) {
+    fn hand(&mut self, session: &Session, stanza: &Stanza, offer: impl FnOnce() -> Offered) {
         if check::denies(&self.server, session, &stanza.from, What::Message) {
             return;
         }
-        match csi::offer(session, written.to(&session.jid, &[]), stanza, passing) {
+        match offer() {
             Offered::Queued => self.server.counters.messages_delivered.add(),
             Offered::Deferred | Offered::Spared => {}
             Offered::Full => {

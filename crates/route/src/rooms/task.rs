@@ -12,7 +12,9 @@ use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_host::rooms::Item;
 use metronome_host::server::Server;
+use metronome_host::waves::Waves;
 use metronome_model::{Op, Record, RoomChange};
+use metronome_muc::history::{Past, Wanted};
 use metronome_muc::{Facts, Input, Limits, Room, Standing};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::Condition;
@@ -53,6 +55,10 @@ pub(super) struct Task {
     pub(super) roll: Roll,
     /// Whose presence has changed, and how often.
     pub(super) updates: Updates,
+    /// Who is told something, and waits to be woken with what follows it.
+    pub(super) waves: Arc<Waves>,
+    /// What was read for the last who entered, while it is what there is.
+    pub(super) past: Option<(Wanted, Arc<[Past]>)>,
     /// How fast people write.
     pub(super) pace: Pace,
     /// How fast they may.
@@ -85,6 +91,8 @@ pub(super) async fn run(server: &Arc<Server>, address: &Jid) {
         for item in items.drain(..) {
             task.take(item).await;
         }
+        // Whoever comes later is shown what is there then.
+        task.past = None;
         task.flush().await;
         task.show_put_off().await;
         task.lose().await;
