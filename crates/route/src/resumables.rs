@@ -119,8 +119,9 @@ fn note(server: &Server, session: &Session, at_ms: u64) {
     }
 }
 
-/// Notes at once what a stream has become: another privacy list counts for it, which must not be forgotten with this process.
-pub(crate) fn note_now(server: &Server, session: &Session) {
+/// Notes at once what a stream has become. Another privacy list counts for it, which must not be forgotten with this process; or it was
+/// resumed, and what its client had of it is known: a server that is killed every second would otherwise know less and less of that.
+pub fn note_now(server: &Server, session: &Session) {
     note(server, session, server.clock.unix_ms());
 }
 

@@ -374,6 +374,7 @@ impl Run {
                 self.phase = Phase::Open;
                 self.deadline = None;
                 interests::resumed(&self.server, &self.session);
+                resumables::note_now(&self.server, &self.session);
                 if let Some(management) = &mut self.management {
                     management.told = handled;
                 }

@@ -45,9 +45,10 @@ fn managed(server: &Server, name: &str, nick: &str) -> (Client, String) {
     (client, previd)
 }
 
-/// How many stanzas have come since the stream is managed.
+/// How many stanzas have come since the stream is managed, or was resumed.
 fn had(client: &Client) -> u32 {
-    let since = client.transcript().iter().skip_while(|line| !line.starts_with("S: <enabled"));
+    let begins = |line: &String| ["S: <enabled", "S: <resumed"].iter().any(|start| line.starts_with(start));
+    let since = client.transcript().iter().skip_while(|line| !begins(line));
     let is_stanza =
         |line: &&String| ["S: <message", "S: <presence", "S: <iq"].iter().any(|start| line.starts_with(start));
     since.filter(is_stanza).count() as u32
@@ -197,43 +198,84 @@ fn a_connection_that_is_resumed_has_missed_nothing() {
     assert!(shorts(&before).is_empty(), "{before:?}");
 }
 
-/// The promise of durability: whatever anybody heard before the server was killed is in the archive after it.
+/// So often is the server killed while people talk: `make test-full` says more by `METRONOME_ROOM_KILLS`.
+fn kills() -> usize {
+    let given = std::env::var("METRONOME_ROOM_KILLS").ok();
+    given.map_or(6, |text| text.parse().expect("METRONOME_ROOM_KILLS is a number"))
+}
+
+/// Somebody who resumes its stream after every crash.
+struct Steady {
+    name: &'static str,
+    client: Client,
+    previd: String,
+    /// Stanzas that it had over earlier connections.
+    had_before: u32,
+}
+
+impl Steady {
+    /// Everything that came until the connection ended.
+    fn ends(&mut self) -> u32 {
+        while self.client.next_within(Duration::from_millis(200)).is_some() {}
+        self.had_before + had(&self.client)
+    }
+
+    #[track_caller]
+    fn resumes(&mut self, server: &Server, had: u32) {
+        (self.client, self.had_before) = (Client::resume(server, self.name, &self.previd, had).0, had);
+    }
+
+    /// Those whom it has seen leave, by nickname.
+    fn saw_leave(&self) -> Vec<String> {
+        let left = |line: &&String| line.starts_with("S: <presence") && line.contains(" type='unavailable'");
+        let lines = self.client.transcript().iter().filter(left);
+        lines.filter_map(|line| Some(line.split_once(&format!("{ROOM}/"))?.1.split_once('\'')?.0.to_owned())).collect()
+    }
+}
+
+/// The promise of durability: whatever anybody heard before the server was killed is in the archive after it, and whoever resumes its
+/// stream has never left the room.
 #[test]
 fn what_anybody_heard_before_a_crash_is_in_the_archive() {
     let mut server = Setup::default().start();
-    let mut alice = person(&server, "alice");
-    enter(&mut alice, "first");
-    does(&mut alice, "set", &configuration(&[("persistentroom", "1")]));
-    let mut heard: HashSet<(String, String)> = HashSet::new();
-    for round in 0..6 {
-        let mut people: Vec<Client> = ["alice", "bob", "carol"].map(|name| person(&server, name)).into();
-        for (n, client) in people.iter_mut().enumerate() {
-            client.send(&join_stanza(ROOM, ["first", "second", "third"][n], "<history maxchars='0'/>"));
-            until(client, "<message type='groupchat'><subject");
+    let mut steady = [("alice", "first"), ("bob", "second")].map(|(name, nick)| {
+        let (mut client, previd) = managed(&server, name, nick);
+        if nick == "first" {
+            let open = configuration(&[("persistentroom", "1")]);
+            client.send(&format!("<iq type='set' id='open' to='{ROOM}'>{open}</iq>"));
+            until(&mut client, "<iq id='open'");
         }
-        for number in 0..60 {
-            for (n, client) in people.iter_mut().enumerate() {
-                say(client, &format!("{round}-{n}-{number}"));
-            }
+        Steady { name, client, previd, had_before: 0 }
+    });
+    noted();
+    let mut heard: HashSet<(String, String)> = HashSet::new();
+    for round in 0..kills() {
+        let mut carol = person(&server, "carol");
+        carol.send(&join_stanza(ROOM, "third", "<history maxchars='0'/>"));
+        until(&mut carol, "<message type='groupchat'><subject");
+        for number in 0..40 {
+            steady.iter_mut().for_each(|one| say(&mut one.client, &format!("{round}-{}-{number}", one.name)));
+            say(&mut carol, &format!("{round}-carol-{number}"));
         }
         // It is killed at some moment while all that is on its way.
-        let wanted = fastrand::usize(1..120);
-        let mut count = 0;
-        while count < wanted {
-            if next(&mut people[2]).contains("<body>") {
-                count += 1;
-            }
+        for _ in 0..fastrand::usize(1..100) {
+            while !next(&mut carol).contains("<body>") {}
         }
         server.kill();
-        for client in &mut people {
-            while let Some(seen) = client.next_within(Duration::from_millis(200)) {
-                note(&seen, &mut heard);
-            }
-            for line in client.transcript() {
-                note_line(line, &mut heard);
-            }
-        }
+        while carol.next_within(Duration::from_millis(200)).is_some() {}
+        let had = steady.each_mut().map(Steady::ends);
+        let clients = steady.iter().map(|one| &one.client).chain([&carol]);
+        clients.flat_map(Client::transcript).for_each(|line| note_line(line, &mut heard));
         server.start_again();
+        steady.iter_mut().zip(had).for_each(|(one, had)| one.resumes(&server, had));
+        // Both are in the room, and nobody has seen either of them leave.
+        let mark = format!("mark {round}");
+        say(&mut steady[1].client, &mark);
+        for one in &mut steady {
+            until(&mut one.client, &format!("<message from='{ROOM}/second'><body>{mark}"));
+            let left = one.saw_leave();
+            assert!(left.iter().all(|nick| nick == "third"), "{} in round {round}: {left:?}", one.name);
+        }
     }
     let stored = archived(&server);
     let missing: Vec<_> = heard.difference(&stored).collect();
@@ -246,12 +288,6 @@ fn what_anybody_heard_before_a_crash_is_in_the_archive() {
 }
 
 /// A groupchat message with its id in the archive.
-fn note(seen: &Seen, heard: &mut HashSet<(String, String)>) {
-    if let (Some(id), Some(body)) = (seen.attribute_of("stanza-id", "id"), seen.text_of("body")) {
-        heard.insert((id, body));
-    }
-}
-
 fn note_line(line: &str, heard: &mut HashSet<(String, String)>) {
     let Some(message) = line.strip_prefix("S: ").filter(|line| line.starts_with("<message")) else { return };
     let value = |from: &str, to: &str| Some(message.split_once(from)?.1.split_once(to)?.0.to_owned());

@@ -115,6 +115,16 @@ const LONG: &[Stage] = &[
         },
     },
     Stage {
+        name: "rooms-crash-200",
+        about: "200 times SIGKILL while people talk in a room",
+        budget: Duration::from_secs(300),
+        run: Run::Binaries {
+            kind: Kind::Scenario,
+            arguments: &["what_anybody_heard_before_a_crash"],
+            environment: &[("METRONOME_ROOM_KILLS", "200")],
+        },
+    },
+    Stage {
         name: "interop-smack",
         about: "Smack's tests with every type of connection",
         budget: Duration::from_secs(600),
