@@ -18,7 +18,7 @@ use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::{Content, Tree};
 
-use crate::{adhoc, caps, components, pubsub, roster, strangers};
+use crate::{adhoc, caps, components, pubsub, roster, strangers, upload};
 
 /// What the host is called.
 pub const NAME: Setting =
@@ -201,10 +201,11 @@ pub(crate) fn info_of_host(server: &Server, host: &Host) -> Info {
         let (category, kind) = beside.service.identity;
         let mut features: Vec<&str> = host.registry.disco(host.at(), &host.values);
         features.extend(pubsub::announced_by_option(host));
+        features.extend(upload::announced(server, host));
         features.sort_unstable();
         let features = features.into_iter().map(str::to_owned).collect();
         let identities = vec![Identity::new(category, kind).named(beside.service.title)];
-        return Info { identities, features, ..Info::default() };
+        return Info { identities, features, extensions: upload::form(server, host).into_iter().collect(), ..Info::default() };
     }
     let name = host.values.text(&NAME);
     let features = host.registry.features();
@@ -229,7 +230,8 @@ fn items_of_host(server: &Server, host: &Host) -> Items {
         let title = service.beside.as_ref().map(|beside| beside.service.title.to_owned());
         Item { jid: service.name.clone(), node: None, name: title }
     };
-    let mut items: Vec<Item> = host.services.iter().map(item_of).collect();
+    let usable = host.services.iter().filter(|service| !upload::is_idle(server, service));
+    let mut items: Vec<Item> = usable.map(item_of).collect();
     items.extend(components::items(server, host));
     let listed = host.values.list(&ITEMS).iter().filter_map(|entry| item(entry).ok());
     items.extend(listed);

@@ -94,7 +94,8 @@ pub enum Effect {
     Nodes(Box<Changed>),
     /// The account's row has changed: nothing that was known of it counts any more.
     Forget(Jid),
-    /// The account with this bare address is no more: what it was to rooms it is no longer, whoever has the address next.
+    /// The account with this bare address is no more: what it was to rooms it is no longer, whoever has the address next, and its files
+    /// go with it.
     Removed(AccountId, Jid),
     /// The privacy lists of an account are these now: what is known of it follows, each of its sessions goes by the list that
     /// counts for it, and those who may see it, or may not any more, are told.

@@ -67,6 +67,7 @@ pub mod throttle;
 pub mod tickets;
 pub mod unshown;
 pub mod upkeep;
+pub mod uploads;
 pub mod visitors;
 pub mod waves;
 pub mod way;

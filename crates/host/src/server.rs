@@ -45,6 +45,7 @@ use crate::sessions::Sessions;
 use crate::sync::Mutex;
 use crate::throttle::Throttles;
 use crate::upkeep::Upkeep;
+use crate::uploads::Uploads;
 use crate::visitors::Visitors;
 use crate::waves::Waves;
 
@@ -77,6 +78,8 @@ pub struct Server {
     pub bits: Bits,
     /// Nodes for which something happens without a request.
     pub upkeep: Upkeep,
+    /// Files of accounts.
+    pub uploads: Arc<Uploads>,
     /// Rooms that are in use.
     pub rooms: Rooms,
     /// Names of rooms that are somebody's.
@@ -221,6 +224,7 @@ impl Server {
             gate: Gate::default(),
             throttles: Throttles::default(),
             upkeep: Upkeep::default(),
+            uploads: Arc::default(),
             fake_salt_secret: Box::default(),
             seen: Mutex::default(),
             surroundings: OnceLock::new(),

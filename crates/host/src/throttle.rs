@@ -39,6 +39,8 @@ pub struct Throttles {
     pub room_names: Throttle<Box<str>>,
     /// Rooms that somebody has entered or tried to, by bare address.
     pub rooms_entered: Throttle<Box<str>>,
+    /// Files that an account wanted to upload.
+    pub uploads: Throttle<AccountId>,
 }
 
 #[derive(Debug)]

@@ -15,6 +15,7 @@ mod proxy_protocol;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod virtual_hosts;
 mod websocket;
 

@@ -143,6 +143,10 @@ pub const PING: &str = "urn:xmpp:ping";
 pub const TIME: &str = "urn:xmpp:time";
 /// XEP-0203: Delayed Delivery.
 pub const DELAY: &str = "urn:xmpp:delay";
+/// XEP-0215: External Service Discovery.
+pub const EXTERNAL_SERVICES: &str = "urn:xmpp:extdisco:2";
+/// XEP-0215: External Service Discovery, the older form.
+pub const EXTERNAL_SERVICES_1: &str = "urn:xmpp:extdisco:1";
 /// XEP-0220: Server Dialback.
 pub const DIALBACK: &str = "jabber:server:dialback";
 /// XEP-0220: Server Dialback, as a stream feature.
@@ -197,6 +201,18 @@ pub const PUSH: &str = "urn:xmpp:push:0";
 pub const PUSH_SUMMARY: &str = "urn:xmpp:push:summary";
 /// XEP-0359: Unique and Stable Stanza IDs.
 pub const STANZA_ID: &str = "urn:xmpp:sid:0";
+/// XEP-0363: HTTP File Upload.
+pub const UPLOAD: &str = "urn:xmpp:http:upload:0";
+/// XEP-0363: HTTP File Upload, what a file is for.
+pub const UPLOAD_PURPOSE: &str = "urn:xmpp:http:upload:purpose:0";
+/// XEP-0363: HTTP File Upload, files that are sent in messages, as a feature.
+pub const UPLOAD_MESSAGE: &str = "urn:xmpp:http:upload:purpose:0#message";
+/// XEP-0363: HTTP File Upload, pictures of people, as a feature.
+pub const UPLOAD_PROFILE: &str = "urn:xmpp:http:upload:purpose:0#profile";
+/// XEP-0363: HTTP File Upload, files that are gone at a time that their sender says, as a feature.
+pub const UPLOAD_EPHEMERAL: &str = "urn:xmpp:http:upload:purpose:0#ephemeral";
+/// XEP-0363: HTTP File Upload, files that stay, as a feature.
+pub const UPLOAD_PERMANENT: &str = "urn:xmpp:http:upload:purpose:0#permanent";
 /// XEP-0440: SASL Channel-Binding Type Capability.
 pub const CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 /// XEP-0231: Bits of Binary.

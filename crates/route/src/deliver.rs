@@ -159,7 +159,10 @@ fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) 
                 server.facts.forget(jid.bare_str());
                 server.rooms.note_changed(&jid);
             }
-            Effect::Removed(id, jid) => server.removed.lock().push((id, jid)),
+            Effect::Removed(id, jid) => {
+                server.uploads.forget(id);
+                server.removed.lock().push((id, jid));
+            }
             Effect::Blocking { owner, jid, blocking } => {
                 server.facts.change(jid.bare_str(), |facts| facts.blocking = blocking.clone());
                 presence::lists_changed(server, owner, &blocking);

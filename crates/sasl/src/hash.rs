@@ -62,7 +62,7 @@ impl Hash {
     }
 
     /// HMAC (RFC 2104) over the concatenation of `parts`.
-    pub(crate) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Bytes {
+    pub fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Secret<Box<[u8]>> {
         match self {
             Hash::Sha1 => mac::<Hmac<Sha1>>(key, parts),
             Hash::Sha256 => mac::<Hmac<Sha256>>(key, parts),

@@ -13,6 +13,7 @@ use metronome_features::federation;
 use metronome_features::mam::retention;
 use metronome_features::muc;
 use metronome_features::pubsub::upkeep;
+use metronome_features::upload;
 use metronome_host::clock::Clock;
 use metronome_host::components::Added;
 use metronome_host::counters::Counters;
@@ -37,6 +38,7 @@ use metronome_route::workers::Workers;
 use metronome_route::{remotes, rooms, server_info, timers};
 use metronome_store::backend::{memory, split, sqlite};
 use metronome_store::journal::Journal;
+use metronome_store::uploads::Uploads;
 use metronome_store::{Opened, Reads, Writer, WriterLimits};
 use tokio::task::JoinHandle;
 
@@ -128,11 +130,15 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         upkeep: Default::default(),
         reserved: Default::default(),
         removed: Default::default(),
+        uploads: Default::default(),
         fake_salt_secret,
         seen: Default::default(),
         surroundings: Default::default(),
         control: Default::default(),
     });
+    if let Some(folder) = open_uploads(values)? {
+        server.uploads.set_folder(folder);
+    }
     server.gate.load(&*server.store, server.clock.unix_ms()).await.context("the store cannot be read")?;
     for index in 0..workers.count() {
         tokio::spawn(workers.clone().run(server.clone(), index));
@@ -144,6 +150,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     tokio::spawn(retention::run(server.clone()));
     tokio::spawn(upkeep::run(server.clone()));
     tokio::spawn(upkeep::go_rounds(server.clone()));
+    tokio::spawn(upload::upkeep::run(server.clone()));
     tokio::spawn(server_info::run(server.clone()));
     tokio::spawn(muc::upkeep::run(server.clone()));
     tokio::spawn(muc::upkeep::go_rounds(server.clone()));
@@ -183,6 +190,20 @@ fn open_store(values: &Values) -> anyhow::Result<Opened> {
     let made = DirBuilder::new().recursive(true).mode(0o750).create(data);
     made.with_context(|| format!("cannot make the data folder {}", data.display()))?;
     Ok(split::open(sqlite::open(&data.join("metronome.db"), sqlite::Options::default())?))
+}
+
+/// The folder of uploaded files. Without a database there need be no data folder, and then no files are kept.
+fn open_uploads(values: &Values) -> anyhow::Result<Option<Uploads>> {
+    let data = values.path(&DATA).context("server.data must not be empty")?;
+    let folder = data.join("uploads");
+    match Uploads::open(&folder) {
+        Ok(uploads) => Ok(Some(uploads)),
+        Err(error) if values.text(&BACKEND) == "memory" => {
+            tracing::warn!(%error, "no files can be uploaded, since there is no folder for them");
+            Ok(None)
+        }
+        Err(error) => Err(error).with_context(|| format!("the folder {} cannot be used", folder.display())),
+    }
 }
 
 /// The secret behind the salts that unknown users are shown: made at the first start, then kept, so that they never change.

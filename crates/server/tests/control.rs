@@ -205,7 +205,8 @@ fn domains_are_managed_over_the_socket() {
     assert_eq!(rows[1], ["chat.example", "command", "enabled", "0", "-", "-"], "{list}");
     assert_eq!(rows[2], ["rooms.chat.example", "command", "service", "0", "-", "-"], "{list}");
     assert_eq!(rows[3], ["pubsub.chat.example", "command", "service", "0", "-", "-"], "{list}");
-    assert_eq!(rows[4], ["example.org", "configuration", "enabled", "0", "-", "-"], "{list}");
+    assert_eq!(rows[4], ["upload.chat.example", "command", "service", "0", "-", "-"], "{list}");
+    assert_eq!(rows[5], ["example.org", "configuration", "enabled", "0", "-", "-"], "{list}");
     assert_eq!(server.ctl("host add chat.example", "").0, 1);
     assert_eq!(server.ctl("host add a@b", "").0, 2);
     assert_eq!(server.ctl("host remove chat.example", "").0, 1);
@@ -214,7 +215,7 @@ fn domains_are_managed_over_the_socket() {
     assert!(server.ok("status --json", "").contains("\"hosts_not_served\":\"chat.example\""));
     server.ok("host enable chat.example", "");
     server.ok("host remove chat.example --accounts", "");
-    assert_eq!(server.ok("host list", "").lines().count(), 4);
+    assert_eq!(server.ok("host list", "").lines().count(), 5);
 }
 
 #[test]

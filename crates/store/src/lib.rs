@@ -20,6 +20,7 @@ pub mod resumables;
 pub mod rooms;
 pub mod rosters;
 pub mod stored;
+pub mod uploads;
 mod writer;
 
 use std::sync::Arc;

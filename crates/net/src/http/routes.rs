@@ -16,12 +16,19 @@ use http_body_util::Limited;
 use metronome_host::hosts::Host;
 
 use super::gate::Visitor;
-use super::{Web, bosh, cors, favicon, front, health, host_meta, websocket};
+use super::{Web, bosh, cors, favicon, front, health, host_meta, upload, websocket};
 use crate::websocket::Privacy;
 
 /// All of them.
-pub(crate) const ROUTES: &[&[Route]] =
-    &[health::ROUTES, favicon::ROUTES, front::ROUTES, host_meta::ROUTES, websocket::ROUTES, bosh::ROUTES];
+pub(crate) const ROUTES: &[&[Route]] = &[
+    health::ROUTES,
+    favicon::ROUTES,
+    front::ROUTES,
+    host_meta::ROUTES,
+    websocket::ROUTES,
+    bosh::ROUTES,
+    upload::ROUTES,
+];
 
 /// Something that may be asked for.
 #[derive(Debug)]

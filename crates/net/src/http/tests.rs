@@ -12,9 +12,9 @@ fn the_router_takes_every_route() {
 fn what_is_open_to_everybody_is_known() {
     let all = || ROUTES.iter().copied().flatten();
     let under_any_name: Vec<_> = all().filter(|route| route.needs == Needs::Nothing).map(|route| route.path).collect();
-    assert_eq!(under_any_name, ["/healthz", "/favicon.ico", "/assets/favicon.png"]);
+    assert_eq!(under_any_name, ["/healthz", "/favicon.ico", "/assets/favicon.png", "/upload/{id}/{name}"]);
     let shared: Vec<_> = all().filter(|route| route.shared == Shared::Everybody).map(|route| route.path).collect();
-    assert_eq!(shared, ["/.well-known/host-meta", "/.well-known/host-meta.json"]);
+    assert_eq!(shared, ["/.well-known/host-meta", "/.well-known/host-meta.json", "/upload/{id}/{name}"]);
     for route in all() {
         assert!(route.path.starts_with('/') && !route.verbs.is_empty(), "{route:?}");
     }

@@ -8,11 +8,16 @@ use crate::{SERVICE, server};
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
 
-/// `host origin state` of each line, without the services for rooms, which come with the domains in the same way.
+/// `host origin state` of each line, without the services for rooms and files, which come with the domains in the same way.
 fn list(server: &Server) -> Vec<String> {
     let list = server.control().run("host list", json!({}));
     let row = |row: &Value| format!("{} {} {}", row["host"], row["origin"], row["state"]).replace('"', "");
-    list.as_array().unwrap().iter().map(row).filter(|line| !line.starts_with("rooms.")).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(row)
+        .filter(|line| !["rooms.", "upload."].iter().any(|other| line.starts_with(other)))
+        .collect()
 }
 
 #[track_caller]
