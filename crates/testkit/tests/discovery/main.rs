@@ -37,6 +37,8 @@ fn subscribe(viewer: &mut Client, owner: &mut Client) {
     owner.wait_for("<presence type='subscribe'");
     owner.send(&format!("<presence to='{}' type='subscribed'/>", viewer.bare().to_owned()));
     viewer.wait_for("<presence type='subscribed'");
+    // What the viewer is told at last.
+    viewer.wait_for(&format!("<presence from='{}'", owner.jid()));
     viewer.so_far();
     owner.so_far();
 }
