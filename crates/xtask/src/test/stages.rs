@@ -66,7 +66,7 @@ const SHORT: &[Stage] = &[
     Stage {
         name: "build",
         about: "builds all tests and programs with one profile",
-        budget: Duration::from_secs(840),
+        budget: Duration::from_secs(600),
         run: Run::Build,
     },
     Stage {
@@ -78,7 +78,7 @@ const SHORT: &[Stage] = &[
     Stage {
         name: "scenarios",
         about: "tests over the public interface: streams, sessions, chat, hostile input",
-        budget: Duration::from_secs(300),
+        budget: Duration::from_secs(540),
         run: Run::Binaries { kind: Kind::Scenario, arguments: &[AT_ONCE], environment: &[] },
     },
     Stage { name: "doc", about: "examples in the documentation", budget: Duration::from_secs(90), run: Run::DocTests },
