@@ -123,21 +123,26 @@ fn section_4_3_contacts_are_told_what_their_clients_want() {
     bob.expect_nothing_before_ping();
 }
 
-/// A client says by its capabilities (XEP-0115) that it wants a node, and answers what it is asked.
+/// A client says by its capabilities (XEP-0115) that it wants a node, and answers what it is asked. It is over when the server has learned
+/// it: a node of its own that the client wants too has told its last item.
 #[track_caller]
 pub(crate) fn wants(client: &mut Client, node: &str) {
-    let feature = format!("{node}+notify");
-    let ver = metronome_testkit::base64(sha1_of(&format!("client/pc//test<{feature}<")));
+    const LEARNED: &str = "urn:test:learned";
+    set(client, "", &format!("<publish node='{LEARNED}'><item>{}</item></publish>", entry("learned")));
+    let mut features = [node, LEARNED].map(|node| format!("{node}+notify"));
+    features.sort();
+    let ver = metronome_testkit::base64(sha1_of(&format!("client/pc//test<{}<", features.join("<"))));
     client.send(&format!(
         "<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://test.example' ver='{ver}'/></presence>"
     ));
     let asked = client.wait_for("<iq type='get'");
     let (id, from) = (asked.attribute("id").unwrap(), asked.attribute("from").unwrap());
+    let features = features.map(|feature| format!("<feature var='{feature}'/>")).concat();
     client.send(&format!(
         "<iq type='result' id='{id}' to='{from}'><query xmlns='http://jabber.org/protocol/disco#info' \
-         node='https://test.example#{ver}'><identity category='client' type='pc' name='test'/><feature var='{feature}'/></query></iq>"
+         node='https://test.example#{ver}'><identity category='client' type='pc' name='test'/>{features}</query></iq>"
     ));
-    client.so_far();
+    client.wait_for(&format!("items node='{LEARNED}'"));
 }
 
 fn sha1_of(text: &str) -> Vec<u8> {

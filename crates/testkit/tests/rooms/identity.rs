@@ -45,7 +45,7 @@ fn an_account_has_the_same_id_in_all_it_does() {
     assert_eq!(id(&until(&mut alice, "<presence type='unavailable'").1), own);
     let mut laptop = Client::login(&server, "dave", "laptop");
     let came = enter(&mut laptop, "somebody");
-    let back = came.iter().find(|seen| seen.contains("110")).unwrap();
+    let back = came.iter().find(|seen| seen.contains("code='110'")).unwrap();
     assert_eq!(id(back), own, "and when it comes again, as whatever");
     let past = came.iter().find(|seen| seen.contains("<body>hello")).unwrap();
     assert_eq!(id(past), own);
@@ -97,7 +97,7 @@ fn whoever_gets_the_name_of_an_account_that_is_gone_has_another_id() {
     server.control().add_user("bob@localhost");
     let mut bob = person(&server, "bob");
     let came = enter(&mut bob, "second");
-    let own = came.iter().find(|seen| seen.contains("110")).unwrap();
+    let own = came.iter().find(|seen| seen.contains("code='110'")).unwrap();
     assert_ne!(id(own), was);
     assert_eq!(
         id(came.iter().find(|seen| seen.contains("<body>hello")).unwrap()),
