@@ -26,10 +26,9 @@ use metronome_host::options::{Kind, Setting};
 use metronome_host::server::Server;
 use metronome_proto::jid::Jid;
 use metronome_sasl::StreamFacts;
-use tokio::net::TcpStream;
 
 use crate::admission::{Admission, Admitted};
-use crate::listen::Entry;
+use crate::listen::Accepted;
 use crate::socket::Socket;
 use negotiate::{Negotiated, negotiate};
 use resume::Doors;
@@ -70,8 +69,8 @@ pub(crate) struct Context {
 
 /// How a connection comes to its stream.
 pub(crate) enum Begun {
-    /// From its first byte.
-    Tcp(TcpStream, Entry),
+    /// From a listener.
+    Accepted(Accepted),
     /// Behind everything that stands before a stream, encryption included: what that has proved, and whose certificate was shown.
     Carried(Socket, StreamFacts, Jid),
 }
@@ -93,13 +92,7 @@ enum Stage {
 }
 
 /// Serves a connection that was admitted.
-pub(crate) fn serve(context: Context, socket: TcpStream, entry: Entry, admitted: Admitted) -> Serve {
-    let begun = Begun::Tcp(socket, entry);
-    Serve { stage: Stage::Negotiating(Box::pin(until_stopped(context, begun)), Some(admitted)) }
-}
-
-/// Serves a connection that something else has begun, such as the web server.
-pub(crate) fn serve_begun(context: Context, begun: Begun, admitted: Admitted) -> Serve {
+pub(crate) fn serve(context: Context, begun: Begun, admitted: Admitted) -> Serve {
     Serve { stage: Stage::Negotiating(Box::pin(until_stopped(context, begun)), Some(admitted)) }
 }
 

@@ -29,7 +29,7 @@ use crate::admission::Admission;
 use crate::bosh::Sessions;
 use crate::c2s::resume::Doors;
 
-pub(crate) use connection::serve;
+pub(crate) use connection::{Caller, caller, serve, serve_caller};
 
 /// The settings of the web server.
 pub const SETTINGS: &[Setting] = &[

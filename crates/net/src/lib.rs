@@ -12,6 +12,7 @@ pub mod control;
 pub mod dns;
 pub mod http;
 pub mod listen;
+mod multi;
 pub mod outside;
 pub mod s2s;
 mod socket;

@@ -1,7 +1,7 @@
 //! Ports: binds every configured address, accepts within the budgets, and starts one task for each connection.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ use metronome_host::server::Server;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::admission::{Admission, Admitted};
+use crate::c2s::Begun;
 use crate::c2s::resume::Doors;
 use crate::http::Web;
 use crate::s2s::Federation;
-use crate::{c2s, component, http, s2s};
+use crate::tls::handshake::Encrypted;
+use crate::{c2s, component, http, multi, s2s};
 
 /// Where clients connect and then encrypt.
 pub const C2S: Setting = Setting::new(
@@ -88,8 +90,18 @@ pub const HTTPS: Setting = Setting::new(
 )
 .at_restart();
 
+/// Where everybody connects.
+pub const MULTI: Setting = Setting::new(
+    "listen.multi",
+    Kind::Addresses,
+    "[]",
+    "Addresses for clients, other servers and browsers together, with TLS or without it: what a connection is for is known by what it says \
+     first. For networks that let nothing but port 443 through.",
+)
+.at_restart();
+
 /// The settings of this module.
-pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS, COMPONENT, COMPONENT_TLS, HTTP, HTTPS];
+pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS, COMPONENT, COMPONENT_TLS, HTTP, HTTPS, MULTI];
 
 /// How a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,6 +121,16 @@ enum Purpose {
     Component(Entry),
     /// Browsers and what speaks like them.
     Web(Entry),
+    /// All but components.
+    Everybody,
+}
+
+/// A connection as it is handed over to those whom it is for.
+pub(crate) enum Accepted {
+    /// Nothing of it was read.
+    Tcp(TcpStream, Entry),
+    /// The TLS handshake is over.
+    Encrypted(Box<Encrypted>),
 }
 
 /// Bound and not yet accepting.
@@ -137,6 +159,7 @@ impl Listeners {
             (&COMPONENT_TLS, Purpose::Component(Entry::DirectTls)),
             (&HTTP, Purpose::Web(Entry::StartTls)),
             (&HTTPS, Purpose::Web(Entry::DirectTls)),
+            (&MULTI, Purpose::Everybody),
         ];
         let wanted = settings
             .iter()
@@ -151,14 +174,20 @@ impl Listeners {
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let public = self.purposes().into_iter();
         let for_clients = public.filter(|(service, _)| matches!(service, Service::Client | Service::ClientTls));
-        for_clients.map(|(_, address)| address).collect()
+        let mut addresses: Vec<_> = for_clients.map(|(_, address)| address).collect();
+        addresses.dedup();
+        addresses
     }
 
-    /// What each is for that others find by the DNS.
+    /// What each is for that others find by the DNS; those for everybody come last, once for each purpose.
     pub fn purposes(&self) -> Vec<(Service, SocketAddr)> {
-        let public = self.0.iter().filter_map(|(listener, purpose)| match purpose {
-            Purpose::Public(service) => Some((*service, listener.local_addr().ok()?)),
-            Purpose::Component(_) | Purpose::Web(_) => None,
+        let public = self.0.iter().flat_map(|(listener, purpose)| {
+            let services = match purpose {
+                Purpose::Public(service) => std::slice::from_ref(service),
+                Purpose::Component(_) | Purpose::Web(_) => &[],
+                Purpose::Everybody => &Service::ALL[..],
+            };
+            services.iter().filter_map(|service| Some((*service, listener.local_addr().ok()?)))
         });
         public.collect()
     }
@@ -168,7 +197,7 @@ impl Listeners {
         let ports =
             self.0.iter().filter_map(|(listener, purpose)| match (purpose, listener.local_addr().ok()?.port()) {
                 (Purpose::Web(Entry::StartTls), port) => Some(WebPort::Plain(port)),
-                (Purpose::Web(Entry::DirectTls), port) => Some(WebPort::Encrypted(port)),
+                (Purpose::Web(Entry::DirectTls) | Purpose::Everybody, port) => Some(WebPort::Encrypted(port)),
                 (Purpose::Public(_) | Purpose::Component(_), _) => None,
             });
         ports.collect()
@@ -200,12 +229,29 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// What every connection gets.
-struct Within {
-    server: Arc<Server>,
-    admission: Arc<Admission>,
+#[derive(Clone)]
+pub(crate) struct Within {
+    pub(crate) server: Arc<Server>,
+    pub(crate) admission: Arc<Admission>,
     doors: Arc<Doors>,
     federation: Arc<Federation>,
-    web: Arc<Web>,
+    pub(crate) web: Arc<Web>,
+}
+
+impl Within {
+    /// A client's.
+    pub(crate) fn client(&self, peer: SocketAddr, accepted: Accepted, admitted: Admitted) {
+        let (server, admission, doors) = (self.server.clone(), self.admission.clone(), self.doors.clone());
+        let context = c2s::Context { server, admission, doors, address: peer.ip(), port: peer.port() };
+        tokio::spawn(c2s::serve(context, Begun::Accepted(accepted), admitted));
+    }
+
+    /// Another server's.
+    pub(crate) fn server(&self, address: IpAddr, accepted: Accepted, admitted: Admitted) {
+        let (server, admission, federation) = (self.server.clone(), self.admission.clone(), self.federation.clone());
+        let context = s2s::Context { server, admission, federation, address };
+        tokio::spawn(s2s::serve(context, accepted, admitted));
+    }
 }
 
 async fn accept(listener: TcpListener, purpose: Purpose, within: Within) {
@@ -231,40 +277,40 @@ async fn accept(listener: TcpListener, purpose: Purpose, within: Within) {
 }
 
 fn start(socket: TcpStream, peer: SocketAddr, purpose: Purpose, within: &Within) {
-    let Within { server, admission, doors, federation, web } = within;
-    let address = peer.ip().to_canonical();
+    let Within { server, admission, web, .. } = within;
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let _ = socket.set_nodelay(true);
-    if let Purpose::Web(entry) = purpose {
-        let peer = SocketAddr::new(address, peer.port());
-        tokio::spawn(http::serve(web.clone(), socket, peer, entry));
-        return;
+    match purpose {
+        // Who it comes from may be for a proxy to say.
+        Purpose::Web(entry) => {
+            tokio::spawn(http::serve(web.clone(), socket, peer, entry));
+            return;
+        }
+        Purpose::Everybody => {
+            tokio::spawn(multi::serve(within.clone(), socket, peer));
+            return;
+        }
+        Purpose::Public(_) | Purpose::Component(_) => {}
     }
-    let admitted: Admitted = match admission.admit(address, &server.hosts.load().values) {
+    let admitted: Admitted = match admission.admit(peer.ip(), &server.hosts.load().values) {
         Ok(admitted) => admitted,
         Err(why) => {
-            tracing::debug!(peer = %address, why, "a connection is turned away");
+            tracing::debug!(peer = %peer.ip(), why, "a connection is turned away");
             return;
         }
     };
-    let (server, admission) = (server.clone(), admission.clone());
-    let entry = match purpose {
-        Purpose::Public(Service::Client | Service::Server) => Entry::StartTls,
-        Purpose::Public(Service::ClientTls | Service::ServerTls) => Entry::DirectTls,
-        Purpose::Component(entry) | Purpose::Web(entry) => entry,
-    };
     match purpose {
-        Purpose::Web(_) => {}
-        Purpose::Component(_) => {
-            let context = component::Context { server, admission, address };
+        Purpose::Web(_) | Purpose::Everybody => {}
+        Purpose::Component(entry) => {
+            let (server, admission) = (server.clone(), admission.clone());
+            let context = component::Context { server, admission, address: peer.ip() };
             tokio::spawn(component::serve(context, socket, entry, admitted));
         }
-        Purpose::Public(Service::Client | Service::ClientTls) => {
-            let context = c2s::Context { server, admission, doors: doors.clone(), address, port: peer.port() };
-            tokio::spawn(c2s::serve(context, socket, entry, admitted));
-        }
-        Purpose::Public(Service::Server | Service::ServerTls) => {
-            let context = s2s::Context { server, admission, federation: federation.clone(), address };
-            tokio::spawn(s2s::serve(context, socket, entry, admitted));
+        Purpose::Public(Service::Client) => within.client(peer, Accepted::Tcp(socket, Entry::StartTls), admitted),
+        Purpose::Public(Service::ClientTls) => within.client(peer, Accepted::Tcp(socket, Entry::DirectTls), admitted),
+        Purpose::Public(Service::Server) => within.server(peer.ip(), Accepted::Tcp(socket, Entry::StartTls), admitted),
+        Purpose::Public(Service::ServerTls) => {
+            within.server(peer.ip(), Accepted::Tcp(socket, Entry::DirectTls), admitted);
         }
     }
 }

@@ -28,12 +28,11 @@ use metronome_host::options::{Kind, Setting};
 use metronome_host::remotes::Payer;
 use metronome_host::server::Server;
 use metronome_sasl::DialbackSecret;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::admission::{Admission, Admitted};
 use crate::dns::Resolver;
-use crate::listen::Entry;
+use crate::listen::Accepted;
 use crate::tls::servers;
 use authorities::Authorities;
 use shares::{Bounds, Shares};
@@ -221,7 +220,7 @@ impl Federation {
 }
 
 /// Serves a connection of another server that was admitted.
-pub(crate) async fn serve(context: Context, socket: TcpStream, entry: Entry, admitted: Admitted) {
+pub(crate) async fn serve(context: Context, connection: Accepted, admitted: Admitted) {
     let Context { server, federation, address, .. } = context.clone();
     // A domain that was closed has come from there.
     if server.gate.is_turned_away(address, server.clock.unix_ms()) {
@@ -234,7 +233,7 @@ pub(crate) async fn serve(context: Context, socket: TcpStream, entry: Entry, adm
     };
     // Who has proved nothing has nothing to lose: a server that stops waits for nobody here.
     let accepted = tokio::select! {
-        accepted = inbound::accept(context, socket, entry) => accepted,
+        accepted = inbound::accept(context, connection) => accepted,
         () = server.control.stopped() => None,
     };
     if let Some((host, proved)) = accepted {

@@ -86,6 +86,11 @@ impl Stream {
         }
     }
 
+    /// Something was read of it before it came here.
+    pub(crate) fn give(&mut self, read: Vec<u8>) {
+        (self.heard, self.input) = (!read.is_empty(), read);
+    }
+
     /// The same connection with a new parser and a new stream to come, after SASL. Budgets and deadline go on.
     pub(crate) fn restarted(mut self) -> Stream {
         self.restart();

@@ -41,11 +41,12 @@ struct Ports {
     component_direct: u16,
     http: u16,
     https: u16,
+    multi: u16,
 }
 
 impl Ports {
-    fn of([clear, direct, s2s, s2s_direct, component, component_direct, http, https]: [u16; 8]) -> Ports {
-        Ports { clear, direct, s2s, s2s_direct, component, component_direct, http, https }
+    fn of([clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi]: [u16; 9]) -> Ports {
+        Ports { clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi }
     }
 }
 
@@ -68,7 +69,7 @@ impl Server {
         for domain in std::iter::once("localhost").chain(own) {
             certificates.issue(domain);
         }
-        let ports = Ports::of([0; 8]);
+        let ports = Ports::of([0; 9]);
         let mut server = Server { folder, setup, ports, certificates, process: None, log: Log::default() };
         server.write_options(&server.setup.options.clone());
         server.start_on_free_ports();
@@ -143,9 +144,13 @@ impl Server {
 
     /// Where browsers connect, where the scenario is about that.
     fn for_browsers(&self) -> String {
-        match self.setup.web {
+        let ports = match self.setup.web {
             false => "http = []\nhttps = []\n".to_owned(),
             true => format!("http = [\"{}\"]\nhttps = [\"{}\"]\n", self.http(), self.https()),
+        };
+        match self.setup.multi {
+            false => ports,
+            true => format!("{ports}multi = [\"{}\"]\n", self.multi()),
         }
     }
 
@@ -274,6 +279,16 @@ impl Server {
     /// Where browsers connect with TLS.
     pub fn https(&self) -> SocketAddr {
         SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.https)
+    }
+
+    /// Where everybody connects.
+    pub fn multi(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.multi)
+    }
+
+    /// A way to connect to the port for everybody, without ALPN.
+    pub fn dial_one_port(&self) -> Dial {
+        Dial::new(self.multi(), self.multi(), self.certificates.roots()).protocols(&[])
     }
 
     /// A way to connect as a browser.

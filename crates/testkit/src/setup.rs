@@ -36,6 +36,8 @@ pub struct Setup {
     pub(crate) hosts: Vec<String>,
     /// Whether it listens for browsers.
     pub(crate) web: bool,
+    /// Whether it has a port for everybody.
+    pub(crate) multi: bool,
     /// Those of a federation; its own otherwise.
     pub(crate) certificates: Option<Certificates>,
 }
@@ -52,6 +54,7 @@ impl Default for Setup {
             accounts,
             hosts,
             web: false,
+            multi: false,
             certificates: None,
         }
     }
@@ -104,6 +107,12 @@ impl Setup {
     /// Listening for browsers.
     pub fn web(mut self) -> Setup {
         self.web = true;
+        self
+    }
+
+    /// Listening for everybody on one port, besides.
+    pub fn one_port(mut self) -> Setup {
+        self.multi = true;
         self
     }
 

@@ -29,9 +29,10 @@ use tokio_rustls::server::TlsStream;
 use super::resume::{Arrival, Door, Doors};
 use super::sasl2::Welcome;
 use super::{Begun, Context};
-use crate::listen::Entry;
+use crate::listen::{Accepted, Entry};
 use crate::socket::Socket;
 use crate::stream::{Fault, Stream};
+use crate::tls::handshake::Encrypted;
 use crate::tls::{self, handshake};
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -127,11 +128,12 @@ pub(super) async fn negotiate(context: Context, begun: Begun) -> Option<Negotiat
 
 async fn states(context: Context, begun: Begun) -> Result<Negotiated, Option<End>> {
     let secured = match begun {
-        Begun::Tcp(socket, Entry::StartTls) => {
+        Begun::Accepted(Accepted::Tcp(socket, Entry::StartTls)) => {
             let opened = Opened::open(context, Stream::client(Socket::Plain(socket))).await?;
             opened.secure().await?
         }
-        Begun::Tcp(socket, Entry::DirectTls) => direct(context, socket).await?,
+        Begun::Accepted(Accepted::Tcp(socket, Entry::DirectTls)) => direct(context, socket).await?,
+        Begun::Accepted(Accepted::Encrypted(encrypted)) => encrypted_already(context, *encrypted),
         Begun::Carried(socket, facts, shown_by) => carried(context, socket, facts, shown_by),
     };
     let authenticated = secured.authenticate().await?;
@@ -268,19 +270,18 @@ impl Opened {
     }
 }
 
-/// Direct TLS (XEP-0368): the certificate is chosen by the name in the handshake, the first host's if there is none.
+/// Direct TLS (XEP-0368).
 async fn direct(context: Context, socket: TcpStream) -> Result<Secured, Option<End>> {
-    let hosts = context.server.hosts.load_full();
-    let handshake = async {
-        let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
-        let host = hosts.shown_to(hello.client_hello().server_name()).clone();
-        let tls = host.tls.clone()?;
-        let socket = handshake::accept(&context.admission, hello, |hello| tls::config_for(&tls, hello)).await?;
-        Some((socket, tls, host.name.clone()))
-    };
-    let deadline = Instant::now() + HANDSHAKE;
-    let (socket, tls, shown_by) = timeout_at(deadline, handshake).await.ok().flatten().ok_or(None)?;
-    Ok(secured(context, socket, None, &tls, shown_by))
+    let handshake = handshake::of_client(&context.server, &context.admission, socket);
+    let encrypted = timeout_at(Instant::now() + HANDSHAKE, handshake).await.ok().flatten().ok_or(None)?;
+    Ok(encrypted_already(context, encrypted))
+}
+
+fn encrypted_already(context: Context, encrypted: Encrypted) -> Secured {
+    let Encrypted { socket, tls, shown_by, read } = encrypted;
+    let mut secured = secured(context, socket, None, &tls, shown_by);
+    secured.stream.give(read);
+    secured
 }
 
 /// A stream within something that another part of the server has accepted.

@@ -13,16 +13,14 @@ use metronome_proto::stream::error::Condition;
 use metronome_proto::stream::header::{Opened, StreamKind};
 use metronome_proto::xml::{Limits, Scanner};
 use metronome_sasl::is_component_proof;
-use rustls::server::Acceptor;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::LazyConfigAcceptor;
 
 use super::Context;
 use crate::listen::Entry;
 use crate::socket::Socket;
 use crate::stream::{Fault, Stream};
-use crate::tls::{self, handshake};
+use crate::tls::handshake;
 
 /// For a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -59,13 +57,10 @@ pub(super) async fn negotiate(context: &Context, socket: TcpStream, entry: Entry
     }
 }
 
-/// TLS from the first byte; the certificate is chosen by the name in the handshake, the first host's if there is none.
+/// TLS from the first byte.
 async fn encrypt(context: &Context, socket: TcpStream) -> Option<Socket> {
-    let hosts = context.server.hosts.load_full();
-    let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
-    let tls = hosts.shown_to(hello.client_hello().server_name()).tls.clone()?;
-    let socket = handshake::accept(&context.admission, hello, |hello| tls::config_for(&tls, hello)).await?;
-    Some(Socket::Tls(Box::new(socket.into())))
+    let encrypted = handshake::of_client(&context.server, &context.admission, socket).await?;
+    Some(Socket::Tls(Box::new(encrypted.socket.into())))
 }
 
 /// Reads the header and the proof; `named` is the component that was asked for, once there is one.

@@ -107,6 +107,6 @@ async fn begin(visit: Visit, request: Request, bytes: usize) -> Answer {
     };
     let facts = StreamFacts { encrypted: visit.privacy == Privacy::Private, ..StreamFacts::default() };
     let begun = Begun::Carried(Socket::Bosh(Box::new(carrier)), facts, host.name.clone());
-    tokio::spawn(c2s::serve_begun(context, begun, admitted));
+    tokio::spawn(c2s::serve(context, begun, admitted));
     session.answer(request, bytes).await
 }

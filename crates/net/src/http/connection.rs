@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metronome_host::network::any_contains;
+use metronome_host::server::Server;
 use metronome_sasl::ChannelBindings;
 use parking_lot::Mutex;
 use rustls::server::Acceptor;
@@ -23,7 +24,7 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::{Web, gate, proxies, proxy_protocol};
 use crate::admission::Admitted;
-use crate::listen::Entry;
+use crate::listen::{Accepted, Entry};
 use crate::socket::Socket;
 use crate::tls::{self, handshake};
 
@@ -71,11 +72,25 @@ fn is_proxy(web: &Web, address: IpAddr) -> bool {
 }
 
 /// Serves a connection.
-pub(crate) async fn serve(web: Arc<Web>, socket: TcpStream, peer: SocketAddr, entry: Entry) {
+pub(crate) async fn serve(web: Arc<Web>, mut socket: TcpStream, peer: SocketAddr, entry: Entry) {
     let server = web.server.clone();
-    let began = timeout(HANDSHAKE, begin(web, socket, peer, entry));
+    let begin = async {
+        let caller = caller(&web, &mut socket, peer).await?;
+        begin(web, caller, Accepted::Tcp(socket, entry)).await
+    };
+    serve_begun(&server, begin).await;
+}
+
+/// Serves one whose caller is known.
+pub(crate) async fn serve_caller(web: Arc<Web>, caller: Caller, accepted: Accepted) {
+    let server = web.server.clone();
+    serve_begun(&server, begin(web, caller, accepted)).await;
+}
+
+/// Its requests, once it has begun; in time, and before the server stops.
+async fn serve_begun(server: &Server, begin: impl Future<Output = Option<(Connection, Socket)>>) {
     let began = tokio::select! {
-        began = began => began.ok().flatten(),
+        began = timeout(HANDSHAKE, begin) => began.ok().flatten(),
         () = server.control.stopped() => None,
     };
     if let Some((connection, socket)) = began {
@@ -83,11 +98,19 @@ pub(crate) async fn serve(web: Arc<Web>, socket: TcpStream, peer: SocketAddr, en
     }
 }
 
-/// Everything before the first request.
-async fn begin(web: Arc<Web>, mut socket: TcpStream, peer: SocketAddr, entry: Entry) -> Option<(Connection, Socket)> {
+/// Who a connection comes from.
+pub(crate) struct Caller {
+    /// The other end, or whom a proxy has named.
+    pub(crate) peer: SocketAddr,
+    /// Its place among the connections of its address; a proxy has none.
+    pub(crate) admitted: Option<Admitted>,
+}
+
+/// Hears from a proxy whom it speaks for, where it says so, and admits the connection; none if it is to be closed.
+pub(crate) async fn caller(web: &Web, socket: &mut TcpStream, peer: SocketAddr) -> Option<Caller> {
     let speaks = web.server.hosts.load().values.flag(&proxy_protocol::SPOKEN);
-    let peer = match speaks && is_proxy(&web, peer.ip()) {
-        true => match proxy_protocol::read(&mut socket).await {
+    let peer = match speaks && is_proxy(web, peer.ip()) {
+        true => match proxy_protocol::read(socket).await {
             Ok(named) => named.unwrap_or(peer),
             Err(why) => {
                 tracing::debug!(peer = %peer.ip(), why, "a proxy does not say whom it speaks for");
@@ -96,7 +119,7 @@ async fn begin(web: Arc<Web>, mut socket: TcpStream, peer: SocketAddr, entry: En
         },
         false => peer,
     };
-    let admitted = match is_proxy(&web, peer.ip()) {
+    let admitted = match is_proxy(web, peer.ip()) {
         true => None,
         false => match web.admission.admit(peer.ip(), &web.server.hosts.load().values) {
             Ok(admitted) => Some(admitted),
@@ -106,11 +129,21 @@ async fn begin(web: Arc<Web>, mut socket: TcpStream, peer: SocketAddr, entry: En
             }
         },
     };
-    let (socket, tls) = match entry {
-        Entry::StartTls => (Socket::Plain(socket), None),
-        Entry::DirectTls => encrypted(&web, socket).await?,
+    Some(Caller { peer, admitted })
+}
+
+/// Everything else before the first request.
+async fn begin(web: Arc<Web>, caller: Caller, accepted: Accepted) -> Option<(Connection, Socket)> {
+    let (socket, tls) = match accepted {
+        Accepted::Tcp(socket, Entry::StartTls) => (Socket::Plain(socket), None),
+        Accepted::Tcp(socket, Entry::DirectTls) => encrypted(&web, socket).await?,
+        Accepted::Encrypted(encrypted) => {
+            let bindings = tls::bindings(encrypted.socket.get_ref().1, &encrypted.tls);
+            (Socket::Tls(Box::new(encrypted.socket.into())), Some(bindings))
+        }
     };
     socket.give_up_after(STALLED_MS);
+    let Caller { peer, admitted } = caller;
     let (admitted, requests) = (Mutex::new(admitted), AtomicU32::new(0));
     Some((Connection { web, peer, tls, admitted, requests }, socket))
 }

@@ -137,7 +137,7 @@ fn serve(visit: Visit, host: &Arc<Host>, upgraded: Upgraded) {
         port: connection.peer.port(),
     };
     let begun = Begun::Carried(Socket::Web(Box::new(socket)), facts, host.name.clone());
-    tokio::spawn(c2s::serve_begun(context, begun, admitted));
+    tokio::spawn(c2s::serve(context, begun, admitted));
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use super::dialback::{self, Ways};
 use super::external::{self, EXTERNAL, Shown};
 use super::negotiate::{Proved, announce, holds_until_ms, limits, named};
 use super::{Context, policy};
-use crate::listen::Entry;
+use crate::listen::{Accepted, Entry};
 use crate::socket::Socket;
 use crate::stream::{Fault, Stream};
 use crate::tls::handshake;
@@ -73,9 +73,9 @@ struct End {
 
 /// From the connection to a stream on which something is proved or may be by dialback, and the host that it was opened to; none if that did
 /// not come about.
-pub(super) async fn accept(context: Context, socket: TcpStream, entry: Entry) -> Option<(Arc<Host>, Proved)> {
+pub(super) async fn accept(context: Context, connection: Accepted) -> Option<(Arc<Host>, Proved)> {
     let (server, peer) = (context.server.clone(), context.address);
-    match states(context, socket, entry).await {
+    match states(context, connection).await {
         Ok(accepted) => Some(accepted),
         Err(None) => None,
         Err(Some(end)) => {
@@ -86,10 +86,17 @@ pub(super) async fn accept(context: Context, socket: TcpStream, entry: Entry) ->
     }
 }
 
-async fn states(context: Context, socket: TcpStream, entry: Entry) -> Result<(Arc<Host>, Proved), Option<End>> {
-    let secured = match entry {
-        Entry::StartTls => Opened::open(context, Stream::server(Socket::Plain(socket))).await?.secure().await?,
-        Entry::DirectTls => direct(context, socket).await?,
+async fn states(context: Context, connection: Accepted) -> Result<(Arc<Host>, Proved), Option<End>> {
+    let secured = match connection {
+        Accepted::Tcp(socket, Entry::StartTls) => {
+            Opened::open(context, Stream::server(Socket::Plain(socket))).await?.secure().await?
+        }
+        Accepted::Tcp(socket, Entry::DirectTls) => direct(context, socket).await?,
+        Accepted::Encrypted(encrypted) => {
+            let mut secured = secured(context, encrypted.socket, None);
+            secured.stream.give(encrypted.read);
+            secured
+        }
     };
     Ok(secured.prove().await?)
 }

@@ -4,13 +4,16 @@
 
 use std::sync::Arc;
 
+use metronome_host::hosts::Tls;
+use metronome_host::server::Server;
 use metronome_proto::jid::Jid;
-use rustls::server::ClientHello;
+use rustls::server::{Acceptor, ClientHello};
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio_rustls::{StartHandshake, TlsConnector, client, server};
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake, TlsConnector, client, server};
 
+use super::config_for;
 use crate::admission::Admission;
 
 /// The handshake after the other side's hello.
@@ -26,6 +29,27 @@ pub(crate) async fn accept(
     let rest = hello.into_stream(config);
     drop(turn);
     rest.await.ok()
+}
+
+/// A connection whose handshake is over, and what there is to know of it.
+pub(crate) struct Encrypted {
+    pub(crate) socket: server::TlsStream<TcpStream>,
+    /// What was shown.
+    pub(crate) tls: Arc<Tls>,
+    /// Whose it is.
+    pub(crate) shown_by: Jid,
+    /// Read already.
+    pub(crate) read: Vec<u8>,
+}
+
+/// The handshake of a client that begins with it (XEP-0368): the certificate is chosen by the name in its hello, the first host's if there is
+/// none.
+pub(crate) async fn of_client(server: &Server, admission: &Admission, socket: TcpStream) -> Option<Encrypted> {
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await.ok()?;
+    let host = server.hosts.load().shown_to(hello.client_hello().server_name()).clone();
+    let tls = host.tls.clone()?;
+    let socket = accept(admission, hello, |hello| config_for(&tls, hello)).await?;
+    Some(Encrypted { socket, tls, shown_by: host.name.clone(), read: Vec::new() })
 }
 
 /// The handshake that we begin with the server of a domain. A domain that is an address is not named in it (RFC 6066 section 3).

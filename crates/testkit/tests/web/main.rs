@@ -6,6 +6,7 @@ mod framing;
 mod host_meta;
 mod hostile;
 mod hosts;
+mod one_port;
 mod proxies;
 mod websocket;
 
