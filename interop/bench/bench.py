@@ -29,6 +29,7 @@ SUBSCRIBERS = 1000
 SMALL_ROOMS, SMALL_ROOM, LARGE_ROOM = 10, 50, 1000
 # ejabberd loses notifications with four, and does most with one.
 ITEMS_UNDER_WAY = {Metronome: 4, Prosody: 4, Ejabberd: 1}
+UPLOADED = 2**30
 # Streams that other servers open in a second.
 LINKS_RATE = 200
 RUNS = 3
@@ -38,6 +39,11 @@ RATES = (2000, 1000, 500, 250)
 ARCHIVED = [(Prosody, "files"), (Prosody, "sqlite"), (Ejabberd, "mnesia"), (Ejabberd, "sqlite")]
 
 
+def of_web(variants: list) -> list:
+    """The same over WebSocket."""
+    return [(kind, f"{variant}+web") for kind, variant in variants]
+
+
 def managed(variants: list) -> list:
     """The same with stream management."""
     return [(kind, f"{variant}+sm") for kind, variant in variants]
@@ -45,8 +51,11 @@ def managed(variants: list) -> list:
 
 def load(server, scenario: str, *options) -> dict:
     """One run of the generator against a running server; returns its JSON object."""
-    place = ("--address", f"127.0.0.1:{server.port}", "--server-pid", server.process.pid)
-    return generate(server, scenario, *place, *options)
+    if server.has_web:
+        place = ("--address", f"127.0.0.1:{server.web_port}", "--tls", "direct", "--websocket", server.websocket)
+    else:
+        place = ("--address", f"127.0.0.1:{server.port}")
+    return generate(server, scenario, *place, "--server-pid", server.process.pid, *options)
 
 
 def generate(server, scenario: str, *options) -> dict:
@@ -95,6 +104,10 @@ def median_of_pairs(pairs: list) -> dict:
 
 def chat_volatile(seconds: int) -> dict:
     return compare("volatile", NOT_STORED, PAIRS * 2, "chat", "--pairs", PAIRS, "--seconds", seconds)
+
+
+def chat_websocket(seconds: int) -> dict:
+    return compare("volatile+web", of_web(NOT_STORED), PAIRS * 2, "chat", "--pairs", PAIRS, "--seconds", seconds)
 
 
 def chat_durable(seconds: int) -> dict:
@@ -222,12 +235,12 @@ def calm_room(seconds: int) -> dict:
     }
 
 
-def memory(variants: list, *run) -> dict:
+def memory(variants: list, ours: str, *run) -> dict:
     """Bytes of a session. Less is better; each peer is run once."""
     size = lambda kind, variant: fresh(kind, variant, IDLE, *run)["rss_bytes_per_session"]
     peers = {f"{kind.name} {variant}": size(kind, variant) for kind, variant in variants}
     best = min(peers, key=peers.get)
-    mine = statistics.median(size(Metronome, "durable") for _ in range(RUNS))
+    mine = statistics.median(size(Metronome, ours) for _ in range(RUNS))
     return {
         "metronome": mine,
         "better_peer": peers[best],
@@ -238,11 +251,23 @@ def memory(variants: list, *run) -> dict:
 
 
 def idle(_: int) -> dict:
-    return memory(NOT_STORED, "idle", "--accounts", IDLE)
+    return memory(NOT_STORED, "durable", "idle", "--accounts", IDLE)
+
+
+def idle_websocket(_: int) -> dict:
+    return memory(of_web(NOT_STORED), "durable+web", "idle", "--accounts", IDLE)
+
+
+def uploaded(_: int) -> dict:
+    """MiB by which memory grows while a large file is uploaded and fetched."""
+    with Metronome(WORK, "durable+web", 1) as server:
+        places = ("--address", f"127.0.0.1:{server.port}", "--web-address", f"127.0.0.1:{server.web_port}")
+        found = generate(server, "upload", *places, "--server-pid", server.process.pid, "--bytes", UPLOADED)
+    return {"metronome": round(found["grown_bytes"] / 2**20, 1), **found}
 
 
 def hibernated(_: int) -> dict:
-    return memory(managed(NOT_STORED), "idle", "--hibernate", "--accounts", IDLE)
+    return memory(managed(NOT_STORED), "durable", "idle", "--hibernate", "--accounts", IDLE)
 
 
 def archive_page(_: int) -> dict:
@@ -301,6 +326,7 @@ ROWS = [
         and row["metronome"] * 4 >= rows.get("chat, nothing stored", {}).get("metronome", 0),
     ),
     ("managed chat", chat_managed, "msg/cpu s", ">= 25 x", lambda row, _: row["ratio"] >= 25),
+    ("chat over WebSocket", chat_websocket, "msg/cpu s", ">= 5 x", lambda row, _: row["ratio"] >= 5),
     ("federated, nothing stored", federated_volatile, "msg/cpu s", ">= 5 x", lambda row, _: row["ratio"] >= 5),
     ("federated, all stored", federated_durable, "msg/cpu s", ">= 5 x", lambda row, _: row["ratio"] >= 5),
     ("links", links, "links/s", f">= {LINKS_RATE}", lambda row, _: row["metronome"] >= 0.98 * LINKS_RATE),
@@ -312,6 +338,7 @@ ROWS = [
         lambda row, _: row["better_peer"] is None or row["metronome"] < row["better_peer"],
     ),
     ("idle session", idle, "bytes", "<= 12288", lambda row, _: row["metronome"] <= 12288),
+    ("idle WebSocket", idle_websocket, "bytes", "<= 16384", lambda row, _: row["metronome"] <= 16384),
     ("hibernated session", hibernated, "bytes", "below the better peer", lambda row, _: row["ratio"] < 1),
     ("login", login, "logins/cpu s", ">= 3 x", lambda row, _: row["ratio"] >= 3),
     ("login by token", login_by_token, "logins/cpu s", "a figure", lambda row, _: row["metronome"] > 0),
@@ -333,6 +360,7 @@ ROWS = [
         "< 1000, >= 4000 pages/cpu s",
         lambda row, _: row["metronome"] < 1000 and row["pages_per_cpu_second"] >= 4000,
     ),
+    ("upload of 1 GiB", uploaded, "MiB grown", "< 64", lambda row, _: row["metronome"] < 64),
     ("exec to ready", ready, "ms", "< 100", lambda row, _: row["metronome"] < 100),
     ("crash, 200 kills", crash, "lost + duplicated", "= 0", lambda row, _: row["metronome"] == 0),
 ]
@@ -351,6 +379,8 @@ def only_peers(seconds: int) -> int:
         fresh(kind, variant, LOGINS, "login", "--accounts", LOGINS, "--seconds", seconds)
         fresh(kind, variant, GROUPS * CONTACTS, "presence", "--seconds", seconds)
         fresh(kind, variant, IDLE, "idle", "--accounts", IDLE)
+        fresh(kind, f"{variant}+web", PAIRS * 2, *chat)
+        fresh(kind, f"{variant}+web", IDLE, "idle", "--accounts", IDLE)
         published(kind, variant, seconds)
     for kind, variant in ARCHIVED:
         run = ("rooms", "--rooms", SMALL_ROOMS, "--occupants", SMALL_ROOM, "--seconds", seconds)

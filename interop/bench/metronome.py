@@ -14,9 +14,10 @@ READY_SECONDS_MAX = 10
 
 class Metronome(Server):
     """Variants: `volatile` (nothing stored) and `durable` (every message on disk before it is seen). Both have stream management and
-    a publish-subscribe service; with `+pubsub` nobody is told that too many are."""
+    a publish-subscribe service; with `+pubsub` nobody is told that too many are, with `+web` there is HTTP, and files may be large."""
 
     name = "metronome"
+    websocket = "/xmpp-websocket"
 
     @property
     def socket(self) -> Path:
@@ -26,6 +27,7 @@ class Metronome(Server):
     def prepare(self):
         storage = '[storage]\nmessages = "volatile"\n' if self.storage == "volatile" else ""
         pubsub = 'pubsub = { notifications = "1000000000/min" }\n' if self.has_pubsub else ""
+        upload = '[upload]\nsize = "2 GiB"\nquota = "4 GiB"\n' if self.has_web else ""
         (self.folder / "metronome.toml").write_text(f"""
 domain = "{DOMAIN}"
 [server]
@@ -36,7 +38,7 @@ c2s_tls = []
 s2s = []
 s2s_tls = []
 http = []
-https = []
+https = [{f'"127.0.0.1:{self.web_port}"' if self.has_web else ""}]
 [control]
 socket = "{self.socket}"
 [tls]
@@ -45,7 +47,7 @@ files = {{ cert = "{self.cert}", key = "{self.key}" }}
 # The peers run without a limit on input, too.
 [limits]
 c2s = {{ bytes = "1 GiB/s", burst = "1 GiB" }}
-{pubsub}[log]
+{pubsub}{upload}[log]
 level = "{self.log_level()}"
 """)
         return [str(RELEASE / "metronome"), "--config", f"{self.folder}/metronome.toml"], {}

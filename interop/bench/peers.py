@@ -13,9 +13,10 @@ from servers import DOMAIN, PASSWORD, Server
 
 class Prosody(Server):
     """Variants: `none` (nothing stored), `files` and `sqlite` (archive of every message); with `+sm` stream management, with
-    `+pubsub` a publish-subscribe service, with `+rooms` rooms whose messages are kept."""
+    `+pubsub` a publish-subscribe service, with `+rooms` rooms whose messages are kept, with `+web` streams over WebSocket."""
 
     name = "prosody"
+    websocket = "/xmpp-websocket"
 
     STORAGE = {
         "none": 'storage = "internal"; modules_disabled = { "s2s", "offline" }',
@@ -34,6 +35,7 @@ Component "rooms.{DOMAIN}" "muc"
     def prepare(self):
         root = packages.unpacked(self.folder.parents[1])
         more = ("" if self.storage == "none" else '; "mam"') + ('; "smacks"' if self.is_managed else "")
+        more += '; "websocket"' if self.has_web else ""
         (self.folder / "prosody.cfg.lua").write_text(f"""
 run_as_root = true
 pidfile = "{self.folder}/prosody.pid"
@@ -41,6 +43,10 @@ log = {{ error = "*console" }}
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {self.port} }}
 c2s_direct_tls_ports = {{ }}
+http_ports = {{ }}
+https_ports = {{ {self.web_port if self.has_web else ""} }}
+https_interfaces = {{ "127.0.0.1" }}
+https_ssl = {{ certificate = "{self.cert}"; key = "{self.key}"; protocol = "tlsv1_2+" }}
 modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"{more} }}
 authentication = "internal_hashed"
 c2s_require_encryption = true
@@ -59,9 +65,10 @@ VirtualHost "{DOMAIN}"
 
 class Ejabberd(Server):
     """Variants: `none` (nothing stored), `mnesia` and `sqlite` (archive of every message); with `+sm` stream management, with
-    `+pubsub` a publish-subscribe service, with `+rooms` rooms whose messages are kept."""
+    `+pubsub` a publish-subscribe service, with `+rooms` rooms whose messages are kept, with `+web` streams over WebSocket."""
 
     name = "ejabberd"
+    websocket = "/ws"
 
     # As large as the rooms are, and without the pauses that it makes between presences.
     ROOMS = """
@@ -73,6 +80,16 @@ class Ejabberd(Server):
     default_room_options:
       mam: true
       max_users: 5000
+"""
+
+    WEB = """
+  -
+    port: {port}
+    ip: "127.0.0.1"
+    module: ejabberd_http
+    tls: true
+    request_handlers:
+      /ws: ejabberd_http_ws
 """
 
     ARCHIVE = """
@@ -108,6 +125,7 @@ listen:
     access: all
     backlog: 1024
     starttls_required: true
+{self.WEB.format(port=self.web_port) if self.has_web else ""}
 modules:
   mod_disco: {{}}
   mod_roster: {{}}

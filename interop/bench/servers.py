@@ -39,6 +39,8 @@ class Server:
     """One server in one variant. A `with` block starts it on an empty store and stops it at the end."""
 
     name = "?"
+    # The path at which streams go over WebSocket.
+    websocket = "?"
 
     def __init__(self, work: Path, variant: str, accounts: int):
         self.variant = variant
@@ -46,6 +48,7 @@ class Server:
         self.folder = work / "run" / f"{self.name}-{variant}"
         self.cert, self.key = certificate(work)
         self.port = free_port()
+        self.web_port = free_port()
         self.process: subprocess.Popen | None = None
 
     def __str__(self) -> str:
@@ -70,6 +73,11 @@ class Server:
     def has_rooms(self) -> bool:
         """Whether it has rooms, with an archive: the variant ends with `+rooms`."""
         return self.variant.endswith("+rooms")
+
+    @property
+    def has_web(self) -> bool:
+        """Whether it has a port for HTTP over TLS, where streams go over WebSocket: the variant ends with `+web`."""
+        return self.variant.endswith("+web")
 
     def __enter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -96,7 +104,7 @@ class Server:
     def is_ready(self) -> bool:
         """Whether clients are accepted."""
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex(("127.0.0.1", self.web_port if self.has_web else self.port)) == 0
 
     def launch(self, command: list[str], environment: dict[str, str]) -> None:
         """Starts `command` and waits until it accepts clients."""

@@ -38,6 +38,8 @@ pub(crate) enum Scenario {
     Pubsub(Pubsub),
     /// Rooms that all enter at once, and what one says in each to all who are in it
     Rooms(Rooms),
+    /// Memory of the server while a large file is uploaded and fetched again
+    Upload(Upload),
     /// Numbered messages while the server is killed and started again
     Crash(Crash),
 }
@@ -53,6 +55,9 @@ pub(crate) struct Target {
     pub(crate) domain: String,
     #[arg(long, value_enum, default_value = "starttls")]
     pub(crate) tls: Tls,
+    /// Streams go over WebSocket at this path (RFC 7395); the port is one of HTTP, with TLS from the first byte or without
+    #[arg(long)]
+    pub(crate) websocket: Option<String>,
     /// The one TLS 1.3 suite that is offered
     #[arg(long, value_enum, default_value = "TLS_AES_256_GCM_SHA384")]
     pub(crate) suite: Suite,
@@ -271,6 +276,22 @@ pub(crate) struct Rooms {
     pub(crate) warm_up: u64,
     #[arg(long, default_value_t = 15)]
     pub(crate) seconds: u64,
+}
+
+/// The first account uploads.
+#[derive(Debug, Args)]
+pub(crate) struct Upload {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Where slots are asked for; upload.DOMAIN if not given
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// Where the files go, by HTTP over TLS, whatever host and port their addresses have
+    #[arg(long)]
+    pub(crate) web_address: SocketAddr,
+    /// Size of the file
+    #[arg(long, default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) bytes: u64,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 
 mod link;
 mod resume;
+mod websocket;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,6 +25,8 @@ use crate::socket::Socket;
 use crate::tls::connector;
 use crate::tokens::Tokens;
 
+use self::websocket::Web;
+
 /// A login that takes longer has failed.
 const LOGIN_SECONDS_MAX: u64 = 60;
 /// From the end of the stream to the end of the connection.
@@ -42,9 +45,23 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Fails if the domain is not a name that TLS can ask for.
+    /// Fails if the domain is not a name that TLS can ask for, or if a WebSocket is to begin without TLS and get it later.
     pub(crate) fn new(target: &Target) -> Result<Arc<Door>> {
-        let alpn: &[u8] = if target.tls == Tls::Direct { b"xmpp-client" } else { b"" };
+        let alpn: &[u8] = match (target.tls, &target.websocket) {
+            (Tls::Starttls, Some(_)) => bail!("a WebSocket begins with TLS or has none (--tls direct, --tls none)"),
+            (Tls::Direct, Some(_)) => b"http/1.1",
+            (Tls::Direct, None) => b"xmpp-client",
+            (Tls::Starttls | Tls::None, _) => b"",
+        };
+        Door::with_alpn(target, alpn)
+    }
+
+    /// For HTTP over TLS at the target's address.
+    pub(crate) fn of_web(target: &Target) -> Result<Arc<Door>> {
+        Door::with_alpn(target, b"http/1.1")
+    }
+
+    fn with_alpn(target: &Target, alpn: &[u8]) -> Result<Arc<Door>> {
         Ok(Arc::new(Door {
             secrets: Secrets::new(target.mechanism, &target.password)?,
             tls: connector(target.suite, alpn)?,
@@ -68,7 +85,7 @@ impl Door {
     }
 
     /// The domain of the run.
-    fn domain(&self) -> &str {
+    pub(crate) fn domain(&self) -> &str {
         &self.target.domain
     }
 
@@ -95,6 +112,7 @@ impl Door {
 
     /// Logs account `number` in with a token, or the first time with its password, and binds a resource along with it.
     pub(crate) async fn login_by_token(&self, number: usize) -> Result<Session> {
+        ensure!(self.target.websocket.is_none(), "logins with a token are for streams over TCP");
         let user = format!("{}{number}", self.target.user_prefix);
         let steps = async {
             let mut session = self.secured().await?;
@@ -109,7 +127,7 @@ impl Door {
         let mut session = self.secured().await?;
         session.open(self.domain()).await?;
         session.authenticate(user, &self.secrets).await?;
-        session.frames = Frames::default();
+        session.frames = session.new_frames();
         let features = session.open(self.domain()).await?;
         Ok((session, features))
     }
@@ -129,7 +147,15 @@ impl Door {
                 self.encrypt(tcp).await?
             }
         };
-        Ok(Session::new(socket))
+        match &self.target.websocket {
+            None => Ok(Session::new(socket)),
+            Some(path) => websocket::begin(socket, path, self.domain()).await,
+        }
+    }
+
+    /// A connection that begins with TLS, for something else than a stream.
+    pub(crate) async fn dial(&self) -> Result<Socket> {
+        self.encrypt(self.connect().await?).await
     }
 
     async fn connect(&self) -> Result<TcpStream> {
@@ -169,6 +195,8 @@ fn source_address(number: u32) -> IpAddr {
 #[derive(Debug)]
 pub(crate) struct Session {
     socket: Socket,
+    /// Where the stream goes over a WebSocket.
+    web: Option<Web>,
     frames: Frames,
     answers: Vec<String>,
 }
@@ -184,19 +212,28 @@ pub(crate) enum Stream {
 
 impl Session {
     fn new(socket: Socket) -> Session {
-        Session { socket, frames: Frames::default(), answers: Vec::new() }
+        Session { socket, web: None, frames: Frames::default(), answers: Vec::new() }
+    }
+
+    /// What cuts a stream that begins here.
+    fn new_frames(&self) -> Frames {
+        if self.web.is_some() { Frames::without_stream() } else { Frames::default() }
     }
 
     /// Waits for bytes from the server. Nothing is lost if the future is dropped. Fails at the end of the connection.
     pub(crate) async fn read(&mut self) -> Result<()> {
-        let count = self.socket.read_buf(self.frames.space()).await?;
+        let space = self.web.as_mut().map_or_else(|| self.frames.space(), Web::space);
+        let count = self.socket.read_buf(space).await?;
         ensure!(count > 0, "the server closed the connection");
-        Ok(())
+        self.web.as_mut().map_or(Ok(()), |web| web.unwrap(self.frames.space()))
     }
 
     /// Writes `bytes` and sends them off.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.socket.write_all(bytes).await?;
+        match &mut self.web {
+            Some(web) => self.socket.write_all(web.wrap(bytes)).await?,
+            None => self.socket.write_all(bytes).await?,
+        }
         Ok(self.socket.flush().await?)
     }
 
@@ -206,6 +243,7 @@ impl Session {
             match frame {
                 Frame::Header => {}
                 Frame::Close => return Stream::Closed,
+                Frame::Stanza(stanza) if self.web.is_some() && stanza.starts_with(b"<close") => return Stream::Closed,
                 Frame::Stanza(stanza) => {
                     answer_to(stanza, &mut self.answers);
                     see(stanza);
@@ -217,7 +255,7 @@ impl Session {
 
     /// Sends what `stanzas` noted: real clients answer pings and roster pushes.
     pub(crate) async fn answer(&mut self) -> Result<()> {
-        if !self.answers.is_empty() {
+        if !self.answers.is_empty() || self.web.as_ref().is_some_and(Web::owes) {
             let answers = self.take_answers().concat();
             self.write(answers.as_bytes()).await?;
         }
@@ -232,12 +270,15 @@ impl Session {
     /// Frees what an idle session does not need.
     pub(crate) fn shrink(&mut self) {
         self.frames.shrink();
+        if let Some(web) = &mut self.web {
+            web.shrink();
+        }
     }
 
     /// Closes the stream, reads until the server has closed it too, then ends the connection from both sides.
     /// Every stanza on the way goes to `see`. `Open` says that it did not end so.
     pub(crate) async fn close(&mut self, mut see: impl FnMut(&[u8])) -> Result<Stream> {
-        self.write(b"</stream:stream>").await?;
+        self.write(if self.web.is_some() { websocket::CLOSE } else { b"</stream:stream>" }).await?;
         while self.stanzas(&mut see) == Stream::Open {
             self.read().await?;
         }
@@ -293,6 +334,11 @@ impl Session {
     }
 
     async fn open(&mut self, domain: &str) -> Result<Vec<u8>> {
+        if self.web.is_some() {
+            self.write(websocket::open(domain).as_bytes()).await?;
+            self.expect("<open").await?;
+            return self.expect("<stream:features").await;
+        }
         let header = format!(
             "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
              xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='{domain}'>"

@@ -29,6 +29,11 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    /// For pieces without a stream around them: each element at the top is a stanza (RFC 7395 section 3.3.3).
+    pub(crate) fn without_stream() -> Frames {
+        Frames { depth: 1, ..Frames::default() }
+    }
+
     /// Makes room for a read and returns the buffer to append to.
     pub(crate) fn space(&mut self) -> &mut Vec<u8> {
         self.bytes.drain(..self.start);
@@ -155,6 +160,18 @@ mod tests {
         for size in 1..STREAM.len() {
             assert_eq!(read_in_pieces(size), whole, "pieces of {size}");
         }
+    }
+
+    #[test]
+    fn without_a_stream_each_element_is_a_stanza() {
+        let mut frames = Frames::without_stream();
+        frames.space().extend_from_slice(b"<open to='a'/><message><body>1</body></message><close/>");
+        let mut seen = Vec::new();
+        while let Some(frame) = frames.next() {
+            let Frame::Stanza(stanza) = frame else { panic!("{frame:?}") };
+            seen.push(String::from_utf8(stanza.to_vec()).unwrap());
+        }
+        assert_eq!(seen, ["<open to='a'/>", "<message><body>1</body></message>", "<close/>"]);
     }
 
     #[test]

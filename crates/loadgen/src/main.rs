@@ -26,6 +26,7 @@ mod socket;
 mod steady;
 mod tls;
 mod tokens;
+mod upload;
 mod victim;
 mod watcher;
 mod window;
@@ -57,6 +58,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
         Scenario::Presence(presence) => presence.target.threads,
         Scenario::Pubsub(pubsub) => pubsub.target.threads,
         Scenario::Rooms(rooms) => rooms.target.threads,
+        Scenario::Upload(upload) => upload.target.threads,
         Scenario::Crash(crash) => crash.target.threads,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads.max(1)).enable_all().build()?;
@@ -69,6 +71,7 @@ fn run(scenario: &Scenario) -> Result<ExitCode> {
             Scenario::Presence(presence) => report::print(&presence::run(presence).await?)?,
             Scenario::Pubsub(pubsub) => report::print(&pubsub::run(pubsub).await?)?,
             Scenario::Rooms(rooms) => report::print(&rooms::run(rooms).await?)?,
+            Scenario::Upload(upload) => report::print(&upload::run(upload).await?)?,
             Scenario::Crash(crash) => {
                 let verdict = crash::run(crash).await?;
                 report::print(&verdict)?;
