@@ -1,6 +1,6 @@
 # Everything a person or a CI machine does here. Needs Rust, build-essential and git; what else a target needs,
 # its script installs and says so.
-.PHONY: run build test test-full check fmt bench fuzz generate clean help
+.PHONY: run chat-page build test test-full check fmt bench fuzz generate clean help
 
 ARGS ?=
 # Where `make run` keeps its data.
@@ -10,9 +10,12 @@ FUZZ_SECONDS ?= 60
 help: ## lists these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: ## builds the server and runs it in development mode (ARGS="--port-offset 1000" and so on)
+run: chat-page ## builds the server and runs it in development mode (ARGS="--port-offset 1000" and so on)
 	cargo build --release --package metronome-server
 	target/release/metronome --dev --data $(DATA) $(ARGS)
+
+chat-page: ## unpacks the chat page into target/chat-page, where npm is installed
+	@scripts/chat-page
 
 build: ## builds every program, optimised
 	cargo build --release --workspace --bins

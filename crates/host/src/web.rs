@@ -16,8 +16,40 @@ pub const URL: Setting = Setting::new(
 )
 .per_host();
 
+/// Whether people of a domain can chat in a browser.
+pub const CLIENT: Setting = Setting::new(
+    "web.client",
+    Kind::Choice(&["converse", "off"]),
+    "\"converse\"",
+    "The chat program that browsers get at `/chat/`, if `web.client_files` says where it is: Converse.js, or none.",
+)
+.per_host();
+
+/// Where the chat program is.
+pub const CLIENT_FILES: Setting = Setting::new(
+    "web.client_files",
+    Kind::Path,
+    "\"\"",
+    "The folder with the files of the chat page, as `scripts/chat-page` unpacks them. Empty: there is no chat page.",
+)
+.at_restart();
+
 /// The settings of this module.
-pub const SETTINGS: &[Setting] = &[URL];
+pub const SETTINGS: &[Setting] = &[URL, CLIENT, CLIENT_FILES];
+
+/// Where the chat page of a domain is.
+pub const CHAT_PATH: &str = "/chat/";
+
+/// Whether people of this domain can chat in a browser.
+pub fn has_chat(host: &Host) -> bool {
+    host.values.text(&CLIENT) != "off" && host.values.path(&CLIENT_FILES).is_some()
+}
+
+/// The address of the chat page of this domain, if there is one.
+pub fn chat(server: &Server, host: &Host) -> Option<String> {
+    let base = base(server, host).filter(|_| has_chat(host))?;
+    Some(format!("{base}{CHAT_PATH}"))
+}
 
 /// The address of the web side of this domain, without a slash at its end; none if there is none that others could use.
 ///

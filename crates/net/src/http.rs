@@ -2,6 +2,7 @@
 //! is judged in `gate` (its path, its domain, who it comes from), and what may be asked for is the one table in `routes`.
 
 mod bosh;
+mod chat;
 mod connection;
 mod cors;
 mod favicon;
@@ -9,7 +10,9 @@ mod front;
 mod gate;
 mod health;
 mod host_meta;
+mod known;
 mod pages;
+mod pieces;
 mod proxies;
 mod proxy_protocol;
 mod routes;
@@ -50,13 +53,16 @@ pub(crate) struct Web {
     pub(crate) doors: Arc<Doors>,
     /// The streams that come in requests.
     pub(crate) bosh: Arc<Sessions>,
+    /// The program of the chat page, if it is there.
+    chat: Option<chat::Files>,
     router: Router,
 }
 
 impl Web {
-    /// With all routes.
+    /// With all routes, and the chat page if its files are there.
     pub(crate) fn new(server: &Arc<Server>, admission: &Arc<Admission>, doors: &Arc<Doors>) -> Arc<Web> {
         let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
-        Arc::new(Web { server, admission, doors, bosh: Arc::default(), router: routes::router() })
+        let chat = chat::Files::look_up(&server.hosts.load().values);
+        Arc::new(Web { server, admission, doors, bosh: Arc::default(), chat, router: routes::router() })
     }
 }

@@ -107,7 +107,7 @@ impl Browser {
         }
         match answer.field("content-length").map(|length| length.parse().expect("a number")) {
             Some(length) => self.exactly(length),
-            None if answer.status == 204 => Vec::new(),
+            None if matches!(answer.status, 204 | 304) => Vec::new(),
             None => {
                 while self.more().is_some() {}
                 std::mem::take(&mut self.input)

@@ -3,9 +3,10 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
+use metronome_host::web;
 
-use super::pages;
 use super::routes::{Needs, Route, Shared, Verb, Visit};
+use super::{chat, pages};
 
 pub(super) const ROUTES: &[Route] = &[Route {
     path: "/",
@@ -18,9 +19,11 @@ pub(super) const ROUTES: &[Route] = &[Route {
 
 fn page(visit: Visit) -> BoxFuture<'static, Response> {
     Box::pin(async move {
-        let Some(host) = visit.host else { return StatusCode::NOT_FOUND.into_response() };
+        let Some(host) = visit.host.as_ref() else { return StatusCode::NOT_FOUND.into_response() };
         let text =
             format!("This is the XMPP server of {}. Connect with a chat program, and your address there.", host.name);
-        pages::of(StatusCode::OK, host.name.as_str(), &text)
+        let link = pages::Link { href: web::CHAT_PATH, text: "Chat in this browser" };
+        let has_chat = chat::is_there(&visit.web, host);
+        pages::with(StatusCode::OK, host.name.as_str(), &text, has_chat.then_some(&link))
     })
 }

@@ -56,7 +56,7 @@ pub(super) fn fill(response: &mut Response, values: &Values, reader: Reader) {
     }
     let text = text_for(status, values);
     let (kind, body) = match reader {
-        Reader::Person => (HTML, page(&status.to_string(), text)),
+        Reader::Person => (HTML, page(&status.to_string(), text, None)),
         Reader::Program => ("text/plain; charset=utf-8", format!("{status}: {text}\n")),
     };
     *response.body_mut() = Body::from(body);
@@ -64,9 +64,22 @@ pub(super) fn fill(response: &mut Response, values: &Values, reader: Reader) {
     describe(response, kind);
 }
 
+/// A place that a page leads to.
+pub(super) struct Link<'a> {
+    /// Its address.
+    pub(super) href: &'a str,
+    /// What is clicked.
+    pub(super) text: &'a str,
+}
+
 /// A page with a title and a sentence.
 pub(super) fn of(status: StatusCode, title: &str, text: &str) -> Response {
-    let mut response = Response::new(Body::from(page(title, text)));
+    with(status, title, text, None)
+}
+
+/// A page with a title, a sentence, and perhaps a link.
+pub(super) fn with(status: StatusCode, title: &str, text: &str, link: Option<&Link<'_>>) -> Response {
+    let mut response = Response::new(Body::from(page(title, text, link)));
     *response.status_mut() = status;
     describe(&mut response, HTML);
     response
@@ -96,11 +109,16 @@ fn text_for(status: StatusCode, values: &Values) -> &str {
     })
 }
 
-fn page(title: &str, text: &str) -> String {
+fn page(title: &str, text: &str, link: Option<&Link<'_>>) -> String {
     let [title, text] = [title, text].map(escaped);
+    let link = link.map_or_else(String::new, |link| {
+        let mut out = b"<p><a".to_vec();
+        write::attribute(&mut out, "href", link.href);
+        format!("{}>{}</a></p>", String::from_utf8_lossy(&out), escaped(link.text))
+    });
     format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1><p>{text}</p></body></html>\n"
+         <title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1><p>{text}</p>{link}</body></html>\n"
     )
 }
 

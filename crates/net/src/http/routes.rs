@@ -16,7 +16,7 @@ use http_body_util::Limited;
 use metronome_host::hosts::Host;
 
 use super::gate::Visitor;
-use super::{Web, bosh, cors, favicon, front, health, host_meta, upload, websocket};
+use super::{Web, bosh, chat, cors, favicon, front, health, host_meta, upload, websocket};
 use crate::websocket::Privacy;
 
 /// All of them.
@@ -28,6 +28,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     websocket::ROUTES,
     bosh::ROUTES,
     upload::ROUTES,
+    chat::ROUTES,
 ];
 
 /// Something that may be asked for.

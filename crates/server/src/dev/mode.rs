@@ -1,6 +1,6 @@
 //! The development mode: settings that need nothing from the machine, two accounts, and how to connect.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use metronome_features::accounts;
@@ -24,7 +24,8 @@ pub fn presets(data: &Path, port_offset: u16) -> anyhow::Result<Vec<(&'static st
     let port = |port: u16| u32::from(port) + u32::from(port_offset);
     let web = format!("{:?}", format!("http://{DOMAIN}:{}", port(5280)));
     let port = |number: u16| format!("[\"127.0.0.1:{}\"]", port(number));
-    Ok(vec![
+    let client = client_files().map(|folder| ("web.client_files", text(&folder)));
+    let presets = vec![
         ("domain", format!("{DOMAIN:?}")),
         ("server.data", text(&data)),
         ("control.socket", text(&data.join("control.sock"))),
@@ -42,7 +43,15 @@ pub fn presets(data: &Path, port_offset: u16) -> anyhow::Result<Vec<(&'static st
         ("web.default_host", format!("{DOMAIN:?}")),
         // Nobody is on the way between this machine and itself.
         ("web.private", "[\"127.0.0.0/8\", \"::1\"]".to_owned()),
-    ])
+    ];
+    Ok(presets.into_iter().chain(client).collect())
+}
+
+/// Where the build has put the chat page: beside the folder of the program.
+fn client_files() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent()?.parent()?.join("chat-page");
+    folder.join("package.json").is_file().then_some(folder)
 }
 
 /// Makes the demo accounts where they do not exist.
@@ -62,7 +71,9 @@ pub fn welcome(data: &Path, running: &Running) -> String {
     let addresses: Vec<_> = running.addresses.iter().map(ToString::to_string).collect();
     let folder = data.canonicalize().unwrap_or_else(|_| data.to_owned());
     let hosts = running.server.hosts.load();
-    let web = web::base(&running.server, hosts.first()).map_or("-".to_owned(), |base| format!("{base}/"));
+    let host = hosts.first();
+    let page = || web::base(&running.server, host).map(|base| format!("{base}/"));
+    let web = web::chat(&running.server, host).or_else(page).unwrap_or_else(|| "-".to_owned());
     format!(
         "\n  Connect any XMPP client as {} or {} with the password `{PASSWORD}`:\n    \
          STARTTLS {}, direct TLS {}\n    \

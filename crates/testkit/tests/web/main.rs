@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bosh;
+mod chat;
 mod framing;
 mod host_meta;
 mod hostile;
