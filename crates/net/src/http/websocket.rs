@@ -121,8 +121,10 @@ fn serve(visit: Visit, host: &Arc<Host>, upgraded: Upgraded) {
     // A request that a proxy has passed on has a place of its own, any other that of its connection.
     let admitted = visit.visitor.admitted.lock().take().or_else(|| connection.admitted.lock().take());
     let Some(admitted) = admitted else { return };
-    // The TLS connection of a proxy is not that of the client, so the client cannot be bound to it.
-    let bindings = connection.tls.clone().filter(|_| !visit.visitor.source.is_passed_on);
+    // The TLS connection of a proxy is not that of the client, and a page in a browser cannot look at its own: whoever cannot be bound
+    // to it is not asked to. Some libraries would try.
+    let is_page = visit.request.headers().contains_key(header::ORIGIN);
+    let bindings = connection.tls.clone().filter(|_| !visit.visitor.source.is_passed_on && !is_page);
     let facts = StreamFacts {
         encrypted: visit.privacy == Privacy::Private,
         bindings: bindings.unwrap_or_default(),

@@ -134,6 +134,18 @@ fn without_tls_nobody_logs_in_unless_it_is_private() {
 }
 
 #[test]
+fn a_page_is_not_asked_to_be_bound_to_what_it_cannot_see() {
+    let server = Setup::default().web().start();
+    let dial = server.dial_as_browser();
+    let mut page = dial.browse_tls().websocket(&dial, "Origin: https://localhost\r\n");
+    let features = page.open();
+    assert!(features.contains("SCRAM-SHA-256") && !features.contains("-PLUS"), "{features}");
+    assert!(!features.contains("urn:xmpp:sasl-cb:0"), "{features}");
+    let outcome = page.sasl(&Sasl::new("SCRAM-SHA-256", "alice", "alice-secret"));
+    assert!(outcome.fits("<success"), "{outcome}");
+}
+
+#[test]
 fn a_handshake_is_what_the_rfc_says_or_nothing() {
     let server = Setup::default().web().start();
     let dial = server.dial_as_browser();

@@ -49,9 +49,9 @@ fn policy(asked: &str, base: Option<&str>) -> String {
     }
     // Its program makes WebAssembly for end-to-end encryption, and sets the style of single elements.
     format!(
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' {EMPTY_STYLES}; style-src-attr 'unsafe-inline'; font-src 'self' data:; \
-         connect-src {own}; img-src {shown}; media-src {shown}; worker-src 'self'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' {EMPTY_STYLES}; \
+         style-src-attr 'unsafe-inline'; font-src 'self'; connect-src {own}; img-src {shown}; media-src {shown}; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'"
     )
 }
 
@@ -110,6 +110,7 @@ fn settings(host: &Host) -> Value {
         "embed_3rd_party_media_players": false,
         "fetch_url_headers": false,
         "autocomplete_providers_url": "",
+        "xmpp_providers_url": "",
         "allow_non_roster_messaging": true,
         // Who is called alice is that in rooms too, until she says otherwise.
         "muc_nickname_from_jid": true,
