@@ -34,6 +34,9 @@ pub enum Service {
     ServerTls,
 }
 
+/// The option with the addresses that are for all services, and for browsers too.
+pub const EVERYBODY: &str = "listen.multi";
+
 impl Service {
     /// All of them.
     pub const ALL: [Service; 4] = [Service::Client, Service::ClientTls, Service::Server, Service::ServerTls];

@@ -12,7 +12,8 @@ pub const URL: Setting = Setting::new(
     Kind::Text,
     "\"\"",
     "The address under which browsers and clients reach the web server for this domain, such as `\"https://chat.example.org\"`: set it \
-     where a proxy is in front. Empty: `https://`, the domain, and the port of `listen.https`.",
+     where a proxy is in front. Empty: `https://`, the domain, and the port: 443 if `listen.https` or `listen.multi` have it, otherwise the first \
+     of the one or the other.",
 )
 .per_host();
 
@@ -59,10 +60,12 @@ pub fn base(server: &Server, host: &Host) -> Option<String> {
     if !url.is_empty() {
         return Some(url.to_owned());
     }
-    let port = server.surroundings.get()?.web_ports().into_iter().find_map(|port| match port {
+    let ports = server.surroundings.get()?.web_ports().into_iter().filter_map(|port| match port {
         WebPort::Encrypted(port) => Some(port),
         WebPort::Plain(_) => None,
-    })?;
+    });
+    // The first of them, unless one need not be named at all.
+    let port = ports.min_by_key(|port| *port != 443)?;
     let domain = host.name.domain();
     let domain = match domain.starts_with('[') {
         true => domain.to_owned(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metronome_host::options::{Kind, Setting, Values};
-use metronome_host::outside::{Service, WebPort};
+use metronome_host::outside::{EVERYBODY, Service, WebPort};
 use metronome_host::server::Server;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -92,7 +92,7 @@ pub const HTTPS: Setting = Setting::new(
 
 /// Where everybody connects.
 pub const MULTI: Setting = Setting::new(
-    "listen.multi",
+    EVERYBODY,
     Kind::Addresses,
     "[]",
     "Addresses for clients, other servers and browsers together, with TLS or without it: what a connection is for is known by what it says \

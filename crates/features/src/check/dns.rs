@@ -38,18 +38,18 @@ async fn of_service(outside: &dyn Outside, domain: &str, wanted: &Wanted) -> Fin
         }
     };
     let offered: Vec<&Srv> = records.iter().filter(|record| record.target.is_some()).collect();
-    let Some(port) = wanted.port else {
+    if wanted.port.is_none() {
         return match offered.is_empty() {
             true => Finding::good(AREA, format!("{name}: says that there is no such service")),
             false => Finding::warning(AREA, format!("{name}: federation.enabled is off"), instead(domain, wanted)),
         };
-    };
+    }
     let Some(first) = offered.iter().min_by_key(|record| record.priority) else {
         return Finding::problem(AREA, format!("{name}: says that there is no such service"), instead(domain, wanted));
     };
     let target = first.target.as_deref().unwrap_or_default();
     match outside.addresses(target).await {
-        Ok(addresses) if leads_here(outside, &addresses) && !offered.iter().any(|record| record.port == port) => {
+        Ok(addresses) if leads_here(outside, &addresses) && !offered.iter().any(|record| listens(outside, wanted, record)) => {
             let what = format!("{name}: leads to port {} here, and nobody listens there", first.port);
             Finding::problem(AREA, what, instead(domain, wanted))
         }
@@ -87,6 +87,11 @@ fn leads(outside: &dyn Outside, name: &str, host: &str, addresses: &[IpAddr]) ->
     }
     let what = format!("{name}: {host} ({shown}), which is not an address of this machine");
     Finding::warning(AREA, what, format!("if nothing there leads here: {}", address_of(outside, host)))
+}
+
+/// Whether this server has the port of a record for what it is for; there may be several.
+fn listens(outside: &dyn Outside, wanted: &Wanted, record: &Srv) -> bool {
+    outside.ports().iter().any(|(service, at)| *service == wanted.service && at.port() == record.port)
 }
 
 fn leads_here(outside: &dyn Outside, addresses: &[IpAddr]) -> bool {

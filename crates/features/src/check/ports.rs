@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use metronome_host::command::Finding;
-use metronome_host::outside::{Outside, Service};
+use metronome_host::outside::{EVERYBODY, Outside, Service};
 
 const AREA: &str = "ports";
 
@@ -15,12 +15,18 @@ pub(super) async fn check(outside: &dyn Outside) -> Vec<Finding> {
             found.push(nobody_listens(service));
         }
     }
-    for (service, address) in ports {
-        found.push(match outside.knock(here(address)).await {
-            Ok(()) => Finding::good(AREA, format!("{address} answers ({})", service.option())),
+    for (at, (service, address)) in ports.iter().enumerate() {
+        // One that is for several services has all of them.
+        let is_same = |(_, other): &(Service, SocketAddr)| other == address;
+        if ports[..at].iter().any(is_same) {
+            continue;
+        }
+        let option = if ports[at + 1..].iter().any(is_same) { EVERYBODY } else { service.option() };
+        found.push(match outside.knock(here(*address)).await {
+            Ok(()) => Finding::good(AREA, format!("{address} answers ({option})")),
             Err(why) => {
                 let mend = "see the log, and whether a packet filter keeps this machine from itself";
-                Finding::problem(AREA, format!("{address} does not answer ({}): {why}", service.option()), mend)
+                Finding::problem(AREA, format!("{address} does not answer ({option}): {why}"), mend)
             }
         });
     }

@@ -179,6 +179,22 @@ async fn ports_that_nobody_has_or_that_do_not_answer_are_told() {
     ];
     assert_eq!(told, expected);
     assert!(found[0].mend.starts_with("listen.s2s = [\"[::]:5269\"]"));
+    let for_all = Service::ALL.map(|service| (service, 443)).to_vec();
+    let found = ports::check(&World { ports: [vec![(Service::Client, 5222)], for_all].concat(), ..world() }).await;
+    let told: Vec<_> = found.iter().map(|finding| &*finding.what).collect();
+    assert_eq!(told, ["[::]:5222 answers (listen.c2s)", "[::]:443 answers (listen.multi)"]);
+}
+
+#[tokio::test]
+async fn records_may_lead_to_any_port_that_is_for_them() {
+    let mut world = world();
+    world.ports.extend(Service::ALL.map(|service| (service, 443)));
+    for service in Service::ALL {
+        let name = format!("{}.ours.example", service.name());
+        world.services.insert(name.leak(), vec![(443, "host.example")]);
+    }
+    let lines = lines(&world, host("ours.example", &[])).await;
+    assert!(lines.len() == 4 && lines.iter().all(|line| line.starts_with("good ")), "{lines:?}");
 }
 
 #[test]
