@@ -3,6 +3,8 @@
 
 mod carrier;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;

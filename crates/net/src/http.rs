@@ -44,6 +44,7 @@ pub const SETTINGS: &[Setting] = &[
     proxy_protocol::SPOKEN,
     pages::TEXTS,
     host_meta::ADDRESSES,
+    bosh::SCRIPTS,
 ];
 
 /// What every connection of the web server works with.

@@ -27,6 +27,10 @@ const INACTIVITY: Duration = Duration::from_secs(60);
 const PAUSE_MAX: Duration = Duration::from_secs(120);
 /// Two empty requests must be as far apart.
 const POLLING: Duration = Duration::from_secs(5);
+/// Answers that are kept for a client that says which of them it has not had.
+const KEPT_MAX: usize = 2 * REQUESTS;
+/// After so long an answer that a client has not had is likely lost, and the client is told of it.
+const REPORT_AFTER: Duration = Duration::from_secs(2);
 /// The longest that an answer waits.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -74,7 +78,16 @@ pub(super) struct State {
     /// Requests that were taken and not answered, in order.
     held: VecDeque<(u64, Reply)>,
     /// The last answers.
-    sent: VecDeque<(u64, Bytes)>,
+    sent: VecDeque<Sent>,
+    /// The number of the last request that was answered.
+    answered: u64,
+    /// Up to which number the client is known to have had the answers.
+    had: u64,
+    acknowledging: Acknowledging,
+    /// An answer that seems to be lost, and since when; the next answer tells so.
+    report: Option<(u64, Duration)>,
+    /// The last that was told to be lost.
+    reported: u64,
     hold: usize,
     polls: bool,
     key: Option<String>,
@@ -101,11 +114,25 @@ pub(super) struct State {
     pub(super) writer: Option<Waker>,
 }
 
+/// An answer as it was given.
+struct Sent {
+    rid: u64,
+    body: Bytes,
+    at: Instant,
+}
+
+/// Whether a client says which answers it has had (section 9.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Acknowledging {
+    No,
+    Yes,
+}
+
 /// How a session has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Over {
-    /// Its client has said so, in this request.
-    Closed(u64),
+    /// Its client has said so.
+    Closed,
     /// Its client has broken the rules.
     Broken(Condition),
     /// The stream has ended, with an error or without.
@@ -136,6 +163,11 @@ impl State {
             early: BTreeMap::new(),
             held: VecDeque::new(),
             sent: VecDeque::new(),
+            answered: 0,
+            had: 0,
+            acknowledging: Acknowledging::No,
+            report: None,
+            reported: 0,
             hold: terms.hold,
             polls: terms.polls(),
             // The first request has none yet.
@@ -197,6 +229,11 @@ impl State {
         }
         self.last = request.rid;
         let is_first = request.sid.is_none();
+        if is_first && request.ack == Some(1) {
+            self.acknowledging = Acknowledging::Yes;
+        } else {
+            self.note_had(&request, now);
+        }
         let is_empty =
             request.payload.is_empty() && request.kind == Kind::Usual && request.pause.is_none() && !is_first;
         let came_before = std::mem::replace(&mut self.empty_at, is_empty.then_some(now));
@@ -225,15 +262,21 @@ impl State {
         self.idle_since = None;
         self.held.push_back((request.rid, reply));
         if request.kind == Kind::Terminate {
-            self.over = Some(Over::Closed(request.rid));
+            self.over = Some(Over::Closed);
             self.finish();
         } else if request.pause.is_some() {
             while let Some((rid, reply)) = self.held.pop_front() {
-                self.say(rid, reply, answer(&[], b"").into());
+                let body = self.body(rid);
+                self.say(rid, reply, body, now);
             }
+            wake(&mut self.writer);
             self.idle_since = Some(now);
         } else {
             while self.held.len() > self.hold {
+                self.answer(now);
+            }
+            // Whoever has lost something is told at once.
+            if self.report.is_some() {
                 self.answer(now);
             }
             self.flush(now);
@@ -263,10 +306,31 @@ impl State {
         true
     }
 
+    /// What the client has had of our answers: what it says, or what its requests imply, of which only so many may be on the way. One that
+    /// was lost is noted for the next answer.
+    fn note_had(&mut self, request: &Request, now: Instant) {
+        let acknowledged = request.ack.filter(|_| self.acknowledging == Acknowledging::Yes);
+        let had = match (acknowledged, self.acknowledging) {
+            (Some(ack), _) => ack,
+            // It need not say so if nothing is missing.
+            (None, Acknowledging::Yes) if self.held.is_empty() => request.rid - 1,
+            (None, _) => request.rid.saturating_sub(REQUESTS as u64),
+        };
+        self.had = self.had.max(had.min(self.answered));
+        let missing = acknowledged.and_then(|ack| self.sent.iter().find(|sent| sent.rid == ack + 1));
+        if let Some(missing) = missing
+            && missing.rid > self.reported
+            && now.duration_since(missing.at) >= REPORT_AFTER
+        {
+            self.reported = missing.rid;
+            self.report = Some((missing.rid, now.duration_since(missing.at)));
+        }
+    }
+
     /// A number that has been there: an answer that was lost.
     fn repeat(&mut self, rid: u64, reply: Reply) {
-        if let Some((_, sent)) = self.sent.iter().find(|(sent, _)| *sent == rid) {
-            let _ = reply.send(sent.clone());
+        if let Some(sent) = self.sent.iter().find(|sent| sent.rid == rid) {
+            let _ = reply.send(sent.body.clone());
             return;
         }
         match self.held.iter_mut().find(|(held, _)| *held == rid) {
@@ -296,20 +360,42 @@ impl State {
     /// Answers the oldest request.
     fn answer(&mut self, now: Instant) {
         let Some((rid, reply)) = self.held.pop_front() else { return };
-        let greeting = std::mem::take(&mut self.greeting);
-        let attributes: Vec<(&str, &str)> = greeting.iter().map(|(name, value)| (*name, &**value)).collect();
-        if !self.output.is_empty() {
-            self.told = rid;
-        }
-        let body = answer(&attributes, &std::mem::take(&mut self.output));
-        self.say(rid, reply, body.into());
+        let body = self.body(rid);
+        self.say(rid, reply, body, now);
         self.left(now);
         wake(&mut self.writer);
     }
 
-    fn say(&mut self, rid: u64, reply: Reply, body: Bytes) {
-        self.sent.push_back((rid, body.clone()));
-        if self.sent.len() > REQUESTS {
+    /// The answer to this request: everything that was written, and what is to be said besides.
+    fn body(&mut self, rid: u64) -> Bytes {
+        let mut attributes = std::mem::take(&mut self.greeting);
+        // Section 9.1: always in the first answer, and then whenever it says more than the answer itself.
+        let received = self.received();
+        if !attributes.is_empty() || received != rid {
+            attributes.push(("ack", received.to_string()));
+        }
+        if let Some((lost, since)) = self.report.take() {
+            attributes.push(("report", lost.to_string()));
+            attributes.push(("time", since.as_millis().to_string()));
+        }
+        if !self.output.is_empty() {
+            self.told = rid;
+        }
+        let attributes: Vec<(&str, &str)> = attributes.iter().map(|(name, value)| (*name, &**value)).collect();
+        answer(&attributes, &std::mem::take(&mut self.output)).into()
+    }
+
+    /// The number up to which all requests have come.
+    fn received(&self) -> u64 {
+        let next = |rid: &u64| Some(rid + 1).filter(|next| self.early.contains_key(next));
+        std::iter::successors(Some(self.last), next).last().unwrap_or(self.last)
+    }
+
+    fn say(&mut self, rid: u64, reply: Reply, body: Bytes, now: Instant) {
+        self.answered = rid;
+        self.sent.push_back(Sent { rid, body: body.clone(), at: now });
+        let is_dispensable = |sent: &Sent| self.acknowledging == Acknowledging::No || sent.rid <= self.had;
+        while self.sent.len() > KEPT_MAX || self.sent.len() > REQUESTS && is_dispensable(&self.sent[0]) {
             self.sent.pop_front();
         }
         let _ = reply.send(body);
@@ -354,10 +440,9 @@ impl State {
         self.over
     }
 
-    /// Whether everything that was written is known to have been read, where the client has ended it: answers before the one that it held
-    /// when it did.
+    /// Whether everything that was written is known to have been read, where the client has ended it.
     pub(super) fn is_read(&self) -> bool {
-        matches!(self.over, Some(Over::Closed(rid)) if self.told + 2 <= rid && self.output.is_empty())
+        self.over == Some(Over::Closed) && self.told <= self.had && self.output.is_empty()
     }
 
     /// Ends it; the first reason stays.
@@ -389,7 +474,7 @@ impl State {
         let output = std::mem::take(&mut self.output);
         match self.over {
             Some(Over::Stream(condition)) => terminate(condition, &output),
-            Some(Over::Closed(_)) => terminate(None, &output),
+            Some(Over::Closed) => terminate(None, &output),
             Some(Over::Broken(condition)) => terminate(Some(condition), b""),
             Some(Over::Silent) | None => terminate(Some(Condition::ItemNotFound), b""),
         }

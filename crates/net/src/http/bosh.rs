@@ -1,11 +1,14 @@
-//! The door of BOSH (XEP-0124, XEP-0206): each request is one element, and its answer is another. What a session is, and when what is
-//! answered, is in `crate::bosh`.
+//! The door of BOSH (XEP-0124, XEP-0206): each request is one element, and its answer is another; or both are scripts (XEP-0252). What a
+//! session is, and when what is answered, is in `crate::bosh`.
+
+mod script;
 
 use std::time::Duration;
 
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
+use metronome_host::options::{Kind as Form, Setting};
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::bosh::{Condition, Kind, Request, terminate};
 use metronome_proto::xml::Limits;
@@ -18,6 +21,16 @@ use crate::bosh::{Answer, Terms};
 use crate::c2s::{self, Begun};
 use crate::socket::Socket;
 use crate::websocket::Privacy;
+
+/// Whether it can be had in scripts.
+pub(super) const SCRIPTS: Setting = Setting::new(
+    "web.bosh_scripts",
+    Form::Flag,
+    "false",
+    "Whether BOSH can also be spoken in scripts (XEP-0252), by pages of all sites in browsers that can do nothing else. What is said stands \
+     in addresses then, and proxies write addresses into their logs.",
+)
+.per_host();
 
 /// Where it is.
 pub(super) const PATH: &str = "/http-bind";
@@ -42,10 +55,25 @@ const LIMITS: Limits = Limits { stanza_bytes: BYTES_MAX, depth: Limits::CLIENT.d
 fn answer(visit: Visit) -> BoxFuture<'static, Response> {
     Box::pin(async move {
         match Verb::Get.is(visit.request.method()) {
-            true => page(),
+            true => get(visit).await,
             false => post(visit).await,
         }
     })
+}
+
+/// A request in an address, or somebody who looks what is here.
+async fn get(visit: Visit) -> Response {
+    let query = visit.request.uri().query().filter(|_| visit.request.method() == Method::GET);
+    let Some(scripted) = query.and_then(script::Asked::read) else { return page() };
+    if !visit.host.as_ref().is_some_and(|host| host.values.flag(&SCRIPTS)) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let bytes = scripted.body.len();
+    let answer = match Request::read_piece(&scripted.body, LIMITS) {
+        Some(request) => asked(visit, request, bytes).await,
+        None => over(Condition::BadRequest),
+    };
+    scripted.response(&answer.body)
 }
 
 fn page() -> Response {

@@ -54,6 +54,8 @@ pub struct Request {
     pub newkey: Option<String>,
     /// For how many seconds nothing will be heard of it.
     pub pause: Option<u32>,
+    /// The highest number up to which it has had all answers; in a request for a session, that it will say so (section 9.2).
+    pub ack: Option<u64>,
     /// What it asks for besides.
     pub kind: Kind,
     /// The elements in it, of which some may be in the namespace of what they stood in.
@@ -97,9 +99,28 @@ impl Request {
             key: text("key"),
             newkey: text("newkey"),
             pause: number("pause").map_or(Some(None), |pause| pause.map(Some))?,
+            ack: match element.attr("ack") {
+                Some(ack) => Some(ack.parse::<u64>().ok().filter(|ack| *ack <= RID_MAX)?),
+                None => None,
+            },
             kind,
             payload: element.into_content().bytes().clone(),
         })
+    }
+
+    /// Reads a request as a page sends it that can only load scripts (XEP-0252 section 4.2): what is in it is a piece of the stream that
+    /// may begin and end anywhere, and is not looked at here.
+    pub fn read_piece(bytes: &[u8], limits: Limits) -> Option<Request> {
+        let bytes = bytes.trim_ascii();
+        let (tag, behind) = bytes.split_at(end_of_tag(bytes)?);
+        if behind.is_empty() {
+            return Request::read(bytes, limits);
+        }
+        let inside = tag.strip_suffix(b">")?;
+        let name = inside.strip_prefix(b"<")?.split(u8::is_ascii_whitespace).next()?;
+        let payload = behind.strip_suffix(b">")?.trim_ascii_end().strip_suffix(name)?.strip_suffix(b"</")?;
+        let request = Request::read(&[inside, b"/>"].concat(), limits)?;
+        Some(Request { payload: Bytes::copy_from_slice(payload), ..request })
     }
 
     /// The header of the stream that it opens.
@@ -115,6 +136,20 @@ impl Request {
         out.extend_from_slice(b" version='1.0'>");
         out
     }
+}
+
+/// Where the tag ends that is at the beginning.
+fn end_of_tag(bytes: &[u8]) -> Option<usize> {
+    let mut quoted_by = None;
+    for (at, byte) in bytes.iter().enumerate() {
+        match (quoted_by, byte) {
+            (None, b'>') => return Some(at + 1),
+            (None, b'"' | b'\'') => quoted_by = Some(*byte),
+            (Some(quote), byte) if quote == *byte => quoted_by = None,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn only_element(bytes: &[u8], limits: Limits) -> Option<Element> {
@@ -199,6 +234,34 @@ mod tests {
     }
 
     #[test]
+    fn a_piece_of_a_stream_may_begin_and_end_anywhere() {
+        let piece = |xml: &str| Request::read_piece(xml.as_bytes(), Limits::CLIENT);
+        let request =
+            piece("<body rid='7' sid='a>b' ack='5' xmlns='http://jabber.org/protocol/httpbind'>lo</body>&lt;<x</body>");
+        let request = request.unwrap();
+        assert_eq!((request.rid, request.sid.as_deref(), request.ack), (7, Some("a>b"), Some(5)));
+        assert_eq!(&request.payload[..], b"lo</body>&lt;<x");
+        let prefixed = piece("<b:body rid='7' xmlns:b='http://jabber.org/protocol/httpbind'></x></b:body >").unwrap();
+        assert_eq!(&prefixed.payload[..], b"</x>");
+        let empty = piece(" <body rid='7' xmlns='http://jabber.org/protocol/httpbind'/> ").unwrap();
+        assert!(empty.payload.is_empty());
+        for wrong in [
+            "",
+            "<",
+            "<>",
+            "<body rid='7' xmlns='http://jabber.org/protocol/httpbind'",
+            "<body rid='7' xmlns='http://jabber.org/protocol/httpbind'>",
+            "<body rid='7' xmlns='http://jabber.org/protocol/httpbind'><a/>",
+            "<body rid='7' xmlns='http://jabber.org/protocol/httpbind'/><a/></body>",
+            "<body rid='7' xmlns='http://jabber.org/protocol/httpbind'></bodi>",
+            "<body rid='7' xmlns='urn:x'></body>",
+            "<x><body rid='7' xmlns='http://jabber.org/protocol/httpbind'/></x>",
+        ] {
+            assert_eq!(piece(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn what_is_no_request_is_none() {
         for wrong in [
             "",
@@ -207,6 +270,7 @@ mod tests {
             "<body rid='-1' xmlns='http://jabber.org/protocol/httpbind'/>",
             "<body rid='9007199254740992' xmlns='http://jabber.org/protocol/httpbind'/>",
             "<body rid='1' wait='x' xmlns='http://jabber.org/protocol/httpbind'/>",
+            "<body rid='1' ack='-1' xmlns='http://jabber.org/protocol/httpbind'/>",
             "<body rid='1'/>",
             "<body rid='1' xmlns='http://jabber.org/protocol/httpbind'>",
             "<body rid='1' xmlns='http://jabber.org/protocol/httpbind'/><body/>",

@@ -1,88 +1,14 @@
 //! XEP-0124 and XEP-0206: a client's stream in requests.
 
-use metronome_testkit::{Browser, Client, Dial, Seen, Server, Setup, base64};
+mod acks;
+mod scripts;
+mod session;
+mod window;
+
+use metronome_testkit::{Client, Seen, Server, Setup};
 
 use crate::chat;
-
-const MECHANISMS: &str = "auth.mechanisms = [\"SCRAM-SHA-256\", \"PLAIN\"]";
-
-struct Bosh {
-    browser: Browser,
-    sid: String,
-    rid: u64,
-}
-
-impl Bosh {
-    /// A session, and what was said to its first request.
-    fn begin(dial: &Dial, inside: &str) -> (Bosh, Seen) {
-        let mut bosh = Bosh { browser: dial.browse_tls(), sid: String::new(), rid: 1_000_000 };
-        let first = format!(
-            "<body rid='1000000' {inside} ver='1.6' xmlns='http://jabber.org/protocol/httpbind' xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'/>"
-        );
-        bosh.send(&first);
-        let answer = bosh.answer();
-        bosh.sid = answer.attribute("sid").unwrap_or_default();
-        (bosh, answer)
-    }
-
-    fn send(&mut self, body: &str) {
-        let head = format!(
-            "POST /http-bind HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        assert!(self.browser.send(format!("{head}{body}").as_bytes()));
-    }
-
-    fn answer(&mut self) -> Seen {
-        let answer = self.browser.answer("POST");
-        assert_eq!((answer.status, answer.field("content-type")), (200, Some("text/xml; charset=utf-8")), "{answer:?}");
-        Seen::new(answer.text().to_owned())
-    }
-
-    fn wrapped(&mut self, inside: &str, payload: &str) -> String {
-        self.rid += 1;
-        let (rid, sid) = (self.rid, &self.sid);
-        format!("<body rid='{rid}' sid='{sid}' xmlns='http://jabber.org/protocol/httpbind' {inside}>{payload}</body>")
-    }
-
-    fn say(&mut self, inside: &str, payload: &str) -> Seen {
-        let body = self.wrapped(inside, payload);
-        self.send(&body);
-        self.answer()
-    }
-
-    /// The next answer with something in it; asks until there is one.
-    fn until(&mut self, what: &str, mut seen: Seen) -> Seen {
-        while !seen.contains(what) {
-            assert!(!seen.contains("terminate"), "waiting for {what}: {seen}");
-            seen = self.say("", "");
-        }
-        seen
-    }
-
-    fn log_in(dial: &Dial, username: &str) -> Bosh {
-        let (mut bosh, first) = Bosh::begin(dial, "to='localhost' wait='60' hold='1'");
-        assert!(first.contains("restartlogic='true'") && first.contains("<stream:features"), "{first}");
-        assert!(!first.contains("starttls") && !first.contains("-PLUS"), "{first}");
-        let proof = base64(format!("\0{username}\0{username}-secret"));
-        let auth = format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{proof}</auth>");
-        let answer = bosh.say("", &auth);
-        assert!(answer.contains("<success "), "{answer}");
-        let restart = "to='localhost' xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'";
-        let features = bosh.say(restart, "");
-        assert!(features.contains("urn:ietf:params:xml:ns:xmpp-bind"), "{features}");
-        bosh
-    }
-
-    fn bound(dial: &Dial, username: &str) -> Bosh {
-        let mut bosh = Bosh::log_in(dial, username);
-        // Without a namespace, as many clients have it.
-        let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>bosh</resource></bind></iq>";
-        let answer = bosh.say("", bind);
-        assert!(answer.contains(&format!("<jid>{username}@localhost/bosh</jid>")), "{answer}");
-        bosh
-    }
-}
+use session::{Bosh, MECHANISMS};
 
 fn server() -> Server {
     Setup::default().web().options(MECHANISMS).start()
@@ -179,9 +105,9 @@ fn whoever_breaks_the_rules_is_told_and_has_no_session_any_more() {
     assert!(answer.contains("remote-stream-error") && answer.contains("<unsupported-stanza-type "), "{answer}");
     // A session that began with TLS is not there for those without.
     let private = Bosh::bound(&dial, "alice");
-    let mut readable = Bosh { browser: dial.browse(), sid: private.sid.clone(), rid: private.rid };
+    let mut readable = Bosh::of(dial.browse(), &private.sid, private.rid);
     assert!(readable.say("", "").contains("condition='item-not-found'"));
-    let mut clear = Bosh { browser: dial.browse(), sid: String::new(), rid: 1 };
+    let mut clear = Bosh::of(dial.browse(), "", 1);
     clear.send("<body rid='1' to='localhost' wait='10' hold='1' xmlns='http://jabber.org/protocol/httpbind'/>");
     let refused = clear.answer();
     assert!(refused.contains("<policy-violation "), "nobody logs in without TLS: {refused}");

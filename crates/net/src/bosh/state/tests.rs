@@ -28,6 +28,7 @@ impl Client {
         client.write("<stream:features/>");
         if let Some(answer) = said(&mut first) {
             assert!(answer.contains(" sid='name' ") && answer.contains(" requests='2' "), "{answer}");
+            assert!(answer.contains(" ack='100'"), "{answer}");
         }
         let header = String::from_utf8(std::mem::take(&mut client.state.input)).unwrap();
         assert!(header.starts_with("<stream:stream ") && header.ends_with(" to='a' version='1.0'>"), "{header}");
@@ -70,7 +71,7 @@ fn an_answer_waits_for_something_to_say_or_for_the_next_request() {
     let mut first = client.say("", "<a/>");
     assert_eq!((said(&mut first), client.input().as_str()), (None, "<a/>"));
     let mut second = client.say("", "<b/>");
-    assert_eq!(said(&mut first).unwrap(), "<body xmlns='http://jabber.org/protocol/httpbind'/>");
+    assert_eq!(said(&mut first).unwrap(), "<body xmlns='http://jabber.org/protocol/httpbind' ack='102'/>");
     client.write("<c/>");
     assert!(said(&mut second).unwrap().ends_with("><c/></body>"));
     client.write("<d/>");
@@ -238,4 +239,82 @@ fn a_client_that_has_not_logged_in_says_little_and_none_fills_the_memory() {
     assert!(client.input().len() < INPUT_BYTES_MAX + 100);
     client.state.take(client.now);
     assert_eq!(client.input(), "<b/>");
+}
+
+#[test]
+fn an_answer_says_up_to_which_number_requests_have_come_where_that_is_more_than_its_own() {
+    let mut client = Client::usual();
+    let mut first = client.say("", "<a/>");
+    client.write("<b/>");
+    assert!(!said(&mut first).unwrap().contains("ack="), "it is its own");
+    // The one before it is missing: it is not among those that have come.
+    let mut early = client.ask(read(&format!("sid='name' rid='{}'", FIRST + 3), "<c/>"));
+    assert!(said(&mut early).is_none());
+    let mut second = client.ask(read(&format!("sid='name' rid='{}'", FIRST + 2), ""));
+    assert!(said(&mut second).unwrap().contains(&format!(" ack='{}'", FIRST + 3)));
+}
+
+#[test]
+fn a_client_that_misses_an_answer_is_told_when_it_was_given() {
+    let mut client = Client::new("wait='60' hold='1' ack='1'");
+    drop(client.say("", ""));
+    client.write("<lost/>");
+    client.now += REPORT_AFTER;
+    let mut next = client.say(&format!("ack='{FIRST}'"), "");
+    let answer = said(&mut next).unwrap();
+    assert!(answer.contains(&format!(" report='{}' time='2000'", FIRST + 1)), "{answer}");
+    // Once: whoever asks as before waits for something new.
+    let mut waits = client.say(&format!("ack='{FIRST}'"), "");
+    assert!(said(&mut waits).is_none());
+    assert!(said(&mut client.again(FIRST + 1)).unwrap().contains("<lost/>"));
+}
+
+#[test]
+fn an_answer_that_is_on_its_way_is_not_lost() {
+    let mut client = Client::new("wait='60' hold='1' ack='1'");
+    drop(client.say("", ""));
+    client.write("<a/>");
+    let mut next = client.say(&format!("ack='{FIRST}'"), "");
+    assert!(said(&mut next).is_none());
+    // Who does not say what it has had is not told what it has not.
+    let mut silent = Client::usual();
+    drop(silent.say("", ""));
+    silent.write("<a/>");
+    silent.now += REPORT_AFTER;
+    assert!(said(&mut silent.say(&format!("ack='{FIRST}'"), "")).is_none());
+}
+
+#[test]
+fn answers_that_were_not_had_are_kept_for_a_while_longer() {
+    let mut client = Client::new("wait='60' hold='1' ack='1'");
+    for count in 0..KEPT_MAX {
+        drop(client.say(&format!("ack='{FIRST}'"), ""));
+        client.write(&format!("<n{count}/>"));
+    }
+    assert!(said(&mut client.again(FIRST + 1)).unwrap().contains("<n0/>"));
+    drop(client.say(&format!("ack='{FIRST}'"), ""));
+    client.write("<one-more/>");
+    assert!(said(&mut client.again(FIRST + 1)).unwrap().contains("condition='item-not-found'"));
+}
+
+#[test]
+fn a_client_that_acknowledges_has_read_what_it_says() {
+    let mut client = Client::new("wait='60' hold='1' ack='1'");
+    drop(client.say("", ""));
+    client.write("<message/>");
+    // Nothing is missing: it has had the answer.
+    drop(client.say("type='terminate'", ""));
+    assert!(client.state.is_read());
+    let mut client = Client::new("wait='60' hold='1' ack='1'");
+    drop(client.say("", ""));
+    client.write("<message/>");
+    drop(client.say(&format!("type='terminate' ack='{FIRST}'"), ""));
+    assert!(!client.state.is_read());
+    // Nobody has had what was not said.
+    let mut client = Client::new("wait='60' hold='1' ack='1'");
+    drop(client.say("", ""));
+    client.write("<message/>");
+    client.write("<message/>");
+    drop(client.say("type='terminate' ack='9007199254740991'", ""));
+    assert!(!client.state.is_read());
 }
