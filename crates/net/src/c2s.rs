@@ -6,6 +6,7 @@ mod auth;
 mod bind;
 mod bind2;
 mod certified;
+mod compression;
 mod enabling;
 pub mod guest;
 pub mod managed;

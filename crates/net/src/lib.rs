@@ -8,6 +8,7 @@ mod bosh;
 mod budget;
 pub mod c2s;
 mod component;
+mod compressed;
 pub mod control;
 pub mod dns;
 pub mod http;

@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use metronome_proto::stream::error::Condition;
+use metronome_proto::payload::compress;
+use metronome_proto::stream::error::{Condition, StreamError};
 use metronome_proto::xml::Limits;
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -16,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsStream;
 
 use crate::bosh::Carrier;
+use crate::compressed::Compressed;
 use crate::websocket::{Privacy, WebSocket};
 
 /// Most bytes read or written at once; also the largest TLS record.
@@ -31,14 +33,22 @@ pub(crate) enum Socket {
     Web(Box<WebSocket>),
     /// One that comes in requests (XEP-0124).
     Bosh(Box<Carrier>),
+    /// One of the first two whose bytes are compressed (XEP-0138).
+    Compressed(Box<Compressed>),
     /// None: the last one is lost.
     Closed,
 }
 
-/// The other side has broken the rules of its stream in what carries it; the condition is what it is to hear.
+/// The other side has broken the rules of its stream in what carries it.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("{}", .0.name())]
-pub(crate) struct Faulty(pub(crate) Condition);
+pub(crate) enum Faulty {
+    /// It is to hear this condition.
+    #[error("{}", .0.name())]
+    Rules(Condition),
+    /// What it has compressed is nothing that could be read (XEP-0138).
+    #[error("what came cannot be decompressed")]
+    Compression,
+}
 
 impl From<Faulty> for io::Error {
     fn from(faulty: Faulty) -> io::Error {
@@ -47,9 +57,15 @@ impl From<Faulty> for io::Error {
 }
 
 impl Faulty {
-    /// What an error of reading tells of the other side, if it is that.
-    pub(crate) fn of(error: &io::Error) -> Option<Condition> {
-        error.get_ref()?.downcast_ref::<Faulty>().map(|faulty| faulty.0)
+    /// What the other side is to hear after an error of reading, if it is its own.
+    pub(crate) fn of(error: &io::Error) -> Option<StreamError> {
+        Some(match error.get_ref()?.downcast_ref::<Faulty>()? {
+            Faulty::Rules(condition) => StreamError::new(*condition),
+            Faulty::Compression => {
+                let application = Some(compress::failure(compress::Condition::ProcessingFailed));
+                StreamError { application, ..StreamError::new(Condition::UndefinedCondition) }
+            }
+        })
     }
 }
 
@@ -59,6 +75,7 @@ impl Socket {
             Socket::Plain(socket) => Some(socket),
             Socket::Tls(socket) => Some(socket.get_ref().0),
             Socket::Web(socket) => socket.inner().tcp(),
+            Socket::Compressed(socket) => socket.inner().tcp(),
             Socket::Bosh(_) | Socket::Closed => None,
         }
     }
@@ -70,7 +87,13 @@ impl Socket {
             Socket::Tls(_) => true,
             Socket::Web(socket) => socket.privacy() == Privacy::Private,
             Socket::Bosh(socket) => socket.privacy() == Privacy::Private,
+            Socket::Compressed(socket) => socket.inner().is_private(),
         }
+    }
+
+    /// Whether its bytes could be compressed: those of a stream that is nothing but bytes.
+    pub(crate) fn is_compressible(&self) -> bool {
+        matches!(self, Socket::Plain(_) | Socket::Tls(_))
     }
 
     /// A new stream begins on it.
@@ -78,7 +101,7 @@ impl Socket {
         match self {
             Socket::Web(socket) => socket.restart(),
             Socket::Bosh(socket) => socket.restart(),
-            Socket::Plain(_) | Socket::Tls(_) | Socket::Closed => {}
+            Socket::Plain(_) | Socket::Tls(_) | Socket::Compressed(_) | Socket::Closed => {}
         }
     }
 
@@ -87,7 +110,7 @@ impl Socket {
         match self {
             Socket::Web(socket) => socket.set_limits(limits),
             Socket::Bosh(socket) => socket.set_limits(limits),
-            Socket::Plain(_) | Socket::Tls(_) | Socket::Closed => {}
+            Socket::Plain(_) | Socket::Tls(_) | Socket::Compressed(_) | Socket::Closed => {}
         }
     }
 
@@ -133,6 +156,7 @@ impl AsyncRead for Socket {
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
             Socket::Web(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
             Socket::Bosh(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
+            Socket::Compressed(socket) => Pin::new(&mut **socket).poll_read(cx, buf),
             Socket::Closed => Poll::Ready(Ok(())),
         }
     }
@@ -145,6 +169,7 @@ impl AsyncWrite for Socket {
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
             Socket::Web(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
             Socket::Bosh(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
+            Socket::Compressed(socket) => Pin::new(&mut **socket).poll_write(cx, bytes),
             Socket::Closed => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
     }
@@ -155,6 +180,7 @@ impl AsyncWrite for Socket {
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_flush(cx),
             Socket::Web(socket) => Pin::new(&mut **socket).poll_flush(cx),
             Socket::Bosh(socket) => Pin::new(&mut **socket).poll_flush(cx),
+            Socket::Compressed(socket) => Pin::new(&mut **socket).poll_flush(cx),
             Socket::Closed => Poll::Ready(Ok(())),
         }
     }
@@ -165,6 +191,7 @@ impl AsyncWrite for Socket {
             Socket::Tls(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
             Socket::Web(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
             Socket::Bosh(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
+            Socket::Compressed(socket) => Pin::new(&mut **socket).poll_shutdown(cx),
             Socket::Closed => Poll::Ready(Ok(())),
         }
     }

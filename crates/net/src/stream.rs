@@ -13,6 +13,7 @@ use metronome_proto::xml::{Element, Header, Item, Limits, Scanner};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
+use crate::compressed::Compressed;
 use crate::socket::{Faulty, Socket};
 
 /// Elements that a client may send before it is bound.
@@ -108,6 +109,18 @@ impl Stream {
         self.peer = peer;
     }
 
+    /// Whether its bytes could be compressed.
+    pub(crate) fn is_compressible(&self) -> bool {
+        self.socket.is_compressible()
+    }
+
+    /// Everything is compressed from now on, and a new stream begins.
+    pub(crate) fn compress(&mut self) {
+        let socket = std::mem::replace(&mut self.socket, Socket::Closed);
+        self.socket = Socket::Compressed(Box::new(Compressed::new(socket)));
+        self.restart();
+    }
+
     /// The other side is known now: its stanzas may be as large as the host allows.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.scanner.set_limits(limits);
@@ -154,7 +167,7 @@ impl Stream {
         self.input.reserve(BYTES);
         match timeout_at(deadline, self.socket.read_buf(&mut self.input)).await {
             Err(_) => Err(Condition::ConnectionTimeout.into()),
-            Ok(Err(error)) => Err(Faulty::of(&error).map_or(Fault::Lost, Fault::from)),
+            Ok(Err(error)) => Err(Faulty::of(&error).map_or(Fault::Lost, Fault::Error)),
             Ok(Ok(0)) => Err(Fault::Lost),
             Ok(Ok(_)) => {
                 self.heard = true;

@@ -300,7 +300,7 @@ impl AsyncRead for WebSocket {
                 Some(End::Broken) => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 Some(End::Fault(condition)) => {
                     this.end = Some(End::Told);
-                    return Poll::Ready(Err(Faulty(condition).into()));
+                    return Poll::Ready(Err(Faulty::Rules(condition).into()));
                 }
                 Some(End::Told) | None => {}
             }

@@ -121,6 +121,10 @@ pub const DATA_VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
 pub const SHIM: &str = "http://jabber.org/protocol/shim";
 /// XEP-0133: Service Administration, as the type of a form; its nodes are named under it.
 pub const ADMIN: &str = "http://jabber.org/protocol/admin";
+/// XEP-0138: Stream Compression.
+pub const COMPRESS: &str = "http://jabber.org/protocol/compress";
+/// XEP-0138: Stream Compression, as a stream feature.
+pub const COMPRESS_FEATURE: &str = "http://jabber.org/features/compress";
 /// XEP-0153: vCard-Based Avatars, in a presence.
 pub const VCARD_UPDATE: &str = "vcard-temp:x:update";
 /// XEP-0157: Contact Addresses for XMPP Services, as the type of a form.

@@ -13,6 +13,7 @@ pub mod caps;
 pub mod caps2;
 pub mod commands;
 pub mod component;
+pub mod compress;
 pub mod data_form;
 pub mod delay;
 pub mod dialback;

@@ -24,6 +24,7 @@ mod certificates;
 mod client;
 mod component;
 mod control;
+mod deflated;
 mod dial;
 mod dns;
 mod federation;

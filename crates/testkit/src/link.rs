@@ -9,6 +9,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 
+use crate::deflated::Deflated;
 use crate::web::Web;
 
 /// A connection.
@@ -21,6 +22,8 @@ pub(crate) enum Link {
     Served(Box<StreamOwned<ServerConnection, TcpStream>>),
     /// With messages above it.
     Web(Box<Web>),
+    /// With compression above it.
+    Deflated(Box<Deflated>),
 }
 
 /// What a read has brought.
@@ -85,6 +88,7 @@ impl Link {
             Link::Tls(tls) => &tls.sock,
             Link::Served(tls) => &tls.sock,
             Link::Web(web) => web.link.socket(),
+            Link::Deflated(deflated) => deflated.link.socket(),
         }
     }
 
@@ -94,6 +98,7 @@ impl Link {
             Link::Clear(_) | Link::Served(_) => None,
             Link::Tls(tls) => Some(&tls.conn),
             Link::Web(web) => web.link.tls(),
+            Link::Deflated(deflated) => deflated.link.tls(),
         }
     }
 
@@ -103,6 +108,7 @@ impl Link {
             Link::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
             Link::Served(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
             Link::Web(web) => web.write(bytes),
+            Link::Deflated(deflated) => deflated.write(bytes),
         }
     }
 
@@ -112,11 +118,14 @@ impl Link {
         if let Link::Web(web) = self {
             return web.read(buffer, deadline);
         }
+        if let Link::Deflated(deflated) = self {
+            return deflated.read(buffer, deadline);
+        }
         if self.socket().set_read_timeout(Some(wait)).is_err() {
             return Read1::Reset;
         }
         let read = match self {
-            Link::Web(_) => Ok(0),
+            Link::Web(_) | Link::Deflated(_) => Ok(0),
             Link::Clear(stream) => stream.read(buffer),
             Link::Tls(tls) => tls.read(buffer),
             Link::Served(tls) => tls.read(buffer),
@@ -136,6 +145,7 @@ impl Link {
     pub(crate) fn shutdown(&mut self) {
         match self {
             Link::Clear(_) => {}
+            Link::Deflated(deflated) => return deflated.link.shutdown(),
             Link::Web(web) => {
                 let _ = web.frame(0x88, &1000u16.to_be_bytes());
                 return web.link.shutdown();

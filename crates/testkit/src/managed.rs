@@ -45,12 +45,17 @@ impl Client {
     /// Logs in on this connection and resumes the stream of this name on it.
     #[track_caller]
     pub fn resumes(mut self, username: &str, previd: &str, h: u32) -> (Client, u32) {
-        let client = &mut self;
-        client.authenticate(username);
-        client.send(&format!("<resume xmlns='{SM}' previd='{previd}' h='{h}'/>"));
-        let resumed = client.expect(&format!("<resumed xmlns='{SM}' previd='{previd}'"));
-        let handled = resumed.attribute("h").and_then(|h| h.parse().ok());
-        let handled = handled.unwrap_or_else(|| client.fail("there is a number"));
+        self.authenticate(username);
+        let handled = self.takes_up(previd, h);
         (self, handled)
+    }
+
+    /// Resumes the stream of this name on this connection, which is logged in; answers how many stanzas the server has handled.
+    #[track_caller]
+    pub fn takes_up(&mut self, previd: &str, h: u32) -> u32 {
+        self.send(&format!("<resume xmlns='{SM}' previd='{previd}' h='{h}'/>"));
+        let resumed = self.expect(&format!("<resumed xmlns='{SM}' previd='{previd}'"));
+        let handled = resumed.attribute("h").and_then(|h| h.parse().ok());
+        handled.unwrap_or_else(|| self.fail("there is a number"))
     }
 }

@@ -150,32 +150,44 @@ fn cve_2021_32918_stanzas_without_a_useful_limit() {
     assert!(grown < 2 << 20, "{grown} bytes more with every 20 times 300 KiB");
 }
 
-/// XEP-0138 is not there, so nothing unpacks anything.
-fn compression_is_not_there() {
+const COMPRESS: &str = "<compress xmlns='http://jabber.org/protocol/compress'><method>zlib</method></compress>";
+
+#[test]
+fn cve_2014_2741_to_2746_and_2829_compressed_bombs() {
+    // Nobody unpacks anything, unless the administrator wants it.
     let server = server();
-    let compress = "<compress xmlns='http://jabber.org/protocol/compress'><method>zlib</method></compress>";
-    let mut client = Client::connect(&server);
-    assert!(!client.open().contains("compress"));
-    client.send(compress);
-    client.expect_stream_error("policy-violation");
-    let mut client = Client::direct_tls(&server);
-    assert!(!client.open().contains("compress"));
-    client.send(compress);
-    client.expect_stream_error("not-authorized");
     let mut client = Client::login(&server, "alice", "phone");
-    client.send(compress);
-    client.expect_stream_error("unsupported-stanza-type");
+    client.send(COMPRESS);
+    client.expect("<failure xmlns='http://jabber.org/protocol/compress'><unsupported-method");
+    // And then not much of it.
+    let server = Setup::default().options("compression.c2s = true").start();
+    let bomb = format!("<message to='bob@localhost'><body>{}", " ".repeat(4 << 20));
+    for _ in 0..3 {
+        let mut client = Client::direct_tls(&server);
+        client.authenticate("alice");
+        let mut client = client.compress();
+        client.open();
+        client.bind("phone");
+        let _ = client.try_send(bomb.as_bytes());
+        client.expect_stream_error("policy-violation");
+    }
     is_well(&server);
 }
 
 #[test]
-fn cve_2014_2741_to_2746_and_2829_compressed_bombs() {
-    compression_is_not_there();
-}
-
-#[test]
 fn cve_2014_8760_compression_instead_of_starttls() {
-    compression_is_not_there();
+    for options in ["", "compression.c2s = true"] {
+        let server = Setup::default().options(options).start();
+        let mut client = Client::connect(&server);
+        assert!(!client.open().contains("compress"));
+        client.send(COMPRESS);
+        client.expect_stream_error("policy-violation");
+        let mut client = Client::direct_tls(&server);
+        assert!(!client.open().contains("compress"));
+        client.send(COMPRESS);
+        client.expect_stream_error("not-authorized");
+        is_well(&server);
+    }
 }
 
 // ---- one stanza that becomes two ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ use metronome_model::AccountState;
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::payload::sm::{self, Said};
-use metronome_proto::payload::{bind, session};
+use metronome_proto::payload::{bind, compress, session};
 use metronome_proto::stanza::error::{Condition as Refusal, StanzaError};
 use metronome_proto::stanza::{IqType, Kind, Received, Stanza, Unreadable};
 use metronome_proto::stream::error::Condition;
@@ -28,6 +28,7 @@ use crate::stream::Fault;
 enum Request {
     Bind(Box<Stanza>),
     Resume { previd: Box<str>, h: u32 },
+    Compress(Result<(), compress::Condition>),
 }
 
 /// What comes of it.
@@ -75,22 +76,43 @@ impl Authenticated {
         if let Some(welcome) = self.welcome.take() {
             return self.welcomed(*welcome).await;
         }
+        let out = self.opened().await?;
+        self.requested(out).await
+    }
+
+    /// Reads the header of a stream that begins anew; ours, to be sent with the features.
+    pub(super) async fn opened(&mut self) -> Result<Vec<u8>, Fault> {
         let to = open(&self.context, &mut self.stream, Some(&self.host)).await?;
         self.lang = to.lang.or(self.lang.take());
         let mut out = Vec::new();
         self.stream.write_header(&mut out, &self.context.server.rng, Some(&self.host));
-        self.requested(out).await
+        Ok(out)
     }
 
-    /// What the client asks for once it has its features, which are sent behind `out`.
-    pub(super) async fn requested(&mut self, mut out: Vec<u8>) -> Result<Begun, Fault> {
-        let features = Features::new().with(bind::feature()).with(session::feature());
+    /// Sends the features behind `out`.
+    async fn offer(&mut self, mut out: Vec<u8>) -> Result<(), Fault> {
+        let mut features = Features::new().with(bind::feature()).with(session::feature());
+        if let Some(compression) = self.compression() {
+            features.push(compression);
+        }
         features.write_before(announced(&self.context, &self.host, StreamState::Authenticated), &mut out);
         self.stream.send(&out).await?;
         self.stream.set_limits(self.host.limits);
+        Ok(())
+    }
+
+    /// What the client asks for once it has its features, which are sent behind `out`.
+    pub(super) async fn requested(&mut self, out: Vec<u8>) -> Result<Begun, Fault> {
+        self.offer(out).await?;
         loop {
             let request = match self.request().await? {
                 Request::Bind(request) => request,
+                Request::Compress(asked) => {
+                    if let Some(out) = self.compress(asked).await? {
+                        self.offer(out).await?;
+                    }
+                    continue;
+                }
                 Request::Resume { previd, h } => {
                     if let Some(door) = self.door(&previd).await? {
                         let told = Told { before: Vec::new(), answer: |resumed| resumed.to_vec(ns::CLIENT) };
@@ -187,6 +209,9 @@ impl Authenticated {
                 // It may be enabled once there is a resource.
                 self.stream.send(&sm::failed(Refusal::UnexpectedRequest, None).to_vec(ns::CLIENT)).await?;
                 continue;
+            }
+            if let Some(asked) = compress::asked(&element) {
+                return Ok(Request::Compress(asked));
             }
             return match Received::read(element, ns::CLIENT) {
                 Ok(read) if read.kind == Kind::Iq(IqType::Set) && read.content.has(ns::BIND, "bind") => {

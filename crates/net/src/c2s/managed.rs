@@ -12,6 +12,7 @@ use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::stream_management::element;
 use metronome_model::{Handled, Outcome, Record, StreamNumber};
+use metronome_proto::payload::compress;
 use metronome_proto::payload::sm::{self, Said};
 use metronome_proto::stanza::error::Condition as StanzaCondition;
 use metronome_proto::stream::error::{Condition, StreamError};
@@ -24,6 +25,7 @@ use metronome_store::journal::Line;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::compression;
 use super::enabling::Enabling;
 use super::negotiate::Bound;
 use super::resume::{Arrival, Doors, Resumption};
@@ -117,6 +119,11 @@ impl Run {
                 self.session.say_aside(element(&sm::failed(StanzaCondition::BadRequest, None)));
             }
             Some(Err(_)) => self.fail(Condition::InvalidXml),
+            // It had its time before the resource: a stream with one does not begin anew.
+            None if compress::asked(asked).is_some() => {
+                let failed = compress::failure(compression::refusal(&self.host));
+                self.session.say_aside(element(&failed));
+            }
             None => self.fail(Condition::UnsupportedStanzaType),
         }
     }

@@ -236,9 +236,9 @@ impl Run {
             let mut buffer = ReadBuf::new(buffer);
             let read = Pin::new(&mut self.socket).poll_read(cx, &mut buffer);
             if let Poll::Ready(Err(error)) = &read
-                && let Some(condition) = Faulty::of(error)
+                && let Some(error) = Faulty::of(error)
             {
-                self.fail(condition);
+                self.fail_with(error);
                 return Ok(Moved::Yes);
             }
             match read? {

@@ -34,7 +34,7 @@ async fn read(socket: &mut WebSocket, client: TcpStream) -> Result<String, Optio
     let mut all = String::new();
     match socket.read_to_string(&mut all).await {
         Ok(_) => Ok(all),
-        Err(error) => Err(Faulty::of(&error)),
+        Err(error) => Err(Faulty::of(&error).map(|error| error.condition)),
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod binding;
+mod compression;
 mod external;
 mod hosts;
 mod limits;

@@ -12,6 +12,7 @@ const PING: &str = "<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>";
 const MESSAGE: &str = "<message to='bob@localhost'><body>early</body></message>";
 const PRESENCE: &str = "<presence/>";
 const COMPRESS: &str = "<compress xmlns='http://jabber.org/protocol/compress'><method>zlib</method></compress>";
+const NOT_COMPRESSED: &str = "<failure xmlns='http://jabber.org/protocol/compress'><unsupported-method";
 const FEATURES: &str = "<stream:features/>";
 const UNKNOWN: &str = "<unknown xmlns='urn:example:unknown'/>";
 const TLS_PROCEED: &str = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
@@ -106,7 +107,7 @@ fn in_an_exchange_only_sasl_is_fine() {
 
 #[test]
 fn before_binding_only_bind_is_fine() {
-    let answers = [(BIND, "<iq type='result' id='1'")];
+    let answers = [(BIND, "<iq type='result' id='1'"), (COMPRESS, NOT_COMPRESSED)];
     matrix(&server(), authenticated, &answers, &["not-authorized", "unsupported-stanza-type", "invalid-namespace"]);
 }
 
@@ -123,6 +124,7 @@ fn a_session_takes_stanzas_and_nothing_else() {
         (PING, "<iq type='result' id='1'"),
         (LEGACY_AUTH, "<iq type='error' id='1'"),
         (PRESENCE, "<presence from="),
+        (COMPRESS, NOT_COMPRESSED),
     ];
     let server = server();
     let mut client = state(&server);
