@@ -101,6 +101,7 @@ listen.s2s = []
 listen.s2s_tls = []
 listen.http = []
 listen.https = []
+listen.metrics = []
 tls.require_c2s = false
 auth.mechanisms = ["PLAIN"]
 auth.plain_without_tls = true

@@ -30,6 +30,7 @@ s2s = [{"" if self.way.is_direct else servers}]
 s2s_tls = [{servers if self.way.is_direct else ""}]
 http = []
 https = []
+metrics = []
 [control]
 socket = "{self.folder}/control.sock"
 [tls]

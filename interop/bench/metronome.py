@@ -39,6 +39,7 @@ s2s = []
 s2s_tls = []
 http = []
 https = [{f'"127.0.0.1:{self.web_port}"' if self.has_web else ""}]
+metrics = []
 [control]
 socket = "{self.socket}"
 [tls]

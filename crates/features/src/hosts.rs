@@ -88,7 +88,6 @@ fn list(server: &Server) -> Answer {
             Cell::Span(Duration::from_secs(left_s))
         });
         let name = known.host.name.as_str();
-        let is_for_others = known.host.tls.as_ref().is_some_and(|tls| !tls.names.is_for(name));
         vec![
             Cell::text(name),
             Cell::text(match known.origin {
@@ -98,7 +97,7 @@ fn list(server: &Server) -> Answer {
             Cell::text(known.standing.as_str()),
             Cell::Count(sessions.get(name).copied().unwrap_or(0)),
             certificate,
-            if is_for_others { Cell::text("the certificate is not for this domain") } else { Cell::None },
+            if known.host.has_certificate_for_others() { Cell::text("the certificate is not for this domain") } else { Cell::None },
         ]
     };
     let hosts = server.hosts.load();

@@ -20,7 +20,7 @@ pub mod upkeep;
 
 use std::sync::Arc;
 
-use metronome_host::feature::{Asks, At, Feature, IqHandler, Service, Xep};
+use metronome_host::feature::{Askers, Asks, At, Feature, IqHandler, Service, Xep};
 use metronome_host::hosts::Host;
 use metronome_host::server::Server;
 use metronome_proto::jid::Jid;
@@ -84,6 +84,7 @@ pub static SERVICE: Service = Service {
     title: "Rooms",
     disco: &[ns::MUC, ns::MUC_STABLE_ID, ns::MUC_UNIQUE, ns::VCARD],
     place: &settings::PLACE,
+    askers: Askers::Anybody,
 };
 
 /// Whether an address is that of a room, there or not, or of an occupant.

@@ -8,6 +8,7 @@ use metronome_host::feature::Feature;
 use metronome_host::hosts::Standing;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
+use metronome_proto::stanza::Name;
 use metronome_proto::stream::error::Condition;
 
 /// See the module.
@@ -106,8 +107,8 @@ fn status(server: &Server) -> Answer {
         ("up_since", Cell::Span(Duration::from_millis(server.clock.steady_ms()))),
         ("sessions", Cell::Count(server.sessions.count() as u64)),
         ("session_memory", Cell::Bytes(server.sessions.memory_usage() as u64)),
-        ("stanzas_in", Cell::Count(counters.stanzas_in.get())),
-        ("messages_delivered", Cell::Count(counters.messages_delivered.get())),
+        ("stanzas_in", Cell::Count(counters.stanzas_in())),
+        ("messages_delivered", Cell::Count(counters.delivered.get(Name::Message))),
         ("bounced", Cell::Count(counters.bounced.get())),
         ("dropped", Cell::Count(counters.dropped.get())),
         ("logins", Cell::Count(counters.logins.get())),

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use metronome_host::effect::Effect;
 use metronome_host::envelope::{Destination, Envelope};
-use metronome_host::feature::{Asks, At, Feature, IqHandler, Service, Xep};
+use metronome_host::feature::{Askers, Asks, At, Feature, IqHandler, Service, Xep};
 use metronome_host::hosts::Host;
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
@@ -84,6 +84,7 @@ pub static SERVICE: Service = Service {
     title: "Publish-Subscribe",
     disco: announced::SERVICE,
     place: &PLACE,
+    askers: Askers::Anybody,
 };
 
 const AT_SERVICE: At = At::Service("pubsub");

@@ -21,7 +21,7 @@ use metronome_proto::ns;
 use metronome_proto::payload::roster::{self, Change};
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::iq::IqType;
-use metronome_proto::stanza::{Kind as StanzaKind, Stanza};
+use metronome_proto::stanza::{Kind as StanzaKind, Name, Stanza};
 use metronome_proto::subscription::{Subscription, Verb};
 use metronome_proto::xml::{Content, Tree};
 
@@ -90,7 +90,7 @@ async fn get(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
             env.effects.push(Effect::Reply(env.stanza.result(Content::empty())));
             for row in changed {
                 let frame = push::item(server, &session, row, &groups, contacts.groups);
-                env.effects.push(Effect::Write(session.clone(), frame));
+                env.effects.push(Effect::Write(session.clone(), Name::Iq, frame));
             }
         }
         None => {

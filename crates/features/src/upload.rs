@@ -11,7 +11,7 @@ pub mod upkeep;
 
 use std::sync::Arc;
 
-use metronome_host::feature::{Asks, At, Feature, IqHandler, Service, Xep};
+use metronome_host::feature::{Askers, Asks, At, Feature, IqHandler, Service, Xep};
 use metronome_host::hosts::Host;
 use metronome_host::server::Server;
 use metronome_host::web;
@@ -53,6 +53,8 @@ pub static SERVICE: Service = Service {
     // What it can do depends on the web server: see `announced`.
     disco: &[],
     place: &settings::PLACE,
+    // Files themselves are at the address of the domain's web side.
+    askers: Askers::OwnAccounts,
 };
 
 /// The first part of the path of every file.

@@ -30,6 +30,11 @@ pub trait Process: Send + Sync {
 
     /// Logs at another level until the configuration is read again; answers what has changed.
     fn set_log_level(&self, level: &str) -> Result<String, Failed>;
+
+    /// How many lines of the log could not be handed to whoever keeps it.
+    fn lost_log_lines(&self) -> u64 {
+        0
+    }
 }
 
 /// What an administrator asks of the process.

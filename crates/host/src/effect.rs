@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use metronome_model::{AccountId, Contact};
 use metronome_proto::jid::Jid;
-use metronome_proto::stanza::Stanza;
+use metronome_proto::stanza::{Name, Stanza};
 use metronome_proto::stream::error::Condition;
 
 use crate::blocking::{Blocking, Rules};
@@ -22,8 +22,8 @@ pub type Effects = Vec<Effect>;
 pub enum Effect {
     /// An answer to the session that sent the stanza; not for commands.
     Reply(Stanza),
-    /// Something written for one session.
-    Write(Arc<Session>, Frame),
+    /// A stanza of this kind written for one session.
+    Write(Arc<Session>, Name, Frame),
     /// Whether the session that sent the stanza gets copies from now on (XEP-0280); not for commands.
     Carbons(Carbons),
     /// A row of a roster has changed: what is in memory of it follows before any effect of the same record runs, and in its turn

@@ -107,6 +107,17 @@ pub struct Service {
     pub disco: &'static [&'static str],
     /// Says where it is: a [`Kind::Text`](crate::options::Kind::Text) for each host, read by [`Service::address`].
     pub place: &'static Setting,
+    /// Whom it is for.
+    pub askers: Askers,
+}
+
+/// Whom a service is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Askers {
+    /// Anybody; other servers come to it on streams of their own, and are shown its certificate.
+    Anybody,
+    /// Accounts of this server, who ask over the streams that they have: nobody has to be shown a certificate of it.
+    OwnAccounts,
 }
 
 impl Service {
@@ -220,7 +231,14 @@ mod tests {
 
     #[test]
     fn a_service_is_below_its_domain_or_at_a_name_of_its_own_or_nowhere() {
-        let service = Service { name: "pubsub", identity: ("pubsub", "service"), title: "", disco: &[], place: &PLACE };
+        let service = Service {
+            name: "pubsub",
+            identity: ("pubsub", "service"),
+            title: "",
+            disco: &[],
+            place: &PLACE,
+            askers: Askers::Anybody,
+        };
         let at = |place: &str, domain: &str| {
             let values = Values::defaults(&[&[PLACE]]).with("pubsub.service", &format!("{place:?}"));
             let address = service.address(&Jid::parse(domain).unwrap(), &values);

@@ -15,7 +15,7 @@ use metronome_sasl::{Hash, PlainRule, Rules, StreamFacts};
 
 use crate::announced::Announced;
 use crate::components;
-use crate::feature::{At, Service, StreamState};
+use crate::feature::{Askers, At, Service, StreamState};
 use crate::groups::Groups;
 use crate::options::{Kind, Setting, Values};
 use crate::registry::Registry;
@@ -294,6 +294,13 @@ impl Host {
     ) -> Host {
         let beside = Some(Beside { service, domain: domain.name.clone() });
         Host { beside, ..Host::new(name, values, domain.registry.clone(), tls) }
+    }
+
+    /// Whether it has a certificate that is for others, so that those who have to trust it will not. A service that nobody from elsewhere
+    /// comes to needs none.
+    pub fn has_certificate_for_others(&self) -> bool {
+        let is_shown = self.beside.as_ref().is_none_or(|beside| beside.service.askers == Askers::Anybody);
+        is_shown && self.tls.as_ref().is_some_and(|tls| !tls.names.is_for(self.name.as_str()))
     }
 
     /// The place of requests to the domain itself.
@@ -579,8 +586,14 @@ mod tests {
         assert_eq!(hosts.without("c.example").absence("c.example"), Condition::HostUnknown);
     }
 
-    static SERVICE: Service =
-        Service { name: "news", identity: ("pubsub", "service"), title: "News", disco: &[], place: &SESSIONS };
+    static SERVICE: Service = Service {
+        name: "news",
+        identity: ("pubsub", "service"),
+        title: "News",
+        disco: &[],
+        place: &SESSIONS,
+        askers: Askers::Anybody,
+    };
 
     /// A domain with a service.
     fn with_service(name: &str, service: &str) -> Host {

@@ -2,6 +2,7 @@
 //! a server in a test has somebody who makes it up.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
@@ -120,6 +121,11 @@ pub trait Outside: Send + Sync {
     /// The addresses from which this machine reaches the internet, as far as it knows itself; those behind which it hides are not
     /// among them.
     fn own_addresses(&self) -> Vec<IpAddr>;
+
+    /// The metrics of this server, as they are told to whoever watches it; none where nobody counts.
+    fn metrics<'a>(&'a self, _: &Arc<Server>) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// Connects to an address and says nothing there.
     fn knock<'a>(&'a self, address: SocketAddr) -> BoxFuture<'a, Result<(), String>>;

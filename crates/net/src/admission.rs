@@ -2,6 +2,7 @@
 //! Addresses of IPv6 count by their /64. All tables are bounded and forget what is old.
 
 mod failures;
+pub(crate) mod figures;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use failures::{Failures, Limit};
+use figures::{ConnectionKind, Figures, Refused};
 
 /// Most connections of one address.
 pub const CONNECTIONS: Setting = Setting::new(
@@ -65,6 +67,8 @@ pub struct Admission {
     unproved: Mutex<HashMap<IpAddr, usize>>,
     /// Handshakes that may run at the same time: four for each core.
     pub(crate) handshakes: Semaphore,
+    /// What was counted of all of them.
+    pub(crate) figures: Figures,
 }
 
 #[derive(Debug)]
@@ -80,6 +84,10 @@ struct Address {
 pub struct Admitted {
     admission: Arc<Admission>,
     address: IpAddr,
+    /// What it is for, once that is known.
+    kind: Option<ConnectionKind>,
+    /// Somebody has logged in.
+    is_in_use: bool,
 }
 
 /// One connection of another server before it has proved who it is; dropping it gives its place back.
@@ -94,11 +102,18 @@ impl Admission {
     pub fn new(cores: usize) -> Admission {
         let cores = cores.max(1);
         let (addresses, failures, unproved) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Admission { addresses, failures, unproved, handshakes: Semaphore::new(4 * cores) }
+        Admission { addresses, failures, unproved, handshakes: Semaphore::new(4 * cores), figures: Figures::default() }
     }
 
     /// Admits a connection, or answers why not.
     pub fn admit(self: &Arc<Self>, address: IpAddr, values: &Values) -> Result<Admitted, &'static str> {
+        self.take_place(address, values).map_err(|why| {
+            self.figures.refused(why);
+            why.as_str()
+        })
+    }
+
+    fn take_place(self: &Arc<Self>, address: IpAddr, values: &Values) -> Result<Admitted, Refused> {
         let (rate, connections_max) = (values.frequency(&CONNECTION_RATE), values.count(&CONNECTIONS) as usize);
         let per_second = rate.times as f64 / rate.per.as_secs_f64();
         let burst = (5.0 * per_second).max(1.0);
@@ -108,21 +123,21 @@ impl Admission {
             addresses.retain(|_, entry| entry.connections > 0);
         }
         if addresses.len() >= ADDRESSES_MAX {
-            return Err("too many addresses are connected");
+            return Err(Refused::Addresses);
         }
         let entry = addresses.entry(address).or_insert(Address { connections: 0, tokens: burst, at: now });
         let earned = now.duration_since(entry.at).as_secs_f64() * per_second;
         entry.tokens = (entry.tokens + earned).min(burst);
         entry.at = now;
         if entry.connections >= connections_max {
-            return Err("the address has too many connections");
+            return Err(Refused::Connections);
         }
         if entry.tokens < 1.0 {
-            return Err("the address connects too often");
+            return Err(Refused::Rate);
         }
         entry.tokens -= 1.0;
         entry.connections += 1;
-        Ok(Admitted { admission: self.clone(), address })
+        Ok(Admitted { admission: self.clone(), address, kind: None, is_in_use: false })
     }
 
     /// A place for another server until it has proved who it is; none if so many of its address have not yet.
@@ -131,6 +146,7 @@ impl Admission {
         let mut unproved = self.unproved.lock();
         let count = unproved.entry(address).or_default();
         if *count >= most {
+            self.figures.refused(Refused::Unproved);
             return None;
         }
         *count += 1;
@@ -165,8 +181,43 @@ impl Admission {
     }
 }
 
+impl Admitted {
+    /// The same place, for a connection that is known to be of this kind now.
+    pub(crate) fn of_kind(mut self, kind: ConnectionKind) -> Admitted {
+        self.uncount();
+        self.kind = Some(kind);
+        self.count();
+        self
+    }
+
+    /// The same place, for a connection on which somebody has logged in.
+    pub(crate) fn in_use(mut self) -> Admitted {
+        self.uncount();
+        self.is_in_use = true;
+        self.count();
+        self
+    }
+
+    fn count(&self) {
+        let Some(kind) = self.kind else { return };
+        self.admission.figures.opened(kind);
+        if self.is_in_use {
+            self.admission.figures.logged_in(kind);
+        }
+    }
+
+    fn uncount(&self) {
+        let Some(kind) = self.kind else { return };
+        self.admission.figures.closed(kind);
+        if self.is_in_use {
+            self.admission.figures.logged_out(kind);
+        }
+    }
+}
+
 impl Drop for Admitted {
     fn drop(&mut self) {
+        self.uncount();
         let mut addresses = self.admission.addresses.lock();
         if let Some(entry) = addresses.get_mut(&self.address) {
             entry.connections -= 1;
@@ -228,6 +279,24 @@ mod tests {
         let _held = admission.admit("2001:db8::1".parse().unwrap(), &values).unwrap();
         assert!(admission.admit("2001:db8::2".parse().unwrap(), &values).is_err());
         assert!(admission.admit("2001:db8:0:1::1".parse().unwrap(), &values).is_ok());
+    }
+
+    #[test]
+    fn a_connection_is_counted_by_what_it_is_for_until_it_ends() {
+        use ConnectionKind::{Client, Web, WebSocket};
+        let admission = Arc::new(Admission::new(1));
+        let values = values().with("limits.connections", "2");
+        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        let (open, in_use) = (|kind| admission.figures.open(kind), |kind| admission.figures.in_use(kind));
+        let first = admission.admit(address, &values).unwrap().of_kind(Web);
+        let second = admission.admit(address, &values).unwrap().of_kind(Client).in_use();
+        assert_eq!((open(Web), open(Client), in_use(Client)), (1, 1, 1));
+        assert!(admission.admit(address, &values).is_err());
+        assert_eq!(admission.figures.refusals(Refused::Connections), 1);
+        let first = first.of_kind(WebSocket).in_use();
+        assert_eq!((open(Web), open(WebSocket), in_use(WebSocket)), (0, 1, 1));
+        drop((first, second));
+        assert!(ConnectionKind::ALL.iter().all(|kind| open(*kind) == 0 && in_use(*kind) == 0));
     }
 
     #[test]

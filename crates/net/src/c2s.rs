@@ -111,10 +111,12 @@ impl Future for Serve {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         if let Stage::Negotiating(negotiation, admitted) = &mut self.stage {
-            match ready!(negotiation.as_mut().poll(cx)) {
-                Some(Negotiated::Bound(bound)) => self.stage = Stage::Running(Run::new(*bound, admitted.take())),
+            let negotiated = ready!(negotiation.as_mut().poll(cx));
+            let admitted = admitted.take().filter(|_| negotiated.is_some()).map(Admitted::in_use);
+            match negotiated {
+                Some(Negotiated::Bound(bound)) => self.stage = Stage::Running(Run::new(*bound, admitted)),
                 Some(Negotiated::Resumed(door, mut arrival)) => {
-                    arrival.admitted = admitted.take();
+                    arrival.admitted = admitted;
                     door.arrive(arrival);
                     return Poll::Ready(());
                 }

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use metronome_host::server::Server;
 use tokio::net::TcpStream;
 
+use crate::admission::figures::ConnectionKind;
 use crate::admission::{Admission, Admitted};
 use crate::listen::Entry;
 
@@ -24,6 +25,7 @@ pub(crate) struct Context {
 
 /// Serves a connection that was admitted, from its first byte to its last.
 pub(crate) async fn serve(context: Context, socket: TcpStream, entry: Entry, admitted: Admitted) {
+    let admitted = admitted.of_kind(ConnectionKind::Component);
     let stream = async {
         if let Some(proved) = negotiate::negotiate(&context, socket, entry).await {
             run::run(&context.server, proved).await;

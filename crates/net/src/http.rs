@@ -1,5 +1,6 @@
 //! The web server: HTTP/1.1 for browsers and for what speaks like them. A connection is admitted and bounded in `connection`, a request
-//! is judged in `gate` (its path, its domain, who it comes from), and what may be asked for is the one table in `routes`.
+//! is judged in `gate` (its path, its domain, who it comes from), and what may be asked for are the two tables in `routes`: one for everybody, and
+//! one for those who watch the server, who have addresses of their own.
 
 mod bosh;
 mod chat;
@@ -11,15 +12,18 @@ mod gate;
 mod health;
 mod host_meta;
 mod known;
+mod metrics;
 mod pages;
 mod pieces;
 mod proxies;
 mod proxy_protocol;
 mod routes;
+mod status;
 #[cfg(test)]
 mod tests;
 mod upload;
 mod virtual_hosts;
+mod watchers;
 mod websocket;
 
 use std::sync::Arc;
@@ -45,6 +49,7 @@ pub const SETTINGS: &[Setting] = &[
     pages::TEXTS,
     host_meta::ADDRESSES,
     bosh::SCRIPTS,
+    watchers::WATCHERS,
 ];
 
 /// What every connection of the web server works with.
@@ -56,7 +61,17 @@ pub(crate) struct Web {
     pub(crate) bosh: Arc<Sessions>,
     /// The program of the chat page, if it is there.
     chat: Option<chat::Files>,
+    side: Side,
     router: Router,
+}
+
+/// Whom an address of the web server is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// Everybody.
+    Public,
+    /// Those who watch the server.
+    Watchers,
 }
 
 impl Web {
@@ -64,6 +79,14 @@ impl Web {
     pub(crate) fn new(server: &Arc<Server>, admission: &Arc<Admission>, doors: &Arc<Doors>) -> Arc<Web> {
         let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
         let chat = chat::Files::look_up(&server.hosts.load().values);
-        Arc::new(Web { server, admission, doors, bosh: Arc::default(), chat, router: routes::router() })
+        let (bosh, side, router) = (Arc::default(), Side::Public, routes::router(routes::ROUTES));
+        Arc::new(Web { server, admission, doors, bosh, chat, side, router })
+    }
+
+    /// The same server, with the routes for those who watch it and no others.
+    pub(crate) fn for_watchers(&self) -> Arc<Web> {
+        let (server, admission, doors) = (self.server.clone(), self.admission.clone(), self.doors.clone());
+        let (bosh, side, router) = (self.bosh.clone(), Side::Watchers, routes::router(routes::WATCHED));
+        Arc::new(Web { server, admission, doors, bosh, chat: None, side, router })
     }
 }

@@ -13,6 +13,7 @@ pub mod control;
 pub mod dns;
 pub mod http;
 pub mod listen;
+pub mod metrics;
 mod multi;
 pub mod outside;
 pub mod s2s;

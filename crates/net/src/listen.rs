@@ -10,6 +10,7 @@ use metronome_host::outside::{EVERYBODY, Service, WebPort};
 use metronome_host::server::Server;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::admission::figures::ConnectionKind;
 use crate::admission::{Admission, Admitted};
 use crate::c2s::Begun;
 use crate::c2s::resume::Doors;
@@ -100,8 +101,18 @@ pub const MULTI: Setting = Setting::new(
 )
 .at_restart();
 
+/// Where the metrics of the server are.
+pub const METRICS: Setting = Setting::new(
+    "listen.metrics",
+    Kind::Addresses,
+    "[\"127.0.0.1:5284\"]",
+    "Addresses of the metrics and the status of the server, without TLS, for what watches it: on this machine, or in a network of one's own. \
+     Only `web.watchers` are answered there.",
+)
+.at_restart();
+
 /// The settings of this module.
-pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS, COMPONENT, COMPONENT_TLS, HTTP, HTTPS, MULTI];
+pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS, COMPONENT, COMPONENT_TLS, HTTP, HTTPS, MULTI, METRICS];
 
 /// How a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,6 +134,8 @@ enum Purpose {
     Web(Entry),
     /// All but components.
     Everybody,
+    /// Those who watch the server.
+    Metrics,
 }
 
 /// A connection as it is handed over to those whom it is for.
@@ -160,6 +173,7 @@ impl Listeners {
             (&HTTP, Purpose::Web(Entry::StartTls)),
             (&HTTPS, Purpose::Web(Entry::DirectTls)),
             (&MULTI, Purpose::Everybody),
+            (&METRICS, Purpose::Metrics),
         ];
         let wanted = settings
             .iter()
@@ -184,7 +198,7 @@ impl Listeners {
         let public = self.0.iter().flat_map(|(listener, purpose)| {
             let services = match purpose {
                 Purpose::Public(service) => std::slice::from_ref(service),
-                Purpose::Component(_) | Purpose::Web(_) => &[],
+                Purpose::Component(_) | Purpose::Web(_) | Purpose::Metrics => &[],
                 Purpose::Everybody => &Service::ALL[..],
             };
             services.iter().filter_map(|service| Some((*service, listener.local_addr().ok()?)))
@@ -198,7 +212,7 @@ impl Listeners {
             self.0.iter().filter_map(|(listener, purpose)| match (purpose, listener.local_addr().ok()?.port()) {
                 (Purpose::Web(Entry::StartTls), port) => Some(WebPort::Plain(port)),
                 (Purpose::Web(Entry::DirectTls) | Purpose::Everybody, port) => Some(WebPort::Encrypted(port)),
-                (Purpose::Public(_) | Purpose::Component(_), _) => None,
+                (Purpose::Public(_) | Purpose::Component(_) | Purpose::Metrics, _) => None,
             });
         ports.collect()
     }
@@ -212,9 +226,11 @@ impl Listeners {
         federation: &Arc<Federation>,
     ) {
         let web = Web::new(server, admission, doors);
+        let watched = web.for_watchers();
         for (listener, purpose) in self.0 {
             let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
-            let within = Within { server, admission, doors, federation: federation.clone(), web: web.clone() };
+            let (federation, web, watched) = (federation.clone(), web.clone(), watched.clone());
+            let within = Within { server, admission, doors, federation, web, watched };
             tokio::spawn(accept(listener, purpose, within));
         }
     }
@@ -236,6 +252,8 @@ pub(crate) struct Within {
     doors: Arc<Doors>,
     federation: Arc<Federation>,
     pub(crate) web: Arc<Web>,
+    /// Its side for those who watch the server.
+    watched: Arc<Web>,
 }
 
 impl Within {
@@ -243,7 +261,7 @@ impl Within {
     pub(crate) fn client(&self, peer: SocketAddr, accepted: Accepted, admitted: Admitted) {
         let (server, admission, doors) = (self.server.clone(), self.admission.clone(), self.doors.clone());
         let context = c2s::Context { server, admission, doors, address: peer.ip(), port: peer.port() };
-        tokio::spawn(c2s::serve(context, Begun::Accepted(accepted), admitted));
+        tokio::spawn(c2s::serve(context, Begun::Accepted(accepted), admitted.of_kind(ConnectionKind::Client)));
     }
 
     /// Another server's.
@@ -277,13 +295,17 @@ async fn accept(listener: TcpListener, purpose: Purpose, within: Within) {
 }
 
 fn start(socket: TcpStream, peer: SocketAddr, purpose: Purpose, within: &Within) {
-    let Within { server, admission, web, .. } = within;
+    let Within { server, admission, web, watched, .. } = within;
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let _ = socket.set_nodelay(true);
     match purpose {
         // Who it comes from may be for a proxy to say.
         Purpose::Web(entry) => {
             tokio::spawn(http::serve(web.clone(), socket, peer, entry));
+            return;
+        }
+        Purpose::Metrics => {
+            tokio::spawn(http::serve(watched.clone(), socket, peer, Entry::StartTls));
             return;
         }
         Purpose::Everybody => {
@@ -300,7 +322,7 @@ fn start(socket: TcpStream, peer: SocketAddr, purpose: Purpose, within: &Within)
         }
     };
     match purpose {
-        Purpose::Web(_) | Purpose::Everybody => {}
+        Purpose::Web(_) | Purpose::Everybody | Purpose::Metrics => {}
         Purpose::Component(entry) => {
             let (server, admission) = (server.clone(), admission.clone());
             let context = component::Context { server, admission, address: peer.ip() };

@@ -10,8 +10,11 @@ use metronome_host::server::Server;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::admission::Admission;
 use crate::dns::{NoAnswer, Resolver};
 use crate::listen::Entry;
+use crate::metrics::reading::Reading;
+use crate::metrics::{self, Format};
 use crate::s2s::dial::{Dialling, Unreachable};
 use crate::s2s::reach::{is_special, source};
 
@@ -26,6 +29,8 @@ pub struct Network {
     pub ports: Vec<(Service, SocketAddr)>,
     /// Those of the web server.
     pub web_ports: Vec<WebPort>,
+    /// What is counted of connections.
+    pub admission: Arc<Admission>,
 }
 
 impl Outside for Network {
@@ -66,6 +71,12 @@ impl Outside for Network {
     fn own_addresses(&self) -> Vec<IpAddr> {
         let own = [source((Ipv4Addr::new(1, 1, 1, 1), 53).into()), source((Ipv6Addr::from(ROUTED), 53).into())];
         own.into_iter().flatten().filter(|address| !is_special(*address)).collect()
+    }
+
+    fn metrics<'a>(&'a self, server: &Arc<Server>) -> BoxFuture<'a, Option<String>> {
+        let (server, admission) = (server.clone(), self.admission.clone());
+        let look = move || metrics::write(&Reading::take(&server, &admission), Format::OpenMetrics);
+        Box::pin(async move { tokio::task::spawn_blocking(look).await.ok() })
     }
 
     fn knock<'a>(&'a self, address: SocketAddr) -> BoxFuture<'a, Result<(), String>> {

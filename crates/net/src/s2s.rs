@@ -30,6 +30,7 @@ use metronome_host::server::Server;
 use metronome_sasl::DialbackSecret;
 use tokio::sync::watch;
 
+use crate::admission::figures::ConnectionKind;
 use crate::admission::{Admission, Admitted};
 use crate::dns::Resolver;
 use crate::listen::Accepted;
@@ -226,6 +227,7 @@ pub(crate) async fn serve(context: Context, connection: Accepted, admitted: Admi
     if server.gate.is_turned_away(address, server.clock.unix_ms()) {
         return;
     }
+    let admitted = admitted.of_kind(ConnectionKind::Server);
     let most = server.hosts.load().values.count(&UNPROVED) as usize;
     let Some(unproved) = context.admission.admit_unproved(address, most) else {
         tracing::debug!(peer = %address, "too many servers of this address have proved nothing");

@@ -155,11 +155,6 @@ fn unusable(cert: &Path, key: &Path, reason: &rustls::Error) -> TlsError {
     }
 }
 
-/// Whether a domain has a certificate, and it is for others: clients will not trust it.
-pub fn is_for_others(host: &Host) -> bool {
-    host.tls.as_ref().is_some_and(|tls| !tls.names.is_for(host.name.as_str()))
-}
-
 fn config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -228,7 +223,7 @@ pub async fn swap(server: &Server) {
     let again = hosts.all().map(|known| match load(&known.host.values) {
         Ok(tls) => {
             let known = with_certificate(known, tls);
-            if is_for_others(&known.host) && known.standing != Standing::Component {
+            if known.host.has_certificate_for_others() && known.standing != Standing::Component {
                 tracing::warn!(host = known.host.name.as_str(), "the certificate is not for this domain");
             }
             known

@@ -10,6 +10,7 @@ use metronome_host::server::Server;
 use metronome_host::session::{CatchUp, From, Session};
 use metronome_model::{ArchivedRow, Direction, Keep};
 use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Name;
 use metronome_store::StoreError;
 
 use crate::{audience, copies, deliver};
@@ -48,7 +49,7 @@ pub async fn next_page(server: Arc<Server>, session: Arc<Session>, at: CatchUp) 
             return Ok(());
         }
         if form.is_some() {
-            server.counters.messages_delivered.add();
+            server.counters.delivered.add(Name::Message);
         }
     }
     Ok(())

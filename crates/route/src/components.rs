@@ -13,8 +13,8 @@ use metronome_host::remotes::Pushed;
 use metronome_host::server::{Load, Server};
 use metronome_model::{Op, Outgoing, Record};
 use metronome_proto::jid::Jid;
-use metronome_proto::stanza::Stanza;
 use metronome_proto::stanza::error::{Condition, StanzaError};
+use metronome_proto::stanza::{Name, Stanza};
 use metronome_proto::stream;
 use metronome_store::StoreError;
 
@@ -51,17 +51,21 @@ pub(crate) fn push(server: &Server, stanza: &Arc<Stanza>) -> Option<Pushed> {
     let (component, host) = of(server, stanza.to.as_ref()?)?;
     let payer = payer(&server.hosts.load(), &stanza.from);
     Some(match component.push(stanza.clone(), payer, server.clock.steady_ms(), bytes_max(&host)) {
-        Given::Queued => Pushed::Queued,
+        Given::Queued => {
+            server.counters.to_components.add(stanza.kind.name());
+            Pushed::Queued
+        }
         Given::Full => Pushed::Full,
     })
 }
 
 /// Hands a component what is told to many, if that is whom it is for.
-pub(crate) fn tell(server: &Server, from: &Jid, to: &Jid, frame: impl FnOnce() -> Frame) -> bool {
+pub(crate) fn tell(server: &Server, from: &Jid, to: &Jid, kind: Name, frame: impl FnOnce() -> Frame) -> bool {
     let Some((component, host)) = of(server, to) else { return false };
     let (frame, payer) = (frame(), payer(&server.hosts.load(), from));
-    if component.push_announced(from, frame, payer, server.clock.steady_ms(), bytes_max(&host)) == Given::Full {
-        server.counters.dropped.add();
+    match component.push_announced(from, frame, payer, server.clock.steady_ms(), bytes_max(&host)) {
+        Given::Queued => server.counters.to_components.add(kind),
+        Given::Full => server.counters.dropped.add(),
     }
     true
 }

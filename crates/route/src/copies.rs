@@ -13,7 +13,7 @@ use metronome_host::sessions::Devices;
 use metronome_model::{ArchivedRow, Direction, Outcome};
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::stanza_id;
-use metronome_proto::stanza::{Kind, Stanza};
+use metronome_proto::stanza::{Kind, Name, Stanza};
 
 use crate::audience::Audience;
 use crate::csi;
@@ -93,7 +93,7 @@ fn hand(server: &Server, sessions: &Devices, stanza: &Stanza, copy: &Carbon, id:
             None => csi::offer(session, frame, stanza, passing),
         };
         match (offered, id) {
-            (Offered::Queued, _) => server.counters.messages_delivered.add(),
+            (Offered::Queued, _) => server.counters.delivered.add(Name::Message),
             (Offered::Deferred | Offered::Spared, _) | (_, Some(_)) => {}
             (Offered::Full | Offered::Gone, None) => server.counters.dropped.add(),
         }

@@ -10,12 +10,13 @@ use metronome_host::envelope::{Destination, Envelope, Sender};
 use metronome_host::outbox::Frame;
 use metronome_host::server::Server;
 use metronome_host::session::{Offered, Session};
+use metronome_host::way::Outlet;
 use metronome_model::{AccountId, Outcome};
 use metronome_proto::ns;
 use metronome_proto::payload::stanza_id;
 use metronome_proto::stanza::error::{Condition, StanzaError};
 use metronome_proto::stanza::message::MessageType;
-use metronome_proto::stanza::{Kind, Stanza};
+use metronome_proto::stanza::{Kind, Name, Stanza};
 
 use crate::interests::Viewer;
 use crate::{audience, copies, csi, finish, interests, iq, last_items, notify, presence, push, remotes, resumables};
@@ -122,11 +123,17 @@ fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) 
     for effect in effects {
         match effect {
             Effect::Reply(answer) => match sender {
-                Some(Sender::Session(session)) => session.answer(Frame::whole(answer.to_vec())),
+                Some(Sender::Session(session)) => {
+                    server.counters.delivered.add(answer.kind.name());
+                    session.answer(Frame::whole(answer.to_vec()));
+                }
                 Some(Sender::Link(_)) => remotes::send(server, answer),
                 None => {}
             },
-            Effect::Write(session, frame) => session.answer(frame),
+            Effect::Write(session, kind, frame) => {
+                server.counters.delivered.add(kind);
+                session.answer(frame);
+            }
             Effect::Carbons(carbons) => {
                 if let Some(session) = sender.and_then(Sender::as_session) {
                     session.set_carbons(carbons);
@@ -152,7 +159,10 @@ fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) 
             Effect::HideFrom { of, from } => presence::hide_from(server, of, &from),
             Effect::Admitted { of, before } => last_items::admitted(server, of, before),
             // The writer's thread has seen to it (`workers`).
-            Effect::Outgoing { .. } => {}
+            Effect::Outgoing { stanza, outlet, .. } => match outlet {
+                Outlet::Component(_) => server.counters.to_components.add(stanza.kind.name()),
+                Outlet::Remote(_) => server.counters.to_servers.add(stanza.kind.name()),
+            },
             Effect::Notify(told) => notify::run(server, *told),
             Effect::Nodes(changed) => server.nodes.change(*changed),
             Effect::Forget(jid) => {
@@ -191,9 +201,12 @@ fn to_sessions(server: &Server, account: AccountId, stanza: &Stanza, is_for: imp
     let is_for =
         |session: &&Arc<Session>| is_for(session) && !check::denies(server, session, &stanza.from, What::OtherIn);
     for session in server.sessions.of(account).iter().filter(is_for) {
-        if session.offer_volatile(frame.clone()) != Offered::Queued {
-            server.counters.dropped.add();
-            session.missed();
+        match session.offer_volatile(frame.clone()) {
+            Offered::Queued => server.counters.delivered.add(stanza.kind.name()),
+            _ => {
+                server.counters.dropped.add();
+                session.missed();
+            }
         }
     }
 }
@@ -207,7 +220,7 @@ fn relayed_iq(server: &Server, env: &mut Envelope) {
     let session = server.sessions.at(to).filter(|session| iq::may_reach(server, session, &env.stanza));
     let offered = session.map(|session| session.offer_volatile(Frame::whole(env.stanza.to_vec())));
     match offered {
-        Some(Offered::Queued) => server.counters.iqs_relayed.add(),
+        Some(Offered::Queued) => server.counters.delivered.add(Name::Iq),
         Some(Offered::Full) => finish::refuse(server, env, Condition::ResourceConstraint.into()),
         _ => finish::refuse(server, env, Condition::ServiceUnavailable.into()),
     }
@@ -225,7 +238,7 @@ fn stored_message(server: &Arc<Server>, env: &Envelope, owner: AccountId, id: u6
                 false => session.offer(id, frame.clone()),
             };
             if offered == Offered::Queued {
-                server.counters.messages_delivered.add();
+                server.counters.delivered.add(Name::Message);
             }
         }
     }
@@ -265,7 +278,7 @@ pub(crate) fn hand_volatile(server: &Server, stanza: &Stanza, owner: AccountId) 
             Offered::Spared => taken += 1,
             Offered::Queued | Offered::Deferred => {
                 taken += 1;
-                server.counters.messages_delivered.add();
+                server.counters.delivered.add(Name::Message);
             }
             Offered::Full | Offered::Gone => server.counters.dropped.add(),
         }

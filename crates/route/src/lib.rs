@@ -55,7 +55,7 @@ pub(crate) use metronome_host::sync;
 ///
 /// The caller has made sure that the list has room ([`InFlight::has_room`]) and polls it afterwards.
 pub fn from_client(server: &Arc<Server>, session: &Arc<Session>, read: Received, list: &mut InFlight) {
-    server.counters.stanzas_in.add();
+    server.counters.from_clients.add(read.kind.name());
     // An earlier process has stored it, and could not say so before it ended.
     if list.is_repeated() {
         return list.push_settled();
@@ -76,7 +76,7 @@ pub fn from_client(server: &Arc<Server>, session: &Arc<Session>, read: Received,
 /// The caller has made sure that the list has room ([`InFlight::has_room`]) and polls it afterwards. One account that is slow has only so
 /// many places in the list: what goes beyond them is refused, so that the others are not held up.
 pub fn from_remote(server: &Arc<Server>, link: &Arc<Link>, read: Received, list: &mut InFlight) {
-    server.counters.stanzas_in.add();
+    server.counters.from_servers.add(read.kind.name());
     let (Some(from), Some(to)) = (read.from.clone(), read.to.clone()) else { return list.push_settled() };
     let stanza = read.stamp(from);
     let hosts = server.hosts.load();
@@ -96,7 +96,7 @@ pub fn from_component(
     stanza: Stanza,
     list: &mut InFlight,
 ) {
-    server.counters.stanzas_in.add();
+    server.counters.from_components.add(stanza.kind.name());
     let Some(to) = &stanza.to else { return list.push_settled() };
     let hosts = server.hosts.load();
     let served = hosts.answering(to.domain());

@@ -16,7 +16,7 @@ use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::stanza::message::MessageType;
 use metronome_proto::stanza::presence::Show;
-use metronome_proto::stanza::{Kind, Stanza};
+use metronome_proto::stanza::{Kind, Name, Stanza};
 use metronome_proto::xml::{Content, Tree};
 use metronome_store::stored;
 
@@ -43,7 +43,9 @@ fn tell(server: &Arc<Server>, notify: &Notify) {
                 let frame = || written.to(&session.jid, extra);
                 hand(server, session, &notify.from, || session.offer_passing(frame(), Passing::Event));
             }
-            Client::Elsewhere(jid) => remotes::tell(server, &notify.from, jid, || written.to(jid, extra)),
+            Client::Elsewhere(jid) => {
+                remotes::tell(server, &notify.from, jid, Name::Message, || written.to(jid, extra))
+            }
         }
         if may_meet {
             told.extend([who.jid().clone(), who.jid().bare()]);
@@ -122,7 +124,7 @@ pub(crate) fn last(server: &Server, from: &Jid, content: &[u8], to: &Client<'_>)
         Client::Here(session) => {
             hand(server, session, from, || session.offer_passing(frame(&session.jid), Passing::Event))
         }
-        Client::Elsewhere(jid) => remotes::tell(server, from, jid, || frame(jid)),
+        Client::Elsewhere(jid) => remotes::tell(server, from, jid, Name::Message, || frame(jid)),
     }
 }
 
@@ -211,7 +213,7 @@ fn to_subscriber(
     let to = told.jid;
     if remotes::is_remote(server, to) {
         // What it shows is not known here; a headline reaches only who is available.
-        return remotes::tell(server, &notify.from, to, || written.to(to, told.extra));
+        return remotes::tell(server, &notify.from, to, Name::Message, || written.to(to, told.extra));
     }
     let mut frame = None;
     for session in server.sessions.named(to.bare_str()) {
@@ -253,7 +255,7 @@ pub(crate) fn last_for_visitor(server: &Server, notify: &Notify, client: &Jid) {
     let Notice { written, .. } = Notice::of(notify);
     notify.audience.each(server, &mut |told| {
         if !is_denied(server, &notify.from, told.jid) {
-            remotes::tell(server, &notify.from, client, || written.to(client, told.extra));
+            remotes::tell(server, &notify.from, client, Name::Message, || written.to(client, told.extra));
         }
     });
 }
@@ -280,7 +282,7 @@ fn hand(server: &Server, session: &Session, from: &Jid, offer: impl FnOnce() -> 
         return;
     }
     match offer() {
-        Offered::Queued => server.counters.messages_delivered.add(),
+        Offered::Queued => server.counters.delivered.add(Name::Message),
         Offered::Deferred | Offered::Spared => {}
         Offered::Full | Offered::Gone => server.counters.dropped.add(),
     }

@@ -22,7 +22,7 @@ use metronome_host::way::{Outlet, Way};
 use metronome_model::{Op, OutboxRow, Outcome, Record};
 use metronome_proto::jid::Jid;
 use metronome_proto::stanza::error::{Condition, StanzaError};
-use metronome_proto::stanza::{Kind, Stanza};
+use metronome_proto::stanza::{Kind, Name, Stanza};
 use metronome_store::{Permit, StoreError};
 
 use crate::{components, deliver, presence};
@@ -124,8 +124,15 @@ pub(crate) fn push(server: &Server, stanza: Arc<Stanza>) -> Pushed {
     if !server.remotes.is_open() {
         return Pushed::Down(CLOSED);
     }
-    let remote = stanza.to.as_ref().and_then(|to| server.remotes.of(&stanza.from, to));
-    remote.map_or(Pushed::Full, |remote| remote.push(stanza))
+    let Some(remote) = stanza.to.as_ref().and_then(|to| server.remotes.of(&stanza.from, to)) else {
+        return Pushed::Full;
+    };
+    let kind = stanza.kind.name();
+    let pushed = remote.push(stanza);
+    if pushed == Pushed::Queued {
+        server.counters.to_servers.add(kind);
+    }
+    pushed
 }
 
 /// Sends what the server itself makes; its account hears if it cannot go, unless it is an answer.
@@ -145,19 +152,21 @@ pub fn send(server: &Server, stanza: Stanza) {
 
 /// Shows a presence to somebody on another server; nobody hears if it cannot go.
 pub(crate) fn announce(server: &Server, from: &Jid, announcement: &Announcement, to: &Jid) {
-    tell(server, from, to, || announcement.to(to.as_str()));
+    tell(server, from, to, Name::Presence, || announcement.to(to.as_str()));
 }
 
-/// Hands somebody on another server, or a component, what is told to many; nobody hears if it cannot go.
-pub(crate) fn tell(server: &Server, from: &Jid, to: &Jid, mut frame: impl FnMut() -> Frame) {
-    if components::tell(server, from, to, &mut frame) {
+/// Hands somebody on another server, or a component, a stanza of this kind that is told to many; nobody hears if it cannot go.
+pub(crate) fn tell(server: &Server, from: &Jid, to: &Jid, kind: Name, mut frame: impl FnMut() -> Frame) {
+    if components::tell(server, from, to, kind, &mut frame) {
         return;
     }
     if server.remotes.is_open()
         && let Some(remote) = server.remotes.of(from, to)
-        && remote.push_announced(from, frame()) != Pushed::Queued
     {
-        server.counters.dropped.add();
+        match remote.push_announced(from, frame()) {
+            Pushed::Queued => server.counters.to_servers.add(kind),
+            _ => server.counters.dropped.add(),
+        }
     }
 }
 
@@ -198,6 +207,7 @@ pub(crate) fn give_back(server: &Server, stanza: &Stanza, error: &StanzaError) {
         Kind::Iq(_) if server.asked.answer(&error) => {}
         Kind::Iq(_) => {
             if let Some(session) = server.sessions.at(&to) {
+                server.counters.delivered.add(Name::Iq);
                 session.answer(Frame::whole(error.to_vec()));
             }
         }

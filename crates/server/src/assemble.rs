@@ -158,14 +158,15 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     tokio::spawn(tls::watch(server.clone()));
 
     let resolver = Arc::new(Resolver::new(values));
-    let network = Network { resolver: resolver.clone(), ports: listeners.purposes(), web_ports: listeners.web_ports() };
+    let admission = Arc::new(Admission::new(cores));
+    let (ports, web_ports) = (listeners.purposes(), listeners.web_ports());
+    let network = Network { resolver: resolver.clone(), ports, web_ports, admission: admission.clone() };
     let _ = server.surroundings.set(Box::new(network));
     server.control.set_process(Box::new(process));
     let path = control.path().to_owned();
     let stop = server.clone();
     let serve = control.serve(server.clone(), commands(), async move { stop.control.stopped().await });
     let answering = tokio::spawn(serve);
-    let admission = Arc::new(Admission::new(cores));
     let addresses = listeners.addresses();
     let doors = Arc::new(Doors::default());
     if values.text(&BACKEND) != "memory" {

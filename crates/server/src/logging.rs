@@ -175,6 +175,11 @@ impl Logging {
         if deaf.is_empty() { told } else { format!("{told}; {} is as it was", deaf.join(", ")) }
     }
 
+    /// Lines that a daemon did not take, all together. Each is told to it once it takes lines again.
+    pub fn lost_lines(&self) -> u64 {
+        self.daemons.iter().map(|daemon| daemon.lost_ever()).sum()
+    }
+
     /// Opens the log file and the sockets again, after something moved them away. What cannot be opened goes on as it is.
     pub fn reopen(&self) -> Result<(), LogError> {
         for daemon in &self.daemons {

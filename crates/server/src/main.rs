@@ -44,7 +44,7 @@ struct Arguments {
     #[arg(long, value_name = "N", requires = "dev", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=i64::from(PORT_OFFSET_MAX)))]
     port_offset: u16,
     /// Prints a page of the documentation and ends.
-    #[arg(long, value_name = "PAGE", value_parser = ["options", "xeps", "commands", "example"])]
+    #[arg(long, value_name = "PAGE", value_parser = ["options", "xeps", "commands", "metrics", "example"])]
     print_docs: Option<String>,
 }
 
@@ -57,6 +57,7 @@ fn main() -> ExitCode {
             match page.as_str() {
                 "options" => pages::options(),
                 "commands" => pages::commands(),
+                "metrics" => pages::metrics(),
                 "example" => config::example(settings()),
                 _ => pages::xeps(),
             }

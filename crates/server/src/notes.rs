@@ -23,7 +23,7 @@ pub fn of<'h>(configuration: &Configuration, hosts: impl Iterator<Item = &'h Hos
         notes.limits(&domain);
     }
     notes.components();
-    for host in hosts.filter(|host| tls::is_for_others(host)) {
+    for host in hosts.filter(|host| host.has_certificate_for_others()) {
         let name = host.name.as_str();
         notes.tell(name, &tls::CERT, &format!("the certificate is not for {name}, so clients will not trust it"));
     }

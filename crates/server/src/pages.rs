@@ -1,10 +1,11 @@
-//! The generated pages of the documentation: options from the settings, specifications and commands from the features.
+//! The generated pages of the documentation: options from the settings, specifications and commands from the features, metrics from their table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use metronome_features::adhoc;
 use metronome_host::command::{Command, Field, Role};
+use metronome_net::metrics::{Metric, TABLE};
 
 use crate::config;
 use crate::tables::{commands as tables, settings};
@@ -51,6 +52,23 @@ pub fn commands() -> String {
             class(command.role),
             adhoc::node_of(command)
         );
+    }
+    page
+}
+
+/// `docs/metrics.md`.
+pub fn metrics() -> String {
+    let mut page = "# Metrics\n\nGenerated from the metrics' own declarations. They are at `/metrics` of `listen.metrics`, in the text format of OpenMetrics 1.0 (or \
+                    the one of Prometheus before it, for those who ask for that); [The metrics](admin/metrics.md) tells how to use them.\n\n\
+                    | metric | type | unit | labels | what it says |\n|---|---|---|---|---|\n"
+        .to_owned();
+    let code =
+        |names: &mut dyn Iterator<Item = &str>| names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    for metric in TABLE {
+        let Metric { kind, unit, labels, help, .. } = metric;
+        let samples = metric.samples();
+        let (names, labels) = (code(&mut samples.iter().map(String::as_str)), code(&mut labels.iter().copied()));
+        let _ = writeln!(page, "| {names} | {} | {} | {labels} | {help} |", kind.as_str(), unit.unwrap_or_default());
     }
     page
 }

@@ -84,6 +84,10 @@ impl control::Process for Process {
         tracing::info!("{told}");
         Ok(told)
     }
+
+    fn lost_log_lines(&self) -> u64 {
+        self.logging.lost_lines()
+    }
 }
 
 impl Process {

@@ -80,7 +80,7 @@ fn config(folder: &TempDir, more: &str) -> String {
     let path = folder.path().display();
     format!(
         "domain = \"example.org\"\nserver.data = \"{path}/data\"\ncontrol.socket = \"{path}/run/control.sock\"\n\
-         auth.iterations = 4096\ntls.require_c2s = false\nlisten.c2s = [\"127.0.0.1:0\"]\nlisten.c2s_tls = []\nlisten.s2s = []\nlisten.s2s_tls = []\nlisten.http = []\nlisten.https = []\n{more}"
+         auth.iterations = 4096\ntls.require_c2s = false\nlisten.c2s = [\"127.0.0.1:0\"]\nlisten.c2s_tls = []\nlisten.s2s = []\nlisten.s2s_tls = []\nlisten.http = []\nlisten.https = []\nlisten.metrics = []\n{more}"
     )
 }
 
@@ -125,7 +125,7 @@ fn a_reload_with_a_mistake_changes_nothing_and_shows_the_line() {
     server.write_config("log.levle = \"info\"\n");
     let (exit, out, errors) = server.ctl("reload", "");
     assert_eq!((exit, out.as_str()), (1, ""));
-    assert!(errors.contains("12│ log.levle = \"info\"") && errors.contains("did you mean `level`?"), "{errors}");
+    assert!(errors.contains("13│ log.levle = \"info\"") && errors.contains("did you mean `level`?"), "{errors}");
     server.write_config("log.level = \"debug\"\n");
     assert!(!server.ok("reload", "").contains("log.level"), "the wrong file has changed nothing");
 }
@@ -283,6 +283,9 @@ fn in_development_mode_an_added_domain_has_a_certificate_of_its_own() {
             .args(["--dev", "--data", data.to_str().unwrap()])
             .env("METRONOME_LISTEN__C2S", "127.0.0.1:0")
             .env("METRONOME_LISTEN__C2S_TLS", "127.0.0.1:0")
+            .env("METRONOME_LISTEN__HTTP", "127.0.0.1:0")
+            .env("METRONOME_LISTEN__HTTPS", "127.0.0.1:0")
+            .env("METRONOME_LISTEN__METRICS", "127.0.0.1:0")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -376,12 +379,12 @@ fn what_a_reload_and_a_start_refuse_is_told_once_and_with_its_place() {
     server.write_config("log.levels.file = \"loud\"\n");
     let (exit, _, errors) = server.ctl("reload", "");
     assert_eq!(exit, 1);
-    assert!(errors.contains("12│ log.levels.file = \"loud\""), "{errors}");
+    assert!(errors.contains("13│ log.levels.file = \"loud\""), "{errors}");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("metronome.toml");
     std::fs::write(&file, config(&folder, "log = { target = [\"file\"], file = \"/nonexistent/m.log\" }\n")).unwrap();
     let start = Command::new(env!("CARGO_BIN_EXE_metronome")).arg("--config").arg(&file).output().unwrap();
     let errors = String::from_utf8(start.stderr).unwrap();
     assert_eq!(errors.matches("No such file or directory").count(), 1, "{errors}");
-    assert!(errors.contains("12│ ") && errors.contains("its folder must be there"), "{errors}");
+    assert!(errors.contains("13│ ") && errors.contains("its folder must be there"), "{errors}");
 }

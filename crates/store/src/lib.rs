@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod archive;
 pub mod backend;
 pub mod documents;
+pub mod durations;
 mod error;
 pub mod hosts;
 pub mod journal;
@@ -38,7 +39,7 @@ pub use outbox::Outboxes;
 pub use resumables::Resumables;
 pub use rooms::Rooms;
 pub use rosters::{Rosters, RowAbout};
-pub use writer::{Committed, Permit, Writer, WriterLimits};
+pub use writer::{Committed, Permit, Stats, Writer, WriterLimits};
 
 /// A read under way. It owns what it needs, so it may outlive the call and be dropped at any time.
 pub type Reading<T> = BoxFuture<'static, Result<T, StoreError>>;

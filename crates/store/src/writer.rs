@@ -7,6 +7,7 @@ mod check;
 mod hand_out;
 mod heads;
 mod queue;
+mod stats;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -20,6 +21,7 @@ use crate::backend::Backend;
 use batch::Batches;
 use hand_out::HandOut;
 use queue::{Job, Lane, Pushed, Queue};
+pub use stats::Stats;
 
 /// Every record pays at least this much, for its place in the queue.
 const PERMIT_BYTES_MIN: usize = 512;
@@ -86,6 +88,7 @@ pub struct Writer<T: Send + 'static> {
     hand_out: Arc<HandOut<T>>,
     permits: Arc<Semaphore>,
     permit_bytes_max: usize,
+    stats: Arc<Stats>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -102,14 +105,15 @@ impl<T: Send + 'static> Writer<T> {
     ) -> Result<Writer<T>, StoreError> {
         let queue = Arc::new(Queue::new());
         let hand_out = Arc::new(HandOut::new(Box::new(committed)));
-        let batches = Batches::new(backend, limits, Arc::clone(&queue), Arc::clone(&hand_out));
+        let stats = Arc::new(Stats::default());
+        let batches = Batches::new(backend, limits, Arc::clone(&queue), Arc::clone(&hand_out), Arc::clone(&stats));
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || batches.run())
             .map_err(|_| StoreError::Refused { detail: "the system has no thread for the writer" })?;
         let permit_bytes_max = limits.permit_bytes_max.clamp(PERMIT_BYTES_MIN, u32::MAX as usize);
         let permits = Arc::new(Semaphore::new(permit_bytes_max));
-        Ok(Writer { queue, hand_out, permits, permit_bytes_max, thread: Mutex::new(Some(thread)) })
+        Ok(Writer { queue, hand_out, permits, permit_bytes_max, stats, thread: Mutex::new(Some(thread)) })
     }
 
     /// A permit for a record of about `bytes` in memory, if one is free now. A record beyond the writer's whole bound
@@ -139,6 +143,21 @@ impl<T: Send + 'static> Writer<T> {
     /// themselves, and a batch takes a few of them behind its interactive ones.
     pub fn submit_bulk(&self, permit: Permit, record: Record, load: T) {
         self.push(Lane::Bulk, Job { permit, record, load });
+    }
+
+    /// What it has done so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Records that wait for the disk.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Bytes of all permits that are out; see [`WriterLimits::permit_bytes_max`].
+    pub fn permit_bytes(&self) -> usize {
+        self.permit_bytes_max.saturating_sub(self.permits.available_permits())
     }
 
     /// Waits until everything submitted before is committed and the thread has ended; later submissions are refused.

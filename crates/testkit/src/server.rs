@@ -42,11 +42,14 @@ struct Ports {
     http: u16,
     https: u16,
     multi: u16,
+    metrics: u16,
 }
 
 impl Ports {
-    fn of([clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi]: [u16; 9]) -> Ports {
-        Ports { clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi }
+    fn of(
+        [clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi, metrics]: [u16; 10],
+    ) -> Ports {
+        Ports { clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi, metrics }
     }
 }
 
@@ -69,7 +72,7 @@ impl Server {
         for domain in std::iter::once("localhost").chain(own) {
             certificates.issue(domain);
         }
-        let ports = Ports::of([0; 9]);
+        let ports = Ports::of([0; 10]);
         let mut server = Server { folder, setup, ports, certificates, process: None, log: Log::default() };
         server.write_options(&server.setup.options.clone());
         server.start_on_free_ports();
@@ -145,8 +148,11 @@ impl Server {
     /// Where browsers connect, where the scenario is about that.
     fn for_browsers(&self) -> String {
         let ports = match self.setup.web {
-            false => "http = []\nhttps = []\n".to_owned(),
-            true => format!("http = [\"{}\"]\nhttps = [\"{}\"]\n", self.http(), self.https()),
+            false => "http = []\nhttps = []\nmetrics = []\n".to_owned(),
+            true => {
+                let (http, https, metrics) = (self.http(), self.https(), self.metrics());
+                format!("http = [\"{http}\"]\nhttps = [\"{https}\"]\nmetrics = [\"{metrics}\"]\n")
+            }
         };
         match self.setup.multi {
             false => ports,
@@ -289,6 +295,16 @@ impl Server {
     /// A way to connect to the port for everybody, without ALPN.
     pub fn dial_one_port(&self) -> Dial {
         Dial::new(self.multi(), self.multi(), self.certificates.roots()).protocols(&[])
+    }
+
+    /// Where those who watch it connect.
+    pub fn metrics(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.metrics)
+    }
+
+    /// A way to connect as somebody who watches it; in clear text only.
+    pub fn dial_as_watcher(&self) -> Dial {
+        Dial::new(self.metrics(), self.metrics(), self.certificates.roots())
     }
 
     /// A way to connect as a browser.

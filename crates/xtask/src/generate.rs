@@ -21,6 +21,7 @@ const PAGES: &[Page] = &[
     Page { path: "docs/xeps.md", subject: "xeps" },
     Page { path: "docs/options.md", subject: "options" },
     Page { path: "docs/commands.md", subject: "commands" },
+    Page { path: "docs/metrics.md", subject: "metrics" },
 ];
 
 /// Writes every page that differs from what the server prints.

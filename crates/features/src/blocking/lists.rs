@@ -14,7 +14,7 @@ use metronome_model::{AccountId, Op};
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::{blocking, privacy};
 use metronome_proto::stanza::error::{Condition, StanzaError};
-use metronome_proto::stanza::{IqType, Kind, Stanza};
+use metronome_proto::stanza::{IqType, Kind, Name, Stanza};
 use metronome_proto::xml::{Content, Tree};
 use smallvec::SmallVec;
 
@@ -95,6 +95,6 @@ fn push(server: &Server, env: &mut Envelope, about: &str, tree: &Tree, tells: im
             .with_to(session.jid.clone())
             .with_id(&format!("{about}-{}", server.rng.token()))
             .with_content(content.clone());
-        env.effects.push(Effect::Write(session.clone(), Frame::whole(stanza.to_vec())));
+        env.effects.push(Effect::Write(session.clone(), Name::Iq, Frame::whole(stanza.to_vec())));
     }
 }

@@ -14,7 +14,7 @@ use metronome_proto::jid::Jid;
 use metronome_proto::payload::mam::{self, Complete, Query};
 use metronome_proto::payload::rsm::Given;
 use metronome_proto::stanza::error::Condition;
-use metronome_proto::stanza::{Kind, MessageType, Stanza, StanzaError};
+use metronome_proto::stanza::{Kind, MessageType, Name, Stanza, StanzaError};
 use metronome_proto::xml::Content;
 use metronome_store::archive::{Filter, Found, From, Page, Rest, Search};
 
@@ -226,7 +226,7 @@ fn send(
 fn effect(sender: &Sender, archive: &Jid, to: &Jid, result: &[u8]) -> Result<Effect, Refuse> {
     match sender {
         Sender::Session(session) => {
-            Ok(Effect::Write(session.clone(), Frame::whole(mam::message(archive, to, result))))
+            Ok(Effect::Write(session.clone(), Name::Message, Frame::whole(mam::message(archive, to, result))))
         }
         Sender::Link(_) => {
             let broken = |_| Refuse::from(Condition::InternalServerError);

@@ -12,6 +12,7 @@ use metronome_host::server::Server;
 use metronome_host::sessions::Sessions;
 use metronome_model::{AccountId, Contact, Listed, Record};
 use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Name;
 use metronome_proto::stream::error::Condition as StreamCondition;
 
 use super::push;
@@ -169,11 +170,11 @@ async fn regroup(server: &Arc<Server>, account: AccountId, jid: &Jid, earlier: &
                     Listed::No => push::removal(server, session, &row, after.groups),
                     Listed::Yes => push::item(server, session, &row, &[], after.groups),
                 };
-                effects.push(Effect::Write(session.clone(), frame));
+                effects.push(Effect::Write(session.clone(), Name::Iq, frame));
             }
             for member in &changed {
                 let frame = push::item(server, session, &row(&member.jid), &members, after.groups);
-                effects.push(Effect::Write(session.clone(), frame));
+                effects.push(Effect::Write(session.clone(), Name::Iq, frame));
             }
         }
     }

@@ -7,7 +7,7 @@ use metronome_store::backend::memory;
 use serde_json::json;
 
 use super::*;
-use crate::feature::Service;
+use crate::feature::{Askers, Service};
 use crate::hosts::Host;
 use crate::options::{Kind, Setting, Values};
 use crate::server::ForTest;
@@ -129,7 +129,8 @@ async fn who_asks_decides_whom_a_command_may_be_about() {
 #[tokio::test]
 async fn an_administrator_asks_for_rooms_of_services_of_its_own_domain() {
     const PLACE: Setting = Setting::new("rooms.service", Kind::Text, "\"rooms\"", "Where it is.");
-    static SERVICE: Service = Service { name: "rooms", identity: ("a", "b"), title: "", disco: &[], place: &PLACE };
+    static SERVICE: Service =
+        Service { name: "rooms", identity: ("a", "b"), title: "", disco: &[], place: &PLACE, askers: Askers::Anybody };
     let server = server();
     let mut hosts = (*server.hosts.load_full()).clone();
     for domain in ["a.example", "b.example"] {

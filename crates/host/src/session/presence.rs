@@ -32,10 +32,12 @@ impl Session {
     }
 
     /// Its own presence comes back to it (section 4.2.2), whatever others have sent; its own goodbye does not.
-    pub fn show_itself(&self, announcement: &Announcement) {
-        if self.is_available() {
-            self.answer(announcement.to(self.jid.bare_str()));
+    pub fn show_itself(&self, announcement: &Announcement) -> Shown {
+        if !self.is_available() {
+            return Shown::NotAvailable;
         }
+        self.answer(announcement.to(self.jid.bare_str()));
+        Shown::Queued
     }
 
     /// Sets or clears the session's presence; answers the earlier one.

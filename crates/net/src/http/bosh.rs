@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::pages;
 use super::routes::{Needs, Route, Shared, Verb, Visit};
+use crate::admission::figures::ConnectionKind;
 use crate::bosh::{Answer, Terms};
 use crate::c2s::{self, Begun};
 use crate::socket::Socket;
@@ -135,6 +136,6 @@ async fn begin(visit: Visit, request: Request, bytes: usize) -> Answer {
     };
     let facts = StreamFacts { encrypted: visit.privacy == Privacy::Private, ..StreamFacts::default() };
     let begun = Begun::Carried(Socket::Bosh(Box::new(carrier)), facts, host.name.clone());
-    tokio::spawn(c2s::serve(context, begun, admitted));
+    tokio::spawn(c2s::serve(context, begun, admitted.of_kind(ConnectionKind::Bosh)));
     session.answer(request, bytes).await
 }

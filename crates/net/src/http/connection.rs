@@ -22,8 +22,9 @@ use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 
-use super::{Web, gate, proxies, proxy_protocol};
+use super::{Side, Web, gate, proxies, proxy_protocol};
 use crate::admission::Admitted;
+use crate::admission::figures::ConnectionKind;
 use crate::listen::{Accepted, Entry};
 use crate::socket::Socket;
 use crate::tls::{self, handshake};
@@ -108,7 +109,8 @@ pub(crate) struct Caller {
 
 /// Hears from a proxy whom it speaks for, where it says so, and admits the connection; none if it is to be closed.
 pub(crate) async fn caller(web: &Web, socket: &mut TcpStream, peer: SocketAddr) -> Option<Caller> {
-    let speaks = web.server.hosts.load().values.flag(&proxy_protocol::SPOKEN);
+    // What watches the server comes by itself.
+    let speaks = web.side == Side::Public && web.server.hosts.load().values.flag(&proxy_protocol::SPOKEN);
     let peer = match speaks && is_proxy(web, peer.ip()) {
         true => match proxy_protocol::read(socket).await {
             Ok(named) => named.unwrap_or(peer),
@@ -122,7 +124,7 @@ pub(crate) async fn caller(web: &Web, socket: &mut TcpStream, peer: SocketAddr) 
     let admitted = match is_proxy(web, peer.ip()) {
         true => None,
         false => match web.admission.admit(peer.ip(), &web.server.hosts.load().values) {
-            Ok(admitted) => Some(admitted),
+            Ok(admitted) => Some(admitted.of_kind(ConnectionKind::Web)),
             Err(why) => {
                 tracing::debug!(peer = %peer.ip(), why, "a connection is turned away");
                 return None;

@@ -14,7 +14,7 @@ use tower::ServiceExt;
 
 use super::connection::{Connection, REQUESTS_MAX};
 use super::proxies::{self, Source};
-use super::{pages, virtual_hosts};
+use super::{Side, pages, virtual_hosts};
 use crate::admission::Admitted;
 
 /// Whom a request comes from, and whom it is for.
@@ -39,6 +39,7 @@ pub(super) async fn answer(connection: &Arc<Connection>, request: Request) -> Re
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     });
     pages::fill(&mut response, &server.hosts.load().values, reader);
+    server.counters.web_answers.add(response.status().as_u16());
     let fields = response.headers_mut();
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     fields.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
@@ -62,7 +63,9 @@ async fn judge(connection: &Arc<Connection>, mut request: Request) -> Response {
         }
     };
     let source = proxies::source(&hosts.values, connection.peer, connection.tls.is_some(), request.headers());
-    let admitted = match connection.is_from_proxy().then(|| web.admission.admit(source.address, &hosts.values)) {
+    // What watches the server is to see it most of all when there are too many others.
+    let is_counted = connection.is_from_proxy() && web.side == Side::Public;
+    let admitted = match is_counted.then(|| web.admission.admit(source.address, &hosts.values)) {
         None => None,
         Some(Ok(admitted)) => Some(admitted),
         Some(Err(why)) => {

@@ -1,5 +1,5 @@
 //! The table of everything that may be asked of the web server: each path with its verbs, what it needs, who else's pages may use it, and how
-//! much may be sent to it. There is no other way in, so whoever reads this table has seen all of it. A file that answers has a table of its
+//! much may be sent to it. There is no other way in, so whoever reads the two tables has seen all of it. A file that answers has a table of its
 //! own and a line in [`ROUTES`].
 
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use http_body_util::Limited;
 use metronome_host::hosts::Host;
 
 use super::gate::Visitor;
-use super::{Web, bosh, chat, cors, favicon, front, health, host_meta, upload, websocket};
+use super::{Web, bosh, chat, cors, favicon, front, health, host_meta, metrics, status, upload, watchers, websocket};
 use crate::websocket::Privacy;
 
 /// All of them.
@@ -30,6 +30,9 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     upload::ROUTES,
     chat::ROUTES,
 ];
+
+/// What there is at the addresses for those who watch the server (`listen.metrics`), and nothing else is.
+pub(crate) const WATCHED: &[&[Route]] = &[metrics::ROUTES, status::ROUTES, health::ROUTES];
 
 /// Something that may be asked for.
 #[derive(Debug)]
@@ -73,6 +76,8 @@ pub(crate) enum Needs {
     Nothing,
     /// A domain or service of this server, by the name that was asked for; others find nothing (404).
     Domain,
+    /// Somebody who may watch the server (`web.watchers`), under whatever name; others are refused (403).
+    Watcher,
 }
 
 /// Which pages of other sites may use a route.
@@ -139,9 +144,9 @@ impl Route {
     }
 }
 
-/// The routes as the program that follows them; two of one path are a mistake that ends it at once.
-pub(super) fn router() -> Router {
-    let all = ROUTES.iter().copied().flatten();
+/// A table as the program that follows it; two routes of one path are a mistake that ends it at once.
+pub(super) fn router(table: &'static [&'static [Route]]) -> Router {
+    let all = table.iter().copied().flatten();
     let router = all.fold(Router::new(), |router, route| {
         let answer = move |params: RawPathParams, request: Request| answer(route, params, request);
         router.route(route.path, any(answer))
@@ -159,6 +164,9 @@ async fn answer(route: &'static Route, params: RawPathParams, mut request: Reque
     let origin = request.headers().get(header::ORIGIN).cloned();
     let host = visitor.host.clone();
     let web = visitor.connection.web.clone();
+    if route.needs == Needs::Watcher && !watchers::may_watch(&web.server.hosts.load().values, visitor.source.address) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
     let mut response = match Verb::of(request.method()).filter(|verb| route.verbs.contains(verb)) {
         Some(_) if is_too_large(&request, route.body_bytes_max) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
         Some(_) => {

@@ -1,10 +1,10 @@
 //! The table of routes as a whole.
 
-use super::routes::{Needs, ROUTES, Shared, router};
+use super::routes::{Needs, ROUTES, Shared, WATCHED, router};
 
 #[test]
 fn the_router_takes_every_route() {
-    let _ = router();
+    let _ = (router(ROUTES), router(WATCHED));
 }
 
 /// Whoever adds a route that answers under any name, or that pages of all sites may read, says so here.
@@ -18,4 +18,14 @@ fn what_is_open_to_everybody_is_known() {
     for route in all() {
         assert!(route.path.starts_with('/') && !route.verbs.is_empty(), "{route:?}");
     }
+}
+
+/// What tells of the inside of the server is at addresses of its own only, and for those who may watch it.
+#[test]
+fn what_is_for_watchers_is_nowhere_else() {
+    let is_watched = |route: &&super::routes::Route| route.needs == Needs::Watcher;
+    assert!(!ROUTES.iter().copied().flatten().any(|route| is_watched(&route)));
+    let others: Vec<_> = WATCHED.iter().copied().flatten().filter(|route| !is_watched(route)).collect();
+    assert_eq!(others.iter().map(|route| route.path).collect::<Vec<_>>(), ["/healthz"]);
+    assert!(WATCHED.iter().copied().flatten().all(|route| route.shared == Shared::Never));
 }

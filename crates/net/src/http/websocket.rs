@@ -18,6 +18,7 @@ use sha1::{Digest, Sha1};
 
 use super::cors;
 use super::routes::{Needs, Route, Shared, Verb, Visit};
+use crate::admission::figures::ConnectionKind;
 use crate::c2s::{self, Begun};
 use crate::socket::Socket;
 use crate::websocket::{Privacy, WebSocket};
@@ -139,7 +140,7 @@ fn serve(visit: Visit, host: &Arc<Host>, upgraded: Upgraded) {
         port: connection.peer.port(),
     };
     let begun = Begun::Carried(Socket::Web(Box::new(socket)), facts, host.name.clone());
-    tokio::spawn(c2s::serve(context, begun, admitted));
+    tokio::spawn(c2s::serve(context, begun, admitted.of_kind(ConnectionKind::WebSocket)));
 }
 
 #[cfg(test)]

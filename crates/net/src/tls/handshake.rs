@@ -28,7 +28,7 @@ pub(crate) async fn accept(
     let config = config(&hello.client_hello());
     let rest = hello.into_stream(config);
     drop(turn);
-    rest.await.ok()
+    rest.await.inspect_err(|_| admission.figures.handshake_failed()).ok()
 }
 
 /// A connection whose handshake is over, and what there is to know of it.

@@ -51,7 +51,7 @@ pub(super) fn unavailable(
 
 /// The account's own sessions see each other, the sender included (section 4.2.2).
 fn to_own_sessions(server: &Server, session: &Session, announcement: &Announcement) {
-    session.show_itself(announcement);
+    count(server, session.show_itself(announcement));
     for own in server.sessions.of(session.account).iter().filter(|own| own.serial != session.serial) {
         announce(server, announcement, own);
     }
@@ -153,9 +153,12 @@ pub(super) fn go_on_showing(server: &Server, session: &Session) -> bool {
 }
 
 fn tell(server: &Server, session: &Session, request: &Stanza) {
-    if session.offer_volatile(Frame::whole(request.to_vec())) != Offered::Queued {
-        server.counters.dropped.add();
-        session.missed();
+    match session.offer_volatile(Frame::whole(request.to_vec())) {
+        Offered::Queued => server.counters.delivered.add(request.kind.name()),
+        _ => {
+            server.counters.dropped.add();
+            session.missed();
+        }
     }
 }
 

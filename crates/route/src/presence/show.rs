@@ -8,6 +8,7 @@ use metronome_host::server::Server;
 use metronome_host::session::{Session, Shown};
 use metronome_model::AccountId;
 use metronome_proto::jid::Jid;
+use metronome_proto::stanza::Name;
 
 use crate::remotes;
 
@@ -103,7 +104,7 @@ pub(super) fn announce(server: &Server, announcement: &Announcement, viewer: &Se
 /// Counts what was dropped.
 pub(crate) fn count(server: &Server, shown: Shown) {
     match shown {
-        Shown::Queued => server.counters.presences_delivered.add(),
+        Shown::Queued => server.counters.delivered.add(Name::Presence),
         Shown::Dropped | Shown::Gone => server.counters.dropped.add(),
         Shown::NotAvailable => {}
     }

@@ -11,7 +11,7 @@ use metronome_muc::{Input, may_query, says_gone};
 use metronome_proto::jid::Jid;
 use metronome_proto::ns;
 use metronome_proto::stanza::error::Condition;
-use metronome_proto::stanza::{IqType, Kind, Stanza, StanzaError};
+use metronome_proto::stanza::{IqType, Kind, Name, Stanza, StanzaError};
 use metronome_proto::xml::Content;
 
 use super::task::Task;
@@ -75,7 +75,7 @@ impl Task {
                 drop(tokio::spawn(made::ask(self.server.clone(), passed)))
             }
             Some(session) => match session.offer_volatile(Frame::whole(passed.to_vec())) {
-                Offered::Queued => self.server.counters.iqs_relayed.add(),
+                Offered::Queued => self.server.counters.delivered.add(Name::Iq),
                 Offered::Full => return Err(Condition::ResourceConstraint.into()),
                 _ => return Err(Condition::ServiceUnavailable.into()),
             },

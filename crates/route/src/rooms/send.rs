@@ -15,7 +15,7 @@ use metronome_host::waves;
 use metronome_muc::{Effect, Outgoing, Stamp, To};
 use metronome_proto::jid::Jid;
 use metronome_proto::payload::stanza_id;
-use metronome_proto::stanza::{Kind, MessageType, Stanza};
+use metronome_proto::stanza::{Kind, MessageType, Name, Stanza};
 use metronome_proto::xml::Content;
 
 use super::task::Task;
@@ -216,7 +216,7 @@ impl Task {
             return;
         }
         match offer() {
-            Offered::Queued => self.server.counters.messages_delivered.add(),
+            Offered::Queued => self.server.counters.delivered.add(Name::Message),
             Offered::Deferred | Offered::Spared => {}
             Offered::Full => {
                 self.server.counters.dropped.add();

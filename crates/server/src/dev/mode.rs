@@ -39,6 +39,7 @@ pub fn presets(data: &Path, port_offset: u16) -> anyhow::Result<Vec<(&'static st
         ("listen.s2s_tls", "[]".to_owned()),
         ("listen.http", port(5280)),
         ("listen.https", port(5281)),
+        ("listen.metrics", port(5284)),
         ("web.url", web),
         ("web.default_host", format!("{DOMAIN:?}")),
         // Nobody is on the way between this machine and itself.

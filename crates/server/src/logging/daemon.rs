@@ -69,14 +69,16 @@ impl Socket {
 pub(super) struct Daemon {
     to: Address,
     current: ArcSwap<Socket>,
+    /// Since it was last told how many.
     lost: AtomicU64,
+    lost_ever: AtomicU64,
 }
 
 impl Daemon {
     /// Fails where nobody listens, as far as that can be known.
     pub(super) fn open(to: Address) -> io::Result<Self> {
         let socket = Socket::open(&to)?;
-        Ok(Self { to, current: ArcSwap::from_pointee(socket), lost: AtomicU64::new(0) })
+        Ok(Self { to, current: ArcSwap::from_pointee(socket), lost: AtomicU64::new(0), lost_ever: AtomicU64::new(0) })
     }
 
     /// Connects again; keeps the old socket if that fails.
@@ -89,12 +91,22 @@ impl Daemon {
     pub(super) fn send(&self, datagram: &[u8], about_lost: impl FnOnce(u64) -> Vec<u8>) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 && self.try_send(&about_lost(lost)).is_err() {
-            self.lost.fetch_add(lost + 1, Ordering::Relaxed);
-            return;
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+            return self.lose();
         }
         if self.try_send(datagram).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lose();
         }
+    }
+
+    /// Datagrams that it did not take.
+    pub(super) fn lost_ever(&self) -> u64 {
+        self.lost_ever.load(Ordering::Relaxed)
+    }
+
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.lost_ever.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A daemon that was restarted has another socket by the same name.
@@ -160,6 +172,7 @@ pub(super) mod tests {
         daemon.send(b"again", about_lost);
         assert_eq!(received(&socket), Some(about_lost(lines - read)));
         assert_eq!(received(&socket).as_deref(), Some(&b"again"[..]));
+        assert_eq!(daemon.lost_ever(), lines - read);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! Whatever fails, each record gets exactly one outcome, and one that is not `Done` has left no trace.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metronome_model::{NodeChange, Op, Outcome, Record, Unavailable};
 
@@ -11,6 +11,7 @@ use super::check;
 use super::hand_out::HandOut;
 use super::heads::Heads;
 use super::queue::{Job, Patience, Queue, Taken};
+use super::stats::Stats;
 use crate::StoreError;
 use crate::backend::{Backend, LastCommit, Purge, Upkeep};
 
@@ -50,6 +51,7 @@ pub(super) struct Batches<T> {
     limits: WriterLimits,
     queue: Arc<Queue<T>>,
     hand_out: Arc<HandOut<T>>,
+    stats: Arc<Stats>,
     heads: Heads,
     purging: Purging,
     /// Set while the backend must be recovered before anything else.
@@ -64,11 +66,12 @@ impl<T> Batches<T> {
         limits: WriterLimits,
         queue: Arc<Queue<T>>,
         hand_out: Arc<HandOut<T>>,
+        stats: Arc<Stats>,
     ) -> Batches<T> {
         let heads = Heads::new(limits.heads_bytes_max);
         // A removal may have been cut short by the last stop.
         let purging = Purging::Running;
-        Batches { backend, limits, queue, hand_out, heads, purging, broken: false, failing: false }
+        Batches { backend, limits, queue, hand_out, stats, heads, purging, broken: false, failing: false }
     }
 
     pub(super) fn run(mut self) {
@@ -145,6 +148,7 @@ impl<T> Batches<T> {
 
     /// One transaction with all of these records.
     fn attempt(&mut self, jobs: &[Job<T>]) -> Result<Vec<Outcome>, Failed> {
+        let began = Instant::now();
         self.backend.begin()?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -156,6 +160,7 @@ impl<T> Batches<T> {
         }
         self.backend.flush()?;
         self.commit()?;
+        self.stats.committed(jobs.len(), began.elapsed());
         if jobs.iter().any(|job| forgets(&job.record)) {
             self.purging = Purging::Running;
         }
@@ -211,6 +216,7 @@ impl<T> Batches<T> {
     }
 
     fn note(&mut self, error: &StoreError) {
+        self.stats.failed();
         if !std::mem::replace(&mut self.failing, true) {
             tracing::error!(why = %error, "the store cannot write; nothing is confirmed until it can");
         }

@@ -131,6 +131,12 @@ impl<T> Queue<T> {
         std::mem::take(&mut self.state.lock().late)
     }
 
+    /// How many jobs wait for the thread.
+    pub(super) fn len(&self) -> usize {
+        let state = self.state.lock();
+        state.interactive.len() + state.bulk.len()
+    }
+
     /// The next batch, within the limits.
     pub(super) fn take(&self, limits: &WriterLimits, patience: Patience) -> Taken<T> {
         let mut state = self.state.lock();

@@ -218,6 +218,8 @@ fn a_service_may_have_a_certificate_of_its_own() {
     };
     assert!(problem("pubsub.b.example").is_null());
     assert_eq!(problem("pubsub.localhost"), "the certificate is not for this domain");
+    // Nobody from elsewhere comes to this one.
+    assert!(problem("upload.localhost").is_null());
 }
 
 /// What was published under the old name is still there once the service has it again.

@@ -7,6 +7,7 @@ mod framing;
 mod host_meta;
 mod hostile;
 mod hosts;
+mod metrics;
 mod one_port;
 mod proxies;
 mod websocket;
