@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod decisions;
 mod hex;
+pub mod reading;
 mod stored_xml;
 pub mod strangers;
 

@@ -9,6 +9,7 @@ pub mod defaults;
 pub mod discovery;
 pub mod hats;
 pub mod input;
+pub mod logs;
 pub mod pace;
 pub mod record;
 pub mod redirects;

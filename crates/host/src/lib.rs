@@ -57,6 +57,7 @@ pub mod reserved;
 pub mod rng;
 pub mod rooms;
 pub mod routes;
+pub mod segments;
 pub mod server;
 pub mod services;
 pub mod session;

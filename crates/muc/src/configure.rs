@@ -10,12 +10,13 @@ use metronome_proto::xml::Content;
 
 use crate::admin;
 use crate::affiliated::Affiliated;
-use crate::config::{Config, LOGGING, MEMBERS_ONLY, SHOW_ABSENT, WHOIS};
+use crate::config::{Config, LOGGED_SINCE, LOGGING, MEMBERS_ONLY, SHOW_ABSENT, WHOIS};
 use crate::create;
 use crate::decision::{Decision, Effect, RoomOp, Verdict};
 use crate::destroy;
 use crate::draft::{Cause, Draft};
 use crate::facts::Facts;
+use crate::logs;
 use crate::presence;
 use crate::role::default_role;
 use crate::room::{Room, State};
@@ -61,6 +62,7 @@ fn cancel(room: &Room, facts: &Facts<'_>) -> Decision {
 /// A form without fields takes a new room as it is (section 10.1.2).
 fn submit(room: &Room, facts: &Facts<'_>, form: &DataForm) -> Verdict {
     let config = facts.table.submit(&room.config, form, facts.limits)?;
+    let config = logs::dated(&room.config, config, facts.now_ms);
     let mut draft = Draft::new(room, facts);
     draft.decision.effects.push(Effect::Reply(Content::empty()));
     if config != room.config {
@@ -161,7 +163,7 @@ fn tell(draft: &mut Draft<'_>, before: &Room) {
 /// Whether nothing but the fields with codes of their own differs.
 fn other_fields_same(old: &Config, new: &Config) -> bool {
     let (mut old, mut new) = (old.clone(), new.clone());
-    for field in [&LOGGING, &WHOIS, &SHOW_ABSENT] {
+    for field in [&LOGGING, &LOGGED_SINCE, &WHOIS, &SHOW_ABSENT] {
         let default = field.default.first().copied().unwrap_or_default();
         (old, new) = (old.with(field, default), new.with(field, default));
     }

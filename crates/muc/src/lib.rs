@@ -38,6 +38,7 @@ mod invite;
 mod large;
 mod leave;
 mod limits;
+pub mod logs;
 mod message;
 mod moderate;
 mod nick;

@@ -6,19 +6,25 @@ mod bosh;
 mod chat;
 mod connection;
 mod cors;
+mod days;
 mod favicon;
+mod fields;
 mod front;
 mod gate;
 mod health;
 mod host_meta;
+mod html;
 mod known;
 mod metrics;
+mod look;
 mod pages;
 mod pieces;
 mod proxies;
 mod proxy_protocol;
+mod room_logs;
 mod routes;
 mod status;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -31,6 +37,7 @@ use std::sync::Arc;
 use axum::Router;
 use metronome_host::options::Setting;
 use metronome_host::server::Server;
+use tokio::sync::Semaphore;
 
 use crate::admission::Admission;
 use crate::bosh::Sessions;
@@ -52,6 +59,9 @@ pub const SETTINGS: &[Setting] = &[
     watchers::WATCHERS,
 ];
 
+/// Pages for which something is read at the same time.
+const TURNS: usize = 8;
+
 /// What every connection of the web server works with.
 pub(crate) struct Web {
     pub(crate) server: Arc<Server>,
@@ -62,6 +72,8 @@ pub(crate) struct Web {
     /// The program of the chat page, if it is there.
     chat: Option<chat::Files>,
     side: Side,
+    /// Turns at reading archives and nodes for pages.
+    pub(crate) turns: Semaphore,
     router: Router,
 }
 
@@ -80,13 +92,15 @@ impl Web {
         let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
         let chat = chat::Files::look_up(&server.hosts.load().values);
         let (bosh, side, router) = (Arc::default(), Side::Public, routes::router(routes::ROUTES));
-        Arc::new(Web { server, admission, doors, bosh, chat, side, router })
+        let turns = Semaphore::new(TURNS);
+        Arc::new(Web { server, admission, doors, bosh, chat, turns, side, router })
     }
 
     /// The same server, with the routes for those who watch it and no others.
     pub(crate) fn for_watchers(&self) -> Arc<Web> {
         let (server, admission, doors) = (self.server.clone(), self.admission.clone(), self.doors.clone());
         let (bosh, side, router) = (self.bosh.clone(), Side::Watchers, routes::router(routes::WATCHED));
-        Arc::new(Web { server, admission, doors, bosh, chat: None, side, router })
+        let turns = Semaphore::new(TURNS);
+        Arc::new(Web { server, admission, doors, bosh, chat: None, turns, side, router })
     }
 }

@@ -9,6 +9,7 @@ use metronome_host::server::Server;
 use metronome_muc::config::{Config, NAME, Table};
 use metronome_muc::{Room, Standing, disco};
 use metronome_proto::jid::Jid;
+use metronome_proto::payload::data_form::{DataForm, Field};
 use metronome_proto::payload::disco::{Identity, Info, Item, Items};
 use metronome_proto::payload::rsm::{Given, Wanted};
 use metronome_proto::stanza::error::Condition;
@@ -55,8 +56,8 @@ pub(super) async fn items(server: &Arc<Server>, env: &mut Envelope) -> Result<()
     Ok(())
 }
 
-/// What a room is.
-pub fn info(room: &Room, table: &Table, more: &[&str]) -> Tree {
+/// What a room is; `logs` is the address of its log, if everybody may read that.
+pub fn info(room: &Room, table: &Table, more: &[&str], logs: Option<String>) -> Tree {
     let identity = Identity::new("conference", "text");
     let identity = match disco::name(room) {
         Some(name) => identity.named(name),
@@ -68,5 +69,7 @@ pub fn info(room: &Room, table: &Table, more: &[&str]) -> Tree {
     features.sort_unstable();
     features.dedup();
     let features = features.into_iter().map(str::to_owned).collect();
-    Info { node: None, identities: vec![identity], features, extensions: vec![disco::info(room, table)] }.tree()
+    let logs = logs.map(|address| Field::text_single("muc#roominfo_logs").label("Where to read what was said").value(address));
+    let form = logs.into_iter().fold(disco::info(room, table), DataForm::field);
+    Info { node: None, identities: vec![identity], features, extensions: vec![form] }.tree()
 }

@@ -268,6 +268,7 @@ pub const SETTINGS: &[Setting] = &[
     ENTRIES,
     NAMES,
     super::avatar::SIZE,
+    super::logs::SHOWN,
 ];
 
 /// How much one room may take.

@@ -179,6 +179,10 @@ pub const MAX_HISTORY: Field = Field {
 pub const LOGGING: Field =
     Field { var: "muc#roomconfig_enablelogging", label: "Conversations are recorded in public", ..FLAG };
 
+/// Since when that is so and the room is open to all, in Unix milliseconds (`logs`). Nobody says it, so no form has this field.
+pub(crate) const LOGGED_SINCE: Field =
+    Field { var: "x-muc#logged_since", label: "Public since", shape: Shape::Line(0), default: &[""], ..FLAG };
+
 /// Whether messages stay in the room's archive.
 pub const ARCHIVING: Field = Field {
     var: "muc#roomconfig_enablearchiving",

@@ -12,7 +12,10 @@ fn the_router_takes_every_route() {
 fn what_is_open_to_everybody_is_known() {
     let all = || ROUTES.iter().copied().flatten();
     let under_any_name: Vec<_> = all().filter(|route| route.needs == Needs::Nothing).map(|route| route.path).collect();
-    assert_eq!(under_any_name, ["/healthz", "/favicon.ico", "/assets/favicon.png", "/upload/{id}/{name}"]);
+    assert_eq!(
+        under_any_name,
+        ["/healthz", "/favicon.ico", "/assets/favicon.png", "/upload/{id}/{name}", "/assets/pages.css"]
+    );
     let shared: Vec<_> = all().filter(|route| route.shared == Shared::Everybody).map(|route| route.path).collect();
     assert_eq!(shared, ["/.well-known/host-meta", "/.well-known/host-meta.json", "/upload/{id}/{name}"]);
     for route in all() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metronome_features::muc::input::Wish;
-use metronome_features::muc::{archive, avatar, bits, discovery, hats, settings, standing};
+use metronome_features::muc::{archive, avatar, bits, discovery, hats, logs, settings, standing};
 use metronome_host::effect::Effect;
 use metronome_host::envelope::{Destination, Envelope};
 use metronome_host::hosts::Host;
@@ -86,7 +86,11 @@ impl Task {
             return Err(Condition::ItemNotFound.into());
         }
         let answer = match &wish {
-            Wish::Info => Content::from_tree(&discovery::info(room, settings::table(), &[ns::COMMANDS])),
+            Wish::Info => {
+                let name = room.address().local().unwrap_or_default();
+                let logs = logs::address(&self.server, &self.host, name, room.config());
+                Content::from_tree(&discovery::info(room, settings::table(), &[ns::COMMANDS], logs))
+            }
             Wish::Commands => Content::from_tree(&hats::items(room.address()).tree()),
             Wish::Hats(command) if command.status == Status::Canceled => command.answer(&Content::empty()),
             Wish::Items => Content::from_tree(&items(room, from).tree()),
