@@ -9,6 +9,7 @@ mod audience;
 mod change;
 mod commands;
 pub mod discovery;
+pub mod feeds;
 pub mod last;
 pub mod missed;
 pub mod nodes;

@@ -460,6 +460,13 @@ impl Hosts {
         self.services.get(name).filter(|known| known.standing == Standing::Service).map(|known| &known.host)
     }
 
+    /// The service of this short name that a host has, or that it is itself; none that is not served, as another has its address.
+    pub fn service_of(&self, host: &Arc<Host>, name: &str) -> Option<&Arc<Host>> {
+        let is_it = |host: &&Arc<Host>| host.beside.as_ref().is_some_and(|beside| beside.service.name == name);
+        let service = Some(host).filter(is_it).or_else(|| host.services.iter().find(is_it))?;
+        self.service(service.name.as_str()).filter(|served| Arc::ptr_eq(served, service))
+    }
+
     /// The domain of this name, if this server answers there itself: a served one, or a service.
     pub fn answering(&self, name: &str) -> Option<&Arc<Host>> {
         self.get(name).or_else(|| self.service(name))

@@ -8,6 +8,7 @@ mod connection;
 mod cors;
 mod days;
 mod favicon;
+mod feeds;
 mod fields;
 mod front;
 mod gate;

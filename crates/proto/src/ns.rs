@@ -99,6 +99,12 @@ pub const PUBSUB_META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data"
 pub const PUBSUB_PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
 /// XEP-0071: XHTML-IM.
 pub const XHTML_IM: &str = "http://jabber.org/protocol/xhtml-im";
+
+/// XHTML 1.0.
+pub const XHTML: &str = "http://www.w3.org/1999/xhtml";
+
+/// RFC 4287: the Atom Syndication Format.
+pub const ATOM: &str = "http://www.w3.org/2005/Atom";
 /// XEP-0077: In-Band Registration.
 pub const REGISTER: &str = "jabber:iq:register";
 /// XEP-0077: In-Band Registration, as a stream feature.

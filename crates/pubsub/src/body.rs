@@ -2,14 +2,12 @@
 //! same by.
 
 use metronome_model::NodeKind;
+use metronome_proto::ns::ATOM;
 use metronome_proto::payload::pubsub::Payload;
 use metronome_proto::xml::Content;
 
 use crate::node::Node;
 use crate::options::Bodies;
-
-/// The namespace of Atom (RFC 4287).
-const ATOM: &str = "http://www.w3.org/2005/Atom";
 
 /// Most bytes of a body; what is longer is cut.
 const BODY_BYTES_MAX: usize = 4096;

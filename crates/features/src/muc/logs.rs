@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use metronome_host::feature::At;
 use metronome_host::hosts::Host;
 use metronome_host::options::{Kind, Setting};
 use metronome_host::server::Server;
@@ -62,10 +61,8 @@ pub struct Listed {
 
 /// The service with the rooms of a domain, or the service itself; none where there is none, or no pages are shown.
 pub fn service(server: &Server, host: &Arc<Host>) -> Option<Arc<Host>> {
-    let is_one = |host: &&Arc<Host>| host.at() == At::Service(NAME);
-    let service = Some(host).filter(is_one).or_else(|| host.services.iter().find(is_one))?;
-    let served = server.hosts.load().service(service.name.as_str()).cloned()?;
-    (Arc::ptr_eq(&served, service) && served.values.flag(&SHOWN)).then_some(served)
+    let hosts = server.hosts.load();
+    hosts.service_of(host, NAME).filter(|service| service.values.flag(&SHOWN)).cloned()
 }
 
 /// Rooms of a service whose logs everybody may read, behind a name; at most so many.

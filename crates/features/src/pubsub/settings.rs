@@ -132,6 +132,7 @@ pub const SETTINGS: &[Setting] = &[
     PAYLOAD,
     SUBSCRIPTIONS,
     NOTIFICATIONS,
+    super::feeds::SHOWN,
 ];
 
 /// How nodes behave at a place.

@@ -21,6 +21,8 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
 /// A day from 1970 to 9999. Written as `2026-11-23`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Day(u64);
@@ -116,9 +118,23 @@ pub(super) fn time_of(at_ms: u64) -> String {
     format_time(i64::try_from(at_ms).unwrap_or(i64::MAX))[11..16].to_owned()
 }
 
+/// A Unix time in milliseconds as header fields have it (RFC 9110 section 5.6.7).
+pub(super) fn http_date(at_ms: u64) -> String {
+    let day = Day::of_ms(at_ms);
+    let month = &day.month().name()[..3];
+    let text = format_time(i64::try_from(at_ms).unwrap_or(i64::MAX));
+    format!("{}, {:02} {month} {} {} GMT", WEEKDAYS[day.weekday()], day.number(), &text[..4], &text[11..19])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_those_of_header_fields() {
+        assert_eq!(http_date(784_111_777_000), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
 
     #[test]
     fn days_are_read_as_they_are_written() {

@@ -17,7 +17,16 @@ fn what_is_open_to_everybody_is_known() {
         ["/healthz", "/favicon.ico", "/assets/favicon.png", "/upload/{id}/{name}", "/assets/pages.css"]
     );
     let shared: Vec<_> = all().filter(|route| route.shared == Shared::Everybody).map(|route| route.path).collect();
-    assert_eq!(shared, ["/.well-known/host-meta", "/.well-known/host-meta.json", "/upload/{id}/{name}"]);
+    assert_eq!(
+        shared,
+        [
+            "/.well-known/host-meta",
+            "/.well-known/host-meta.json",
+            "/upload/{id}/{name}",
+            "/feeds/{node}",
+            "/blogs/{name}"
+        ]
+    );
     for route in all() {
         assert!(route.path.starts_with('/') && !route.verbs.is_empty(), "{route:?}");
     }

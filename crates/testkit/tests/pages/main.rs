@@ -1,7 +1,8 @@
-//! Pages over what is stored, as a browser gets them: the logs of rooms. Who may see what, what hostile names and messages come to, and
+//! Pages over what is stored, as a browser gets them: the logs of rooms, and open nodes as feeds. Who may see what, what hostile names and messages come to, and
 //! paths that are not what they seem.
 #![allow(clippy::unwrap_used)]
 
+mod feeds;
 mod room_hostile;
 mod room_logs;
 
