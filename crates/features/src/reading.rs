@@ -1,6 +1,7 @@
 //! An archive as people read it on pages: when something was said, and what was said in a time, in the order in which it was stored.
 //! Asked by the web pages of `net` for whom they have let in; every answer is bounded.
 
+mod peers;
 mod said;
 
 use metronome_host::server::Server;
@@ -9,6 +10,7 @@ use metronome_proto::jid::Jid;
 use metronome_store::StoreError;
 use metronome_store::archive::{Filter, Found, From, Page, Place, Rest, Search};
 
+pub use peers::{Peer, peers};
 pub use said::{Said, said};
 
 /// Reads for one answer: some hundred thousand messages are looked at.
@@ -96,5 +98,102 @@ impl Reading {
 
     fn filter(&self, (from_ms, to_ms): (u64, u64)) -> Filter {
         Filter { with: self.with.clone(), from_ms: from_ms.max(self.since_ms), to_ms, ..Filter::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use metronome_host::options::Values;
+    use metronome_host::server::{ForTest, Load};
+    use metronome_model::{Account, AccountState, Direction, Keep, Op, Outcome, Record, Role};
+    use metronome_proto::stanza::{Kind, MessageType, Stanza};
+    use metronome_proto::xml::Content;
+    use metronome_store::backend::memory;
+
+    use super::*;
+
+    const ALICE: AccountId = AccountId::from_bytes([7; 16]);
+
+    async fn server() -> Arc<Server> {
+        let values = Values::defaults(&[metronome_host::hosts::SETTINGS]);
+        let parts = ForTest { opened: memory::open(), values, features: &[], domains: &["localhost"], seed: 1 };
+        let server = Server::for_test(parts, |batch| {
+            for committed in batch {
+                if let Load::Asked(_, sender) = committed.load {
+                    drop(sender.send(committed.outcome));
+                }
+            }
+        });
+        let server = server.unwrap();
+        let account = Account {
+            id: ALICE,
+            host: "localhost".into(),
+            name: "alice".into(),
+            role: Role::User,
+            state: AccountState::Active,
+            auth_epoch: 0,
+            created_ms: 0,
+        };
+        commit(&server, Op::AddAccount { account: Box::new(account), keys: Vec::new() }).await;
+        server
+    }
+
+    async fn commit(server: &Server, op: Op) {
+        let outcome = server.commit(Record::of(op)).await;
+        assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+    }
+
+    async fn got(server: &Server, from: &str, body: &str, at_ms: u64) {
+        let content = Content::parse(format!("<body>{body}</body>").as_bytes()).unwrap();
+        let stanza = Stanza::new(Kind::Message(MessageType::Chat), Jid::parse(from).unwrap()).with_content(content);
+        let stanza = Arc::new(stanza.with_to(Jid::parse("alice@localhost").unwrap()));
+        let (direction, keep) = (Direction::Received, Keep::Archive);
+        commit(server, Op::Append { owner: ALICE, at_ms, direction, keep, unseen: false, stanza }).await;
+    }
+
+    fn reading(with: Option<&str>, since_ms: u64) -> Reading {
+        Reading { owner: ALICE, with: with.map(|with| Jid::parse(with).unwrap()), since_ms }
+    }
+
+    fn ids(part: &Part) -> Vec<u64> {
+        part.rows.iter().map(|row| row.id).collect()
+    }
+
+    #[tokio::test]
+    async fn a_time_is_read_in_parts_and_what_was_before_is_not_there() {
+        let server = server().await;
+        assert_eq!(reading(None, 0).ends(&server).await.unwrap(), None);
+        for number in 1..=5 {
+            got(&server, "bob@localhost/phone", "x", number * 100).await;
+        }
+        let all = reading(None, 0);
+        assert_eq!(all.ends(&server).await.unwrap(), Some((100, 500)));
+        let first = all.part(&server, (200, 500), 0, 2).await.unwrap();
+        assert_eq!((ids(&first), first.next), (vec![2, 3], Some(3)));
+        let second = all.part(&server, (200, 500), 3, 2).await.unwrap();
+        assert_eq!((ids(&second), second.next), (vec![4, 5], None));
+        let later = reading(None, 300);
+        assert_eq!(later.ends(&server).await.unwrap(), Some((300, 500)));
+        assert_eq!(ids(&later.part(&server, (0, 400), 0, 10).await.unwrap()), [3, 4]);
+        assert!(!later.has(&server, (0, 299)).await.unwrap() && later.has(&server, (0, 300)).await.unwrap());
+        assert!(ids(&later.part(&server, (0, 200), 0, 10).await.unwrap()).is_empty());
+        assert_eq!(reading(None, 501).ends(&server).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn people_are_those_of_the_messages_the_last_first() {
+        let server = server().await;
+        got(&server, "bob@localhost/phone", "x", 100).await;
+        got(&server, "carol@localhost/phone", "x", 200).await;
+        got(&server, "bob@localhost/desk", "x", 300).await;
+        let people = peers(&server, ALICE).await.unwrap();
+        let people: Vec<_> = people.iter().map(|peer| (peer.jid.as_str(), peer.last_ms)).collect();
+        assert_eq!(people, [("bob@localhost", Some(300)), ("carol@localhost", Some(200))]);
+        let carol = reading(Some("carol@localhost"), 0);
+        assert_eq!(carol.ends(&server).await.unwrap(), Some((200, 200)));
+        assert_eq!(ids(&carol.part(&server, (0, u64::MAX), 0, 10).await.unwrap()), [2]);
+        assert!(peers(&server, AccountId::from_bytes([9; 16])).await.unwrap().is_empty());
     }
 }

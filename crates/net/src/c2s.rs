@@ -31,6 +31,7 @@ use metronome_sasl::StreamFacts;
 use crate::admission::{Admission, Admitted};
 use crate::listen::Accepted;
 use crate::socket::Socket;
+pub(crate) use attempt::by_password;
 use negotiate::{Negotiated, negotiate};
 use resume::Doors;
 use run::Run;

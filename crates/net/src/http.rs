@@ -2,6 +2,7 @@
 //! is judged in `gate` (its path, its domain, who it comes from), and what may be asked for are the two tables in `routes`: one for everybody, and
 //! one for those who watch the server, who have addresses of their own.
 
+mod archive;
 mod bosh;
 mod chat;
 mod connection;
@@ -58,6 +59,7 @@ pub const SETTINGS: &[Setting] = &[
     host_meta::ADDRESSES,
     bosh::SCRIPTS,
     watchers::WATCHERS,
+    archive::SHOWN,
 ];
 
 /// Pages for which something is read at the same time.
@@ -73,6 +75,8 @@ pub(crate) struct Web {
     /// The program of the chat page, if it is there.
     chat: Option<chat::Files>,
     side: Side,
+    /// Who has logged in with a browser.
+    logins: archive::Logins,
     /// Turns at reading archives and nodes for pages.
     pub(crate) turns: Semaphore,
     router: Router,
@@ -93,15 +97,15 @@ impl Web {
         let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
         let chat = chat::Files::look_up(&server.hosts.load().values);
         let (bosh, side, router) = (Arc::default(), Side::Public, routes::router(routes::ROUTES));
-        let turns = Semaphore::new(TURNS);
-        Arc::new(Web { server, admission, doors, bosh, chat, turns, side, router })
+        let (logins, turns) = (archive::Logins::default(), Semaphore::new(TURNS));
+        Arc::new(Web { server, admission, doors, bosh, chat, logins, turns, side, router })
     }
 
     /// The same server, with the routes for those who watch it and no others.
     pub(crate) fn for_watchers(&self) -> Arc<Web> {
         let (server, admission, doors) = (self.server.clone(), self.admission.clone(), self.doors.clone());
         let (bosh, side, router) = (self.bosh.clone(), Side::Watchers, routes::router(routes::WATCHED));
-        let turns = Semaphore::new(TURNS);
-        Arc::new(Web { server, admission, doors, bosh, chat: None, turns, side, router })
+        let (logins, turns) = (archive::Logins::default(), Semaphore::new(TURNS));
+        Arc::new(Web { server, admission, doors, bosh, chat: None, logins, turns, side, router })
     }
 }

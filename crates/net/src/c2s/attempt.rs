@@ -1,6 +1,8 @@
 //! One attempt to log in: drives an exchange of SASL, gives it what it needs, and counts what fails. The same for both profiles, that of
 //! RFC 6120 and that of XEP-0388; the mechanisms are in `sasl`.
 
+mod password;
+
 use std::hash::{DefaultHasher, Hash as _, Hasher};
 use std::sync::Arc;
 
@@ -20,9 +22,11 @@ use metronome_sasl::{
 };
 use metronome_store::Credentials;
 
-use super::guest;
 use super::negotiate::Secured;
+use super::{Context, guest};
 use crate::stream::Fault;
+
+pub(crate) use password::by_password;
 
 /// How names in SASL messages become those of accounts.
 const NAMES: Names = Names {
@@ -196,16 +200,9 @@ impl Secured {
             Err(failure) => return Ok(Err(failure.into())),
         };
         let mut attempt = Attempt {
-            host: host.clone(),
-            profile,
-            exchange,
-            credentials: None,
-            account: None,
-            username: None,
-            turned_away: TurnedAway::No,
             client: asked.client.map(Box::from),
             token_mechanism: MechanismName::parse(asked.mechanism).filter(|mechanism| mechanism.is_token()),
-            candidates: None,
+            ..Attempt::new(host, profile, exchange)
         };
         let outcome = attempt.run(self, first).await?;
         if let Err(failure) = &outcome {
@@ -216,11 +213,7 @@ impl Secured {
 
     /// Whoever fails too often is turned away for a while.
     pub(super) fn note_failure(&self, host: &Host, tried: Option<u64>, failure: Failure) {
-        if let Some(account) = tried
-            && !matches!(failure, Failure::TemporaryAuthFailure | Failure::Aborted)
-        {
-            self.context.admission.failed(self.context.address, account, &host.values);
-        }
+        note_failure(&self.context, host, tried, failure);
     }
 
     pub(super) async fn say(&mut self, tree: &Tree) -> Result<(), Fault> {
@@ -228,7 +221,30 @@ impl Secured {
     }
 }
 
+fn note_failure(context: &Context, host: &Host, tried: Option<u64>, failure: Failure) {
+    if let Some(account) = tried
+        && !matches!(failure, Failure::TemporaryAuthFailure | Failure::Aborted)
+    {
+        context.admission.failed(context.address, account, &host.values);
+    }
+}
+
 impl Attempt {
+    fn new(host: &Arc<Host>, profile: Profile, exchange: Box<dyn Exchange>) -> Attempt {
+        Attempt {
+            host: host.clone(),
+            profile,
+            exchange,
+            credentials: None,
+            account: None,
+            username: None,
+            turned_away: TurnedAway::No,
+            client: None,
+            token_mechanism: None,
+            candidates: None,
+        }
+    }
+
     async fn run(&mut self, secured: &mut Secured, first: Option<Vec<u8>>) -> Result<Result<Proved, Failure>, Fault> {
         let mut step = match &first {
             Some(first) => self.exchange.step(Input::Client(first)),
@@ -247,17 +263,18 @@ impl Attempt {
                         Reply::Stray => return Err(Condition::NotAuthorized.into()),
                     }
                 }
-                Step::Need(need) => match self.answer(secured, need).await {
+                Step::Need(Need::Certificate) => self.exchange.step(Input::Certificate(secured.certified.clone())),
+                Step::Need(need) => match self.answer(&secured.context, need).await {
                     Ok(input) => self.exchange.step(input),
                     Err(failure) => return Ok(Err(failure)),
                 },
                 Step::Fail(failure) => return Ok(Err(failure)),
-                Step::Done(success) => return Ok(self.done(secured, success).await),
+                Step::Done(success) => return Ok(self.done(&secured.context, success).await),
             };
         }
     }
 
-    async fn done(&mut self, secured: &mut Secured, success: Success) -> Result<Proved, Failure> {
+    async fn done(&mut self, context: &Context, success: Success) -> Result<Proved, Failure> {
         let Success { identity, data, token } = success;
         let named = identity.is_named();
         if identity.anonymous() {
@@ -266,7 +283,7 @@ impl Attempt {
         }
         // EXTERNAL and a password that was right need the account just as SCRAM does; its row is read once per attempt.
         if self.credentials.is_none() {
-            self.look_up(secured, identity.authcid()).await?;
+            self.look_up(context, identity.authcid()).await?;
         }
         let credentials = self.credentials.take().ok_or(Failure::NotAuthorized)?;
         let authn = Authn::authorize(&identity, &credentials.account)?;
@@ -288,17 +305,17 @@ impl Attempt {
         Failed { failure, why, jid }
     }
 
-    async fn look_up(&mut self, secured: &Secured, username: &str) -> Result<(), Failure> {
+    async fn look_up(&mut self, context: &Context, username: &str) -> Result<(), Failure> {
         let mut hasher = DefaultHasher::new();
         (self.host.name.as_str(), username).hash(&mut hasher);
         let account = hasher.finish();
         self.account = Some(account);
         self.username = Some(username.into());
-        if !secured.context.admission.may_try(secured.context.address, account, &self.host.values) {
+        if !context.admission.may_try(context.address, account, &self.host.values) {
             self.turned_away = TurnedAway::Yes;
             return Err(Failure::TemporaryAuthFailure);
         }
-        let found = secured.context.server.store.credentials(self.host.name.as_str(), username).await;
+        let found = context.server.store.credentials(self.host.name.as_str(), username).await;
         self.credentials = found.map_err(|error| {
             tracing::error!(%error, "an account could not be read");
             Failure::TemporaryAuthFailure
@@ -307,32 +324,33 @@ impl Attempt {
     }
 
     /// What the exchange asks for.
-    async fn answer(&mut self, secured: &Secured, need: Need) -> Result<Input<'static>, Failure> {
+    async fn answer(&mut self, context: &Context, need: Need) -> Result<Input<'static>, Failure> {
         match need {
             Need::Keys { username, hash } => {
-                self.look_up(secured, &username).await?;
-                Ok(Input::Keys(self.keys(secured, &username, hash)))
+                self.look_up(context, &username).await?;
+                Ok(Input::Keys(self.keys(context, &username, hash)))
             }
             Need::CheckPassword { username, password } => {
-                self.look_up(secured, &username).await?;
-                let keys = self.keys(secured, &username, self.strongest());
-                Ok(Input::Verdict(check(secured, keys, password).await))
+                self.look_up(context, &username).await?;
+                let keys = self.keys(context, &username, self.strongest());
+                Ok(Input::Verdict(check(context, keys, password).await))
             }
-            Need::Certificate => Ok(Input::Certificate(secured.certified.clone())),
+            // Who has shown one is asked for it where that was.
+            Need::Certificate => Err(Failure::NotAuthorized),
             Need::Tokens { username } => {
-                self.look_up(secured, &username).await?;
-                self.tokens(secured).await
+                self.look_up(context, &username).await?;
+                self.tokens(context).await
             }
             Need::AnonymousName => {
-                let guest = guest::from_address(&secured.context.server, &self.host, secured.context.address);
+                let guest = guest::from_address(&context.server, &self.host, context.address);
                 Ok(Input::AnonymousName(guest))
             }
         }
     }
 
     /// The tokens that may be proved: as much is read and compared for somebody unknown.
-    async fn tokens(&mut self, secured: &Secured) -> Result<Input<'static>, Failure> {
-        let server = &secured.context.server;
+    async fn tokens(&mut self, context: &Context) -> Result<Input<'static>, Failure> {
+        let server = &context.server;
         let account = self.credentials.as_ref().map(|credentials| &credentials.account);
         let (client, mechanism) = (self.client.as_deref(), self.token_mechanism.ok_or(Failure::InvalidMechanism)?);
         let found = fast::candidates(server, account, client, mechanism).await.map_err(|error| {
@@ -345,7 +363,7 @@ impl Attempt {
     }
 
     /// The account's keys, or for somebody unknown keys that look like some and that nothing matches.
-    fn keys(&self, secured: &Secured, username: &str, hash: Hash) -> Keys {
+    fn keys(&self, context: &Context, username: &str, hash: Hash) -> Keys {
         let stored =
             self.credentials.iter().flat_map(|credentials| &credentials.keys).find(|keys| hash_of(keys.hash) == hash);
         match stored {
@@ -357,7 +375,7 @@ impl Attempt {
                 server_key: Secret::new(stored.server_key.clone()),
             },
             None => {
-                let server = &secured.context.server;
+                let server = &context.server;
                 let iterations = self.host.values.count(&hosts::ITERATIONS) as u32;
                 fake_keys(&server.fake_salt_secret, self.host.name.as_str(), username, hash, iterations)
             }
@@ -381,8 +399,8 @@ fn hash_of(hash: KeyHash) -> Hash {
 }
 
 /// Derives and compares beside the runtime's threads, when it is its turn.
-async fn check(secured: &Secured, keys: Keys, password: Password) -> Verdict {
-    let derivations = &secured.context.server.derivations;
+async fn check(context: &Context, keys: Keys, password: Password) -> Verdict {
+    let derivations = &context.server.derivations;
     match derivations.run(Patience::Waits, move || verify_password(&keys, &password)).await {
         Ok(true) => Verdict::Right,
         Ok(false) | Err(_) => Verdict::Wrong,

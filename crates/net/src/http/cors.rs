@@ -1,5 +1,6 @@
-//! Which pages of other sites may use this server from a browser (the CORS protocol of the Fetch standard). No request is ever answered by
-//! what a browser adds on its own, such as cookies, so there is nothing that another site's page could do in its reader's name.
+//! Which pages of other sites may use this server from a browser (the CORS protocol of the Fetch standard). What a browser adds on its own,
+//! such as cookies, counts for nothing but the pages of `archive`, which are shared with nobody, so there is nothing that another site's page
+//! could do in its reader's name.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;

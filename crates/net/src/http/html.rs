@@ -68,6 +68,12 @@ impl Element {
         self.attribute("id", id)
     }
 
+    /// What a field of a form begins with.
+    #[must_use]
+    pub(super) fn value(self, value: &str) -> Element {
+        self.attribute("value", value)
+    }
+
     /// The time that stands in it, for programs.
     #[must_use]
     pub(super) fn datetime(self, time: &str) -> Element {
@@ -152,7 +158,7 @@ mod tests {
     #[test]
     fn what_is_put_in_stays_text() {
         let trick = "</b><script>alert('x')</script>\" onload=\"alert(1)";
-        let page = written(&el("b").id(trick).datetime(trick).text(trick).child(el("br")));
+        let page = written(&el("b").id(trick).value(trick).text(trick).child(el("br")));
         assert_eq!(page.matches('<').count(), 3, "{page}");
         assert!(page.starts_with("<b id='&lt;/b&gt;&lt;script&gt;alert(&apos;x&apos;)"), "{page}");
         assert!(page.ends_with("&lt;/script&gt;\" onload=\"alert(1)<br></b>"), "{page}");

@@ -29,7 +29,6 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// Who may keep a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "pages for one person are not there yet")]
 pub(super) enum Kept {
     /// Whoever has it, but asks whether it is still so.
     UntilAsked,
@@ -63,11 +62,13 @@ pub(super) fn page(title: &str, kept: Kept, inside: impl IntoIterator<Item = Ele
     fields.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     fields.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     fields.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
-    let kept = match kept {
-        Kept::UntilAsked => "no-cache",
-        Kept::Never => "no-store",
+    let (kept, referrer) = match kept {
+        Kept::UntilAsked => ("no-cache", "no-referrer"),
+        // A form that is sent from here has to show where it comes from.
+        Kept::Never => ("no-store", "same-origin"),
     };
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
+    fields.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));
     response
 }
 

@@ -16,7 +16,7 @@ use http_body_util::Limited;
 use metronome_host::hosts::Host;
 
 use super::gate::Visitor;
-use super::{Web, bosh, chat, cors, favicon, feeds, front, health, host_meta, look, metrics, room_logs, status, upload, watchers, websocket};
+use super::{Web, archive, bosh, chat, cors, favicon, feeds, front, health, host_meta, look, metrics, room_logs, status, upload, watchers, websocket};
 use crate::websocket::Privacy;
 
 /// All of them.
@@ -32,6 +32,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     look::ROUTES,
     room_logs::ROUTES,
     feeds::ROUTES,
+    archive::ROUTES,
 ];
 
 /// What there is at the addresses for those who watch the server (`listen.metrics`), and nothing else is.

@@ -1,6 +1,6 @@
 //! The table of routes as a whole.
 
-use super::routes::{Needs, ROUTES, Shared, WATCHED, router};
+use super::routes::{Needs, ROUTES, Shared, Verb, WATCHED, router};
 
 #[test]
 fn the_router_takes_every_route() {
@@ -40,4 +40,15 @@ fn what_is_for_watchers_is_nowhere_else() {
     let others: Vec<_> = WATCHED.iter().copied().flatten().filter(|route| !is_watched(route)).collect();
     assert_eq!(others.iter().map(|route| route.path).collect::<Vec<_>>(), ["/healthz"]);
     assert!(WATCHED.iter().copied().flatten().all(|route| route.shared == Shared::Never));
+}
+
+/// Cookies count for one kind of page; whoever adds another says so here.
+#[test]
+fn what_is_answered_by_a_cookie_is_shared_with_nobody() {
+    let all = || ROUTES.iter().copied().flatten();
+    for route in all().filter(|route| route.path.starts_with("/archive")) {
+        assert!(route.shared == Shared::Never && route.needs == Needs::Domain, "{route:?}");
+    }
+    let written: Vec<_> = all().filter(|route| route.verbs.contains(&Verb::Post)).map(|route| route.path).collect();
+    assert_eq!(written, ["/http-bind", "/archive/login", "/archive/logout"]);
 }

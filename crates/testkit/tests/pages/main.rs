@@ -1,7 +1,8 @@
-//! Pages over what is stored, as a browser gets them: the logs of rooms, and open nodes as feeds. Who may see what, what hostile names and messages come to, and
-//! paths that are not what they seem.
+//! Pages over what is stored, as a browser gets them: the logs of rooms, open nodes as feeds, and everybody's own archive. Who may see what,
+//! what hostile names and messages come to, and paths that are not what they seem.
 #![allow(clippy::unwrap_used)]
 
+mod archive;
 mod feeds;
 mod room_hostile;
 mod room_logs;
@@ -34,12 +35,18 @@ fn page(browser: &mut Browser, path: &str) -> String {
     assert!(policy.starts_with("default-src 'none'; style-src 'self'") && !policy.contains("unsafe"), "{policy}");
     assert_eq!(answer.field("x-content-type-options"), Some("nosniff"));
     let text = answer.text();
+    is_sound(text);
+    assert!(text.contains("name='viewport'") && text.contains("href='/assets/pages.css'"), "{text}");
+    text.to_owned()
+}
+
+/// There is nothing in a page that runs, or that was put in by somebody.
+#[track_caller]
+fn is_sound(text: &str) {
     for tag in text.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
         let is_sound = tag.matches('\'').count() % 2 == 0 && !tag.contains('"') && !tag.starts_with("script");
         assert!(is_sound && !tag.contains(" style=") && !tag.contains("' on"), "{tag}: {text}");
     }
-    assert!(text.contains("name='viewport'") && text.contains("href='/assets/pages.css'"), "{text}");
-    text.to_owned()
 }
 
 #[track_caller]

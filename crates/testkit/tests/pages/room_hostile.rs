@@ -7,6 +7,7 @@ const LOGGED: (&str, &str) = ("enablelogging", "1");
 /// As it stands in XML.
 const TRICK: &str = "&lt;/title&gt;&lt;script&gt;alert(&apos;x&apos;)&lt;/script&gt;&quot; onload=&quot;alert(1)";
 
+/// CVE-2009-0934: scripts in the logs of rooms.
 #[test]
 fn names_subjects_and_messages_stay_text() {
     let server = server("");
@@ -37,6 +38,7 @@ fn names_subjects_and_messages_stay_text() {
     assert_eq!(log.matches("<title>").count(), 1, "{log}");
 }
 
+/// CVE-2009-0496 and CVE-2009-0497: scripts and other files by way of a page of logs.
 #[test]
 fn paths_that_are_no_room_and_no_day_find_nothing() {
     let server = server("");
