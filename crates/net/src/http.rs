@@ -17,8 +17,8 @@ mod health;
 mod host_meta;
 mod html;
 mod known;
-mod metrics;
 mod look;
+mod metrics;
 mod pages;
 mod pieces;
 mod proxies;
@@ -29,6 +29,7 @@ mod status;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod upload;
 mod virtual_hosts;
 mod watchers;
@@ -39,7 +40,6 @@ use std::sync::Arc;
 use axum::Router;
 use metronome_host::options::Setting;
 use metronome_host::server::Server;
-use tokio::sync::Semaphore;
 
 use crate::admission::Admission;
 use crate::bosh::Sessions;
@@ -60,10 +60,8 @@ pub const SETTINGS: &[Setting] = &[
     bosh::SCRIPTS,
     watchers::WATCHERS,
     archive::SHOWN,
+    turns::PAGES,
 ];
-
-/// Pages for which something is read at the same time.
-const TURNS: usize = 8;
 
 /// What every connection of the web server works with.
 pub(crate) struct Web {
@@ -78,7 +76,7 @@ pub(crate) struct Web {
     /// Who has logged in with a browser.
     logins: archive::Logins,
     /// Turns at reading archives and nodes for pages.
-    pub(crate) turns: Semaphore,
+    turns: turns::Turns,
     router: Router,
 }
 
@@ -97,7 +95,7 @@ impl Web {
         let (server, admission, doors) = (server.clone(), admission.clone(), doors.clone());
         let chat = chat::Files::look_up(&server.hosts.load().values);
         let (bosh, side, router) = (Arc::default(), Side::Public, routes::router(routes::ROUTES));
-        let (logins, turns) = (archive::Logins::default(), Semaphore::new(TURNS));
+        let (logins, turns) = (archive::Logins::default(), turns::Turns::default());
         Arc::new(Web { server, admission, doors, bosh, chat, logins, turns, side, router })
     }
 
@@ -105,7 +103,7 @@ impl Web {
     pub(crate) fn for_watchers(&self) -> Arc<Web> {
         let (server, admission, doors) = (self.server.clone(), self.admission.clone(), self.doors.clone());
         let (bosh, side, router) = (self.bosh.clone(), Side::Watchers, routes::router(routes::WATCHED));
-        let (logins, turns) = (archive::Logins::default(), Semaphore::new(TURNS));
+        let (logins, turns) = (archive::Logins::default(), turns::Turns::default());
         Arc::new(Web { server, admission, doors, bosh, chat: None, logins, turns, side, router })
     }
 }

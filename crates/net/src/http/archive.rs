@@ -142,9 +142,9 @@ async fn shown(asked: &Asked, wanted: Wanted) -> Result<Response, StoreError> {
             _ => moved(StatusCode::SEE_OTHER, &Address::of(PATH)),
         });
     };
-    // As many at a time as the store is worth; others wait for their turn.
-    let Ok(_turn) = asked.web.turns.acquire().await else {
-        return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
+    let _turn = match asked.web.turns.take(&asked.web.server, asked.address).await {
+        Ok(turn) => turn,
+        Err(refused) => return Ok(refused.into_response()),
     };
     let found = match wanted {
         Wanted::Find => shelves::find(asked),

@@ -41,7 +41,10 @@ fn answer(visit: Visit, source: Source) -> BoxFuture<'static, Response> {
         let name = visit.params.first().and_then(|(_, name)| segments::read(name));
         let (Some(host), Some(name)) = (host, name) else { return StatusCode::NOT_FOUND.into_response() };
         let (asked, _) = visit.request.into_parts();
-        let Ok(_turn) = web.turns.acquire().await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+        let _turn = match web.turns.take(&web.server, visit.address).await {
+            Ok(turn) => turn,
+            Err(refused) => return refused.into_response(),
+        };
         let feed = match source {
             Source::Node => feeds::of_node(&web.server, &host, &name).await,
             Source::Blog => feeds::of_blog(&web.server, &host, &name).await,

@@ -60,11 +60,13 @@ struct Asked {
 
 fn answer(visit: Visit, wanted: Wanted) -> BoxFuture<'static, Response> {
     Box::pin(async move {
-        let web = visit.web.clone();
+        let (web, address) = (visit.web.clone(), visit.address);
         let Some(asked) = read(&visit) else { return StatusCode::NOT_FOUND.into_response() };
         drop(visit);
-        // As many at a time as the store is worth; others wait for their turn.
-        let Ok(_turn) = web.turns.acquire().await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+        let _turn = match web.turns.take(&web.server, address).await {
+            Ok(turn) => turn,
+            Err(refused) => return refused.into_response(),
+        };
         let found = match wanted {
             Wanted::List => list(&asked).await,
             Wanted::Slash => Ok(Some(slash(&asked))),

@@ -16,7 +16,10 @@ use http_body_util::Limited;
 use metronome_host::hosts::Host;
 
 use super::gate::Visitor;
-use super::{Web, archive, bosh, chat, cors, favicon, feeds, front, health, host_meta, look, metrics, room_logs, status, upload, watchers, websocket};
+use super::{
+    Web, archive, bosh, chat, cors, favicon, feeds, front, health, host_meta, look, metrics, room_logs, status, upload,
+    watchers, websocket,
+};
 use crate::websocket::Privacy;
 
 /// All of them.

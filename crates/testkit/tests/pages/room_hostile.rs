@@ -97,3 +97,18 @@ fn paths_that_are_no_room_and_no_day_find_nothing() {
     configure(&mut bob, "new@rooms.localhost", &[LOGGED]);
     page(&mut browser, "/logs/new/");
 }
+
+#[test]
+fn who_reads_too_much_waits() {
+    let server = server("limits.web.pages = \"3/h\"");
+    let mut browser = server.dial_as_browser().browse();
+    for _ in 0..3 {
+        page(&mut browser, "/logs/");
+    }
+    assert_eq!(get(&mut browser, "/logs/").status, 429);
+    assert_eq!(get(&mut browser, "/feeds/news").status, 429);
+    assert_eq!(get(&mut browser, "/assets/pages.css").status, 200);
+    // Who comes through a proxy is somebody else.
+    let other = browser.ask("GET", "/logs/", "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n");
+    assert_eq!(other.status, 200);
+}
