@@ -16,7 +16,7 @@ use metronome_proto::stanza::error::{Condition as Refusal, StanzaError};
 use metronome_proto::stanza::{IqType, Kind, Received, Stanza, Unreadable};
 use metronome_proto::stream::error::Condition;
 use metronome_proto::stream::features::Features;
-use metronome_proto::xml::{Content, Tree};
+use metronome_proto::xml::Tree;
 use metronome_route::presence;
 
 use super::negotiate::{Authenticated, Begins, Bound, End, Negotiated, announced, open};
@@ -126,8 +126,7 @@ impl Authenticated {
             match self.claim(&request).await {
                 Ok(session) => {
                     self.recheck(&session).await?;
-                    let answer = request.result(Content::from_tree(&bind::result(&session.jid)));
-                    return match self.stream.send(&answer.to_vec()).await {
+                    return match self.stream.send(&bound(&request, &session.jid)).await {
                         Ok(()) => Ok(Begun::Session(session, None)),
                         Err(fault) => {
                             presence::gone(&self.context.server, &session);
@@ -278,4 +277,11 @@ impl Authenticated {
         replaced.close(Condition::Conflict, Some("replaced by a new connection"));
         presence::gone(&self.context.server, replaced);
     }
+}
+
+/// The answer to a client that has its address now. Without addresses itself, as the examples of RFC 6120 section 7.6 have it: until the client
+/// has read it, it need not know who it is, and some libraries take no answer from whom they do not know.
+fn bound(request: &Stanza, jid: &Jid) -> Vec<u8> {
+    let answer = Tree::new(ns::CLIENT, "iq").attr("type", "result").attr_opt("id", request.id.as_deref());
+    answer.child(bind::result(jid)).to_vec(ns::CLIENT)
 }

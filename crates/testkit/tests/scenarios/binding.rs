@@ -32,7 +32,10 @@ fn without_a_resource_the_server_makes_one_that_cannot_be_guessed() {
         for payload in [bind, empty, bind] {
             let mut client = authenticated(server);
             client.send(&format!("<iq type='set' id='b'>{payload}</iq>"));
-            let jid = client.expect("<iq type='result' id='b'").text_of("jid").unwrap();
+            let bound = client.expect("<iq type='result' id='b'");
+            // Who it is the client reads in there, so it comes from nobody and to nobody (section 7.6).
+            assert!(!bound.contains("from=") && !bound.contains("to="), "{bound}");
+            let jid = bound.text_of("jid").unwrap();
             let resource = jid.strip_prefix("alice@localhost/").unwrap().to_owned();
             assert!(resource.len() >= 16 && !seen.contains(&resource), "{resource}");
             seen.push(resource);
