@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { xml } from "@xmpp/client";
-import { DOMAIN, OTHER } from "./device.js";
-import { judge } from "./judge.js";
+import { DOMAIN, OTHER, TRANSPORTS } from "./device.js";
+import { each, judge } from "./judge.js";
 import { newPhone, PASSWORDS, Phone, TOKENS } from "./phone.js";
 import { befriend, online } from "./together.js";
 
@@ -143,7 +143,7 @@ async function aChangedPasswordEndsTokensAndStreams(transport) {
   await online([again], async () => assert.equal(again.logins.at(-1), TOKENS));
 }
 
-await judge([
+const TESTS = [
   resourceStreamManagementAndATokenComeWithTheLogin,
   aWrongPasswordIsRefused,
   aTokenLogsInInOneRoundTrip,
@@ -151,4 +151,6 @@ await judge([
   anotherTokenTakesThePlaceOfTheFirst,
   aTokenIsForItsClientOnly,
   aChangedPasswordEndsTokensAndStreams,
-]);
+];
+
+await judge(each(TESTS, TRANSPORTS));
