@@ -66,7 +66,7 @@ const SHORT: &[Stage] = &[
     Stage {
         name: "build",
         about: "builds all tests and programs with one profile",
-        budget: Duration::from_secs(600),
+        budget: Duration::from_secs(500),
         run: Run::Build,
     },
     Stage {
@@ -91,7 +91,7 @@ const SHORT: &[Stage] = &[
     Stage {
         name: "interop-clients",
         about: "real clients against the real server",
-        budget: Duration::from_secs(440),
+        budget: Duration::from_secs(540),
         run: Run::Interop,
     },
     Stage {
