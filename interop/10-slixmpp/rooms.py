@@ -13,10 +13,10 @@ from together import online
 SERVICE = f"rooms.{DOMAIN}"
 
 
-def next_event(device, name):
-    """What comes with the next event of this name; to be asked for before it can happen."""
+def next_event(device, name, fits=lambda _: True):
+    """What comes with the next event of this name that fits; to be asked for before it can happen."""
     coming = asyncio.get_running_loop().create_future()
-    device.add_event_handler(name, lambda what: coming.done() or coming.set_result(what), disposable=True)
+    device.add_event_handler(name, lambda what: coming.done() or not fits(what) or coming.set_result(what))
     return asyncio.wait_for(coming, PATIENCE)
 
 
@@ -137,11 +137,9 @@ async def moderators_manage_people(transport):
         # Admins do not lower owners.
         assert await refusal(bob.plugin["xep_0045"].set_role(room, "owner", "none")) == "not-allowed"
         await muc.set_affiliation(room, "none", jid=bob.bare)
-        gone = next_event(bob, f"muc::{room}::self-presence")
+        gone = next_event(bob, f"muc::{room}::self-presence", lambda seen: seen["type"] == "unavailable")
         await muc.set_role(room, "guest", "none", reason="Avaunt")
         left = await gone
-        while left["type"] != "unavailable":
-            left = await next_event(bob, f"muc::{room}::self-presence")
         assert {110, 307} <= left["muc"]["status_codes"], left
         await muc.set_affiliation(room, "outcast", jid=bob.bare, reason="Treason")
         try:

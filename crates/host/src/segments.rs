@@ -19,7 +19,7 @@ pub fn write(name: &str) -> String {
     text
 }
 
-/// The name in a segment whose escapes (`%20`) are undone already; none if it is not as [`write`] writes it.
+/// The name in a segment whose escapes (`%20`) are undone already; none if it is not as [`write()`] writes it.
 pub fn read(segment: &str) -> Option<String> {
     let mut bytes = segment.bytes();
     let mut name = Vec::with_capacity(segment.len());
