@@ -32,7 +32,7 @@ async function peopleTalkSendAPictureAndFindItInAFreshBrowser(kind) {
     const [toBob, toAlice] = [alice.with(bob.bare), bob.with(alice.bare)];
     await toBob.open();
     await toBob.say("Shall we meet?");
-    await toAlice.open();
+    await toAlice.answer();
     await toAlice.hear("Shall we meet?");
     await toAlice.say("Gladly, <b>tomorrow</b>!");
     await toBob.hear("Gladly, <b>tomorrow</b>!");

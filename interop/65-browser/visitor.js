@@ -110,6 +110,13 @@ class Talk {
     await this.box.locator("textarea").waitFor();
   }
 
+  // Opens what somebody else has begun, as people do: by its name in the list, once it is there. (The page may leave closed what is opened
+  // by its address in the same moment in which its first message comes.)
+  async answer() {
+    await this.page.locator(`a.open-chat[data-jid="${this.address}"]`).first().click();
+    await this.box.locator("textarea").waitFor();
+  }
+
   async say(body) {
     await this.box.locator("textarea").fill(body);
     await this.box.locator("textarea").press("Enter");

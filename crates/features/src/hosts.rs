@@ -355,7 +355,7 @@ mod tests {
     use metronome_host::control::Process;
     use metronome_host::hosts::Host;
     use metronome_host::options::Values;
-    use metronome_host::server::{ForTest, Load};
+    use metronome_host::server::{ForTest, only_answer};
     use metronome_model::{AccountId, NodeChange, NodeKind, Unavailable};
     use metronome_store::backend::faults::Faults;
     use metronome_store::backend::memory;
@@ -395,14 +395,7 @@ mod tests {
         let (opened, faults) = Faults::wrap(memory::open());
         let values = Values::defaults(&[metronome_host::hosts::SETTINGS]);
         let parts = ForTest { opened, values, features: &[], domains: &["localhost"], seed: 1 };
-        let server = Server::for_test(parts, |batch| {
-            for committed in batch {
-                if let Load::Asked(_, sender) = committed.load {
-                    drop(sender.send(committed.outcome));
-                }
-            }
-        });
-        let server = server.unwrap();
+        let server = Server::for_test(parts, only_answer).unwrap();
         server.control.set_process(Box::new(Plain));
         (server, faults)
     }

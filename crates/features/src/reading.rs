@@ -106,7 +106,7 @@ mod tests {
     use std::sync::Arc;
 
     use metronome_host::options::Values;
-    use metronome_host::server::{ForTest, Load};
+    use metronome_host::server::{ForTest, only_answer};
     use metronome_model::{Account, AccountState, Direction, Keep, Op, Outcome, Record, Role};
     use metronome_proto::stanza::{Kind, MessageType, Stanza};
     use metronome_proto::xml::Content;
@@ -119,14 +119,7 @@ mod tests {
     async fn server() -> Arc<Server> {
         let values = Values::defaults(&[metronome_host::hosts::SETTINGS]);
         let parts = ForTest { opened: memory::open(), values, features: &[], domains: &["localhost"], seed: 1 };
-        let server = Server::for_test(parts, |batch| {
-            for committed in batch {
-                if let Load::Asked(_, sender) = committed.load {
-                    drop(sender.send(committed.outcome));
-                }
-            }
-        });
-        let server = server.unwrap();
+        let server = Server::for_test(parts, only_answer).unwrap();
         let account = Account {
             id: ALICE,
             host: "localhost".into(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metronome_host::options::Values;
-use metronome_host::server::{ForTest, Load};
+use metronome_host::server::{ForTest, only_answer};
 use metronome_store::backend::memory;
 use metronome_model::Role;
 
@@ -64,13 +64,7 @@ const USE: Use = Use { count: None, ends: Ends::Later };
 async fn server() -> (Arc<Server>, Arc<Host>, Account) {
     let values = Values::defaults(&[metronome_host::hosts::SETTINGS, FEATURE.settings]);
     let parts = ForTest { opened: memory::open(), values, features: &[], domains: &["localhost"], seed: 1 };
-    let server = Server::for_test(parts, |batch| {
-        for committed in batch {
-            if let Load::Asked(_, sender) = committed.load {
-                drop(sender.send(committed.outcome));
-            }
-        }
-    });
+    let server = Server::for_test(parts, only_answer);
     let (server, account) = (server.unwrap(), account(AccountState::Active));
     let add = Op::AddAccount { account: Box::new(account.clone()), keys: Vec::new() };
     assert!(server.commit(Record::of(add)).await.is_done());

@@ -3,7 +3,7 @@ use std::task::{Context, Poll, Waker};
 use metronome_host::gate::Closed;
 use metronome_host::linked::{Opened, Secrecy, Served, Stream, Way};
 use metronome_host::options::Values;
-use metronome_host::server::{ForTest, Load};
+use metronome_host::server::{ForTest, only_answer};
 use metronome_model::Unavailable;
 use metronome_store::backend::faults::Faults;
 use metronome_store::backend::memory;
@@ -16,13 +16,7 @@ fn server() -> (Arc<Server>, Faults) {
     let values = Values::defaults(&[metronome_host::hosts::SETTINGS, gate::SETTINGS]);
     let values = values.with(BLOCK.key, "[\"listed.example\"]");
     let parts = ForTest { opened, values, features: &[], domains: &["ours.example"], seed: 1 };
-    let server = Server::for_test(parts, |batch| {
-        for committed in batch {
-            if let Load::Asked(_, sender) = committed.load {
-                drop(sender.send(committed.outcome));
-            }
-        }
-    });
+    let server = Server::for_test(parts, only_answer);
     (server.unwrap(), faults)
 }
 

@@ -160,7 +160,7 @@ async fn metadata(server: &Server, env: &mut Envelope) -> Result<(), Refuse> {
 #[cfg(test)]
 mod tests {
     use metronome_host::options::Values;
-    use metronome_host::server::{ForTest, Load};
+    use metronome_host::server::{ForTest, only_answer};
     use metronome_model::{Account, Outcome, Record};
     use metronome_proto::stanza::{Kind, MessageType};
     use metronome_proto::xml::Content;
@@ -173,14 +173,7 @@ mod tests {
     async fn server() -> Arc<Server> {
         let values = Values::defaults(&[metronome_host::hosts::SETTINGS]);
         let parts = ForTest { opened: memory::open(), values, features: &[], domains: &["localhost"], seed: 1 };
-        let server = Server::for_test(parts, |batch| {
-            for committed in batch {
-                if let Load::Asked(_, sender) = committed.load {
-                    drop(sender.send(committed.outcome));
-                }
-            }
-        });
-        let server = server.unwrap();
+        let server = Server::for_test(parts, only_answer).unwrap();
         let account = Box::new(Account::of_room(ROOM, "rooms.localhost", "coven", 1));
         commit(&server, [Op::AddAccount { account, keys: Vec::new() }]).await;
         server
