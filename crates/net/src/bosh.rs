@@ -17,15 +17,27 @@ use tokio::time::{Duration, Instant};
 
 use crate::websocket::Privacy;
 pub(crate) use carrier::Carrier;
-use state::State;
 pub(crate) use state::Terms;
+use state::{Over, State};
 
 /// For how long a session that is over can still be asked for its last answer.
 const LAST_ANSWER: Duration = Duration::from_secs(60);
+/// Most bytes of sessions that are over, which have no place of their address any more. One that is too much is forgotten at once, and
+/// whoever asks for it finds nothing.
+const OVER_BYTES_MAX: usize = 16 << 20;
+/// What such a session has besides what its stream has said.
+const OVER_BYTES: usize = 2 * 1024;
 
-/// All sessions, by their names.
+/// All sessions.
 #[derive(Default)]
-pub(crate) struct Sessions(Mutex<HashMap<Box<str>, Arc<Session>>>);
+pub(crate) struct Sessions(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    by_name: HashMap<Box<str>, Arc<Session>>,
+    /// Bytes of those that are over.
+    over_bytes: usize,
+}
 
 /// One of them.
 pub(crate) struct Session {
@@ -54,27 +66,46 @@ impl Sessions {
     ) -> (Carrier, Arc<Session>) {
         let state = Mutex::new(State::new(&terms, &name, rid));
         let session = Arc::new(Session { name: name.into(), privacy, terms, state });
-        self.0.lock().insert(session.name.clone(), session.clone());
+        self.0.lock().by_name.insert(session.name.clone(), session.clone());
         (Carrier::new(self.clone(), session.clone()), session)
     }
 
     /// The session of this name, for requests that others can read as well or as little as those before.
     pub(crate) fn find(&self, name: &str, privacy: Privacy) -> Option<Arc<Session>> {
-        let found = self.0.lock().get(name).cloned();
+        let found = self.0.lock().by_name.get(name).cloned();
         found.filter(|session| session.privacy == Privacy::Readable || privacy == Privacy::Private)
     }
 
     /// The stream is over; whoever asks for it still hears how, for a while.
     fn over(self: &Arc<Self>, session: &Session) {
+        let bytes = OVER_BYTES + session.state.lock().keep_last_answer();
+        let mut table = self.0.lock();
+        if table.over_bytes + bytes > OVER_BYTES_MAX {
+            table.by_name.remove(&session.name);
+            return;
+        }
+        table.over_bytes += bytes;
         let (sessions, name) = (self.clone(), session.name.clone());
         tokio::spawn(async move {
             tokio::time::sleep(LAST_ANSWER).await;
-            sessions.0.lock().remove(&name);
+            let mut table = sessions.0.lock();
+            table.by_name.remove(&name);
+            table.over_bytes -= bytes;
         });
     }
 }
 
 impl Session {
+    /// Whether a request may be larger than what strangers say. Where it may not be the session is over.
+    pub(crate) fn takes_much(&self) -> bool {
+        let mut state = self.state.lock();
+        let may = !state.is_strangers();
+        if !may {
+            state.end(Over::Broken(Condition::PolicyViolation));
+        }
+        may
+    }
+
     /// Takes a request of so many bytes, and answers it when it is its turn, or its time.
     pub(crate) async fn answer(self: &Arc<Self>, request: Request, bytes: usize) -> Answer {
         let (rid, waits) = (request.rid, self.terms.wait);

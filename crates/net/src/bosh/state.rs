@@ -188,6 +188,11 @@ impl State {
         }
     }
 
+    /// Whether its client has not logged in.
+    pub(super) fn is_strangers(&self) -> bool {
+        self.limits == Limits::BEFORE_AUTH
+    }
+
     // ---- requests ----------------------------------------------------------------------------------------------
 
     /// Takes a request, at once or when those before it have come.
@@ -198,7 +203,7 @@ impl State {
             return;
         }
         // Who has not logged in has little to say.
-        if self.limits == Limits::BEFORE_AUTH && bytes > 2 * self.limits.stanza_bytes {
+        if self.is_strangers() && bytes > 2 * self.limits.stanza_bytes {
             return self.refuse(reply, Condition::PolicyViolation);
         }
         if rid <= self.last {
@@ -216,11 +221,16 @@ impl State {
     /// Takes what is next while there is room for it.
     pub(super) fn take(&mut self, now: Instant) {
         while self.over.is_none()
-            && self.input.len() < INPUT_BYTES_MAX
+            && self.unread() < INPUT_BYTES_MAX
             && let Some((request, reply)) = self.early.remove(&(self.last + 1))
         {
             self.process(request, reply, now);
         }
+    }
+
+    /// Bytes that the stream has not taken, and those for the one behind it, which may never begin.
+    fn unread(&self) -> usize {
+        self.input.len() + self.next.as_ref().map_or(0, Vec::len)
     }
 
     fn process(&mut self, request: Request, reply: Reply, now: Instant) {
@@ -453,6 +463,13 @@ impl State {
         }
     }
 
+    /// Nobody reads or writes any more: only the last answer is kept. How many bytes of the stream are in it.
+    pub(super) fn keep_last_answer(&mut self) -> usize {
+        (self.input, self.next) = (Vec::new(), None);
+        self.output.shrink_to_fit();
+        self.output.len()
+    }
+
     /// Everybody who waits is told: the first of them everything.
     fn finish(&mut self) {
         if let Some((rid, reply)) = self.held.pop_front() {
@@ -466,6 +483,8 @@ impl State {
         for reply in rest.chain(std::mem::take(&mut self.early).into_values().map(|(_, reply)| reply)) {
             let _ = reply.send(answer(&[], b"").into());
         }
+        // Every answer is the last one from now on.
+        self.sent = VecDeque::new();
         wake(&mut self.reader);
         wake(&mut self.writer);
     }

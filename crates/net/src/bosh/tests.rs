@@ -57,3 +57,19 @@ async fn what_nobody_asks_for_waits_within_a_bound() {
     assert!(answer.body.len() >= OUTPUT_BYTES_MAX);
     assert!(carrier.write_all(stanza.as_bytes()).now_or_never().is_some(), "there is room again");
 }
+
+#[tokio::test]
+async fn sessions_that_are_over_are_kept_while_there_are_not_too_many() {
+    let sessions = Arc::<Sessions>::default();
+    let first = read("rid='1' to='a' wait='60' hold='1'");
+    let terms = Terms::of(&first, "a");
+    let begun = OVER_BYTES_MAX / OVER_BYTES + 100;
+    for number in 0..begun {
+        drop(sessions.begin(number.to_string(), Privacy::Private, terms.clone(), 1));
+    }
+    assert!(sessions.find("0", Privacy::Private).is_some(), "its last answer can be had");
+    assert!(sessions.find(&(begun - 1).to_string(), Privacy::Private).is_none());
+    let table = sessions.0.lock();
+    assert_eq!(table.by_name.len(), OVER_BYTES_MAX / OVER_BYTES);
+    assert_eq!(table.over_bytes, OVER_BYTES_MAX);
+}

@@ -1,6 +1,7 @@
 //! The door of BOSH (XEP-0124, XEP-0206): each request is one element, and its answer is another; or both are scripts (XEP-0252). What a
 //! session is, and when what is answered, is in `crate::bosh`.
 
+mod arriving;
 mod script;
 
 use std::time::Duration;
@@ -15,10 +16,12 @@ use metronome_proto::xml::Limits;
 use metronome_sasl::StreamFacts;
 use tokio::time::timeout;
 
+use arriving::Unread;
+
 use super::pages;
 use super::routes::{Needs, Route, Shared, Verb, Visit};
 use crate::admission::figures::ConnectionKind;
-use crate::bosh::{Answer, Terms};
+use crate::bosh::{Answer, Sessions, Terms};
 use crate::c2s::{self, Begun};
 use crate::socket::Socket;
 use crate::websocket::Privacy;
@@ -47,6 +50,8 @@ pub(super) const ROUTES: &[Route] = &[Route {
 
 /// Most bytes of a request: a stanza of the usual size, and something around it.
 const BYTES_MAX: usize = 320 * 1024;
+/// Most bytes of a request before it is known that whoever has sent it has logged in.
+const STRANGERS_BYTES_MAX: usize = 2 * Limits::BEFORE_AUTH.stanza_bytes;
 /// For how long a request may take to arrive.
 const ARRIVING: Duration = Duration::from_secs(30);
 
@@ -83,17 +88,27 @@ fn page() -> Response {
 
 async fn post(mut visit: Visit) -> Response {
     let body = std::mem::take(visit.request.body_mut());
-    let bytes = match timeout(ARRIVING, axum::body::to_bytes(body, BYTES_MAX)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+    let (sessions, privacy) = (visit.web.bosh.clone(), visit.privacy);
+    let read = arriving::whole(body, |beginning| may_go_on(&sessions, privacy, beginning));
+    let answer = match timeout(ARRIVING, read).await {
+        Ok(Ok(bytes)) => match Request::read(&bytes, LIMITS) {
+            Some(request) => asked(visit, request, bytes.len()).await,
+            None => over(Condition::BadRequest),
+        },
+        Ok(Err(Unread::Refused(condition))) => over(condition),
+        Ok(Err(Unread::Broken)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
-    };
-    let answer = match Request::read(&bytes, LIMITS) {
-        Some(request) => asked(visit, request, bytes.len()).await,
-        None => over(Condition::BadRequest),
     };
     let fields = [(header::CONTENT_TYPE, answer.content), (header::CACHE_CONTROL, "no-store")];
     (fields, answer.body).into_response()
+}
+
+/// Whether more of a request may come than strangers may say: only to a session whose client has logged in. One that is tried so before is over.
+fn may_go_on(sessions: &Sessions, privacy: Privacy, beginning: &[u8]) -> Result<(), Condition> {
+    let request = Request::read_tag(beginning, LIMITS).ok_or(Condition::BadRequest)?;
+    let name = request.sid.ok_or(Condition::PolicyViolation)?;
+    let session = sessions.find(&name, privacy).ok_or(Condition::ItemNotFound)?;
+    if session.takes_much() { Ok(()) } else { Err(Condition::PolicyViolation) }
 }
 
 fn over(condition: Condition) -> Answer {

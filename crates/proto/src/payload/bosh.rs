@@ -123,6 +123,14 @@ impl Request {
         Some(Request { payload: Bytes::copy_from_slice(payload), ..request })
     }
 
+    /// Reads what stands in the tag of a request of which only the beginning has come, as if nothing were in it. None while not all of the tag
+    /// has come, or if it is no such thing.
+    pub fn read_tag(bytes: &[u8], limits: Limits) -> Option<Request> {
+        let bytes = bytes.trim_ascii_start();
+        let inside = bytes[..end_of_tag(bytes)?].strip_suffix(b">")?;
+        Request::read(&[inside.strip_suffix(b"/").unwrap_or(inside), b"/>"].concat(), limits)
+    }
+
     /// The header of the stream that it opens.
     pub fn header(&self) -> Vec<u8> {
         let mut out = b"<stream:stream".to_vec();
@@ -258,6 +266,18 @@ mod tests {
             "<x><body rid='7' xmlns='http://jabber.org/protocol/httpbind'/></x>",
         ] {
             assert_eq!(piece(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_read_before_what_is_in_it_has_come() {
+        let whole = " <body rid='7' sid='a>b' xmlns='http://jabber.org/protocol/httpbind'><message><body>lo";
+        let tag = |bytes: &str| Request::read_tag(bytes.as_bytes(), Limits::CLIENT);
+        let request = tag(whole).unwrap();
+        assert_eq!((request.rid, request.sid.as_deref(), request.payload.len()), (7, Some("a>b"), 0));
+        assert_eq!(tag("<body rid='7' xmlns='http://jabber.org/protocol/httpbind'/>").unwrap().rid, 7);
+        for wrong in ["", "<body rid='7' sid='a>b' xmlns='http://", "<body rid='7' xmlns='urn:x'>", "<>", "x>"] {
+            assert_eq!(tag(wrong), None, "{wrong}");
         }
     }
 

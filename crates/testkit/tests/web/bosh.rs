@@ -148,3 +148,45 @@ fn sessions_count_for_the_address_behind_a_proxy() {
     assert!(begin("198.51.100.1").contains("policy-violation"), "one session and the request itself");
     assert!(begin("198.51.100.2").contains(" sid='"));
 }
+
+/// A page of another site can have a browser send a form here that is a request to a session of its own. The browser shows the answer as a
+/// document of this site, and ran what others had written into it.
+#[test]
+fn an_answer_that_a_browser_shows_by_itself_runs_nothing() {
+    let server = server();
+    let mut bob = Client::login(&server, "bob", "desk");
+    let mut alice = Bosh::bound(&server.dial_as_browser(), "alice");
+    alice.available();
+    let script = "<script xmlns='http://www.w3.org/1999/xhtml'>alert(1)</script>";
+    bob.send(&format!("<message to='alice@localhost/bosh' type='chat'><body>x</body>{script}</message>"));
+    bob.expect_nothing_before_ping();
+    // A field of a form of plain text is its name, an equals sign, and its value.
+    let form = alice.wrapped("a='=x'", "");
+    let head =
+        "POST /http-bind HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\nContent-Type: text/plain";
+    alice.browser.send(format!("{head}\r\nContent-Length: {}\r\n\r\n{form}", form.len()).as_bytes());
+    let answer = alice.browser.answer("POST");
+    assert!(answer.text().contains(script), "{answer:?}");
+    let policy = "default-src 'none'; frame-ancestors 'none'; sandbox";
+    assert_eq!(answer.field("content-security-policy"), Some(policy));
+}
+
+#[test]
+fn a_large_request_is_for_those_who_have_logged_in() {
+    let server = server();
+    let dial = server.dial_as_browser();
+    let mut bob = Client::login(&server, "bob", "desk");
+    bob.available();
+    let large =
+        format!("<message to='bob@localhost' xmlns='jabber:client'><body>{}</body></message>", "x".repeat(200 * 1024));
+    let mut guesser = Bosh::of(dial.browse_tls(), "guess", 1);
+    assert!(guesser.say("", &large).contains("condition='item-not-found'"));
+    let mut stranger = Bosh::begin(&dial, "to='localhost' wait='60' hold='1'").0;
+    assert!(stranger.say("", &large).contains("condition='policy-violation'"));
+    assert!(stranger.say("", "").contains("condition='policy-violation'"), "it is over");
+    let mut alice = Bosh::bound(&dial, "alice");
+    let body = alice.wrapped("", &large);
+    alice.send(&body);
+    let got = bob.expect("<message from='alice@localhost/bosh'");
+    assert!(got.len() > 200 * 1024);
+}

@@ -241,6 +241,38 @@ fn a_client_that_has_not_logged_in_says_little_and_none_fills_the_memory() {
     assert_eq!(client.input(), "<b/>");
 }
 
+/// Found by reading: what was said behind a restart that never came was bounded by nothing.
+#[test]
+fn what_is_said_to_a_stream_that_does_not_begin_fills_no_memory() {
+    let mut client = Client::new("wait='0' hold='0'");
+    drop(client.say("xmlns:x='urn:xmpp:xbosh' x:restart='true' to='a'", ""));
+    let piece = format!("<a>{}</a>", "x".repeat(15_000));
+    let mut taken = 0;
+    while client.say("", &piece).try_recv().is_ok() && taken < 100 {
+        taken += 1;
+    }
+    assert!(taken * piece.len() < 2 * INPUT_BYTES_MAX, "{taken} of them");
+    assert!(client.state.next.as_ref().unwrap().len() < 2 * INPUT_BYTES_MAX);
+    // Once it begins, what waits is taken.
+    client.state.restart();
+    assert!(client.input().ends_with("</a>"));
+    client.state.take(client.now);
+    assert_eq!(client.input(), piece);
+}
+
+#[test]
+fn a_session_that_is_over_keeps_its_last_answer_and_no_other() {
+    let mut client = Client::usual();
+    let mut held = client.say("", "<a/>");
+    client.write(&format!("<b>{}</b>", "x".repeat(50_000)));
+    assert!(said(&mut held).is_some());
+    client.state.output.extend_from_slice(b"<stream:error/>");
+    client.state.end(Over::Stream(Some(Condition::RemoteStreamError)));
+    assert_eq!(client.state.keep_last_answer(), "<stream:error/>".len());
+    assert!(client.state.sent.is_empty() && client.state.input.capacity() == 0);
+    assert!(said(&mut client.say("", "")).unwrap().contains("<stream:error/>"));
+}
+
 #[test]
 fn an_answer_says_up_to_which_number_requests_have_come_where_that_is_more_than_its_own() {
     let mut client = Client::usual();
