@@ -19,6 +19,10 @@ const SPARE: usize = 64;
 const RATIO_MAX: u64 = 100;
 /// So many bytes may come beyond that: one long run of the same character in an honest stanza.
 const BEYOND_BYTES_MAX: u64 = 128 * 1024;
+/// What a byte of XML takes at most where it is compressed badly: one by itself, with all that ends a piece.
+const COST_MAX: u64 = 16;
+/// So many bytes may be needed beyond that. What becomes nothing is counted by no limit of what is read, and could go on for ever.
+const NEEDLESS_BYTES_MAX: u64 = 64 * 1024;
 
 /// The connection.
 pub(crate) struct Compressed {
@@ -33,6 +37,8 @@ pub(crate) struct Compressed {
     writing: Writing,
     /// Bytes that came out beyond what those that went in account for.
     beyond: u64,
+    /// Bytes that went in beyond what those that came out account for.
+    needless: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +72,7 @@ impl Compressed {
             output: Vec::new(),
             writing: Writing::Flushed,
             beyond: 0,
+            needless: 0,
         }
     }
 
@@ -83,7 +90,8 @@ impl Compressed {
         let status = status.map_err(|_| Faulty::Compression)?;
         let (taken, made) = (self.decompressor.total_in() - taken, self.decompressor.total_out() - made);
         self.beyond = (self.beyond + made).saturating_sub(taken * RATIO_MAX);
-        if self.beyond > BEYOND_BYTES_MAX {
+        self.needless = (self.needless + taken).saturating_sub(made * COST_MAX);
+        if self.beyond > BEYOND_BYTES_MAX || self.needless > NEEDLESS_BYTES_MAX {
             return Err(Faulty::Rules(Condition::PolicyViolation));
         }
         self.input.drain(..taken as usize);
@@ -297,6 +305,23 @@ mod tests {
         told.resize(long.len(), 0);
         ours.read_exact(&mut told).await.unwrap();
         assert!(told == long.as_bytes());
+    }
+
+    #[tokio::test]
+    async fn much_that_becomes_nothing_ends_it() {
+        let (mut ours, mut theirs) = connected().await;
+        let mut compressor = Compress::new(Compression::best(), true);
+        // One byte by itself costs what it costs, however often.
+        for _ in 0..20_000 {
+            theirs.write_all(&deflated(&mut compressor, b" ", FlushCompress::Full)).await.unwrap();
+            assert_eq!(ours.read_u8().await.unwrap(), b' ');
+        }
+        // Blocks with nothing in them (RFC 1951 section 3.2.4).
+        let nothing = [0, 0, 0, 0xff, 0xff].repeat(2 * NEEDLESS_BYTES_MAX as usize / 5);
+        let sent = tokio::spawn(async move { theirs.write_all(&nothing).await.map(|()| theirs) });
+        let error = ours.read_u8().await.unwrap_err();
+        assert_eq!(Faulty::of(&error).unwrap().condition, Condition::PolicyViolation);
+        drop(sent.await.unwrap());
     }
 
     #[tokio::test]

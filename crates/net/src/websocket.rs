@@ -24,6 +24,8 @@ use frame::{Code, Decoder, Event};
 /// Control frames that may come at once, and how many each second beyond.
 const CONTROL_BURST: f32 = 40.0;
 const CONTROL_PER_SECOND: f32 = 10.0;
+/// Most bytes of white space behind the element of a message: line feeds of some libraries. No budget of bytes counts them.
+const SPACE_BYTES_MAX: usize = 64;
 /// Reads in one go; after that others have their turn.
 const READS_MAX: u32 = 16;
 /// For how long our last frame may take.
@@ -48,6 +50,8 @@ pub(crate) struct WebSocket {
     limits: Limits,
     /// Its element, once that is complete.
     element: Option<Element>,
+    /// Bytes behind that.
+    behind: usize,
     begun: Begun,
     expects: Expects,
     /// Read with the handshake.
@@ -113,6 +117,7 @@ impl WebSocket {
             scanner: Scanner::elements(limits),
             limits,
             element: None,
+            behind: 0,
             begun: Begun::Not,
             expects: Expects::Open,
             early,
@@ -156,7 +161,8 @@ impl WebSocket {
             match self.decoder.next(&mut bytes) {
                 Ok(None) => return,
                 Ok(Some(Event::Text(piece))) => {
-                    if let Err(condition) = text(&mut self.scanner, &mut self.element, &mut self.begun, piece) {
+                    let element = (&mut self.element, &mut self.behind);
+                    if let Err(condition) = text(&mut self.scanner, element, &mut self.begun, piece) {
                         self.end = Some(End::Fault(condition));
                     }
                 }
@@ -177,7 +183,7 @@ impl WebSocket {
 
     /// A message is complete: it was one element and nothing else (section 3.3.3).
     fn message(&mut self) {
-        self.begun = Begun::Not;
+        (self.begun, self.behind) = (Begun::Not, 0);
         match self.element.take() {
             Some(element) if self.scanner.buffered() == 0 => self.understand(&element),
             _ => self.end = Some(End::Fault(Condition::BadFormat)),
@@ -339,7 +345,7 @@ impl AsyncWrite for WebSocket {
 /// The next bytes of a message, of which the first is `<`.
 fn text(
     scanner: &mut Scanner,
-    found: &mut Option<Element>,
+    (found, behind): (&mut Option<Element>, &mut usize),
     begun: &mut Begun,
     mut piece: &[u8],
 ) -> Result<(), Condition> {
@@ -348,6 +354,12 @@ fn text(
     }
     *begun = Begun::Yes;
     loop {
+        if found.is_some() {
+            *behind += piece.len();
+            if *behind > SPACE_BYTES_MAX {
+                return Err(Condition::BadFormat);
+            }
+        }
         match scanner.next(&mut piece) {
             Ok(None) => return Ok(()),
             Ok(Some(Item::Element(element))) if found.is_none() => *found = Some(element),

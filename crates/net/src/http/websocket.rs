@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -76,7 +76,8 @@ fn judge(host: &Host, request: &Request) -> Result<HeaderValue, Box<Response>> {
         return Err((StatusCode::UPGRADE_REQUIRED, [(header::SEC_WEBSOCKET_VERSION, "13")]).into_response().into());
     }
     let key = fields.get(header::SEC_WEBSOCKET_KEY).filter(|key| STANDARD.decode(key).is_ok_and(|key| key.len() == 16));
-    let Some(key) = key.filter(|_| request.version() == Version::HTTP_11) else {
+    let is_get = request.method() == Method::GET && request.version() == Version::HTTP_11;
+    let Some(key) = key.filter(|_| is_get) else {
         return Err(StatusCode::BAD_REQUEST.into_response().into());
     };
     // Whoever speaks something else must not take this for it.

@@ -55,6 +55,7 @@ fn a_message_is_one_element_and_what_is_smuggled_behind_it_never_counts() {
         (format!("{message}<a"), "bad-format"),
         (format!(" {message}"), "bad-format"),
         (format!("{message}text"), "bad-format"),
+        (format!("{message}{}", "\n".repeat(65)), "bad-format"),
         ("<message xmlns='jabber:client'>".to_owned(), "bad-format"),
         ("hello".to_owned(), "bad-format"),
         (String::new(), "bad-format"),
@@ -114,6 +115,24 @@ fn nobody_keeps_the_server_busy_with_control_frames() {
         assert!(seen.fits("<pong"), "{seen}");
     }
     assert_eq!(client.expect_code(), Some(1008));
+}
+
+/// What stands behind an element in its message means nothing, so no limit of what is read counted it.
+#[test]
+fn nobody_keeps_the_server_busy_with_white_space() {
+    let server = server();
+    let mut client = logged_in(&server, "alice", "browser");
+    client.send_message("<iq xmlns='jabber:client' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>\r\n\r\n");
+    client.expect("<iq type='result' id='p'");
+    client.send_below(&[TEXT, 0xff, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0]);
+    client.send_below(b"<presence/>");
+    for _ in 0..300 {
+        if !client.send_below(&[b' '; 1024]) {
+            break;
+        }
+    }
+    let error = client.wait_for("<stream:error");
+    assert!(error.contains("<bad-format "), "{error}");
 }
 
 #[test]

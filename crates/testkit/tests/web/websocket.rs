@@ -170,6 +170,7 @@ fn a_handshake_is_what_the_rfc_says_or_nothing() {
     assert_eq!((several.status, several.field("sec-websocket-protocol")), (101, Some("xmpp")));
     assert_eq!(dial.browse().ask_host("nobody.example", "GET", "/xmpp-websocket", &right).status, 404);
     assert_eq!(dial.browse().ask("POST", "/xmpp-websocket", &right).status, 405);
+    assert_eq!(dial.browse().ask("HEAD", "/xmpp-websocket", &right).status, 400);
 }
 
 #[test]
