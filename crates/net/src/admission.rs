@@ -58,10 +58,17 @@ pub const SETTINGS: &[Setting] = &[CONNECTIONS, CONNECTION_RATE, LOGIN_FAILURES,
 /// Most addresses with connections or a rate to remember; the quiet ones go first.
 const ADDRESSES_MAX: usize = 100_000;
 
+/// Of file descriptors this share is not for connections of others, and no more than so many: files, the store, the control socket and
+/// connections to other servers need some, and those who are logged in need these.
+const RESERVED_SHARE: usize = 8;
+const RESERVED_MAX: usize = 4096;
+
 /// The budgets of all listeners together.
 #[derive(Debug)]
 pub struct Admission {
-    addresses: Mutex<HashMap<IpAddr, Address>>,
+    addresses: Mutex<Addresses>,
+    /// Most connections of all addresses together.
+    places: usize,
     failures: Mutex<Failures>,
     /// Connections of other servers that have not proved who they are, by address; as many entries at most as there are connections.
     unproved: Mutex<HashMap<IpAddr, usize>>,
@@ -69,6 +76,13 @@ pub struct Admission {
     pub(crate) handshakes: Semaphore,
     /// What was counted of all of them.
     pub(crate) figures: Figures,
+}
+
+#[derive(Debug, Default)]
+struct Addresses {
+    each: HashMap<IpAddr, Address>,
+    /// Connections of all of them.
+    connections: usize,
 }
 
 #[derive(Debug)]
@@ -102,7 +116,14 @@ impl Admission {
     pub fn new(cores: usize) -> Admission {
         let cores = cores.max(1);
         let (addresses, failures, unproved) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Admission { addresses, failures, unproved, handshakes: Semaphore::new(4 * cores), figures: Figures::default() }
+        let (places, handshakes) = (usize::MAX, Semaphore::new(4 * cores));
+        Admission { addresses, places, failures, unproved, handshakes, figures: Figures::default() }
+    }
+
+    /// The same for a process that may have so many file descriptors; without a number, as many as it likes.
+    pub fn within(self, descriptors: Option<u64>) -> Admission {
+        let all = descriptors.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+        Admission { places: all - (all / RESERVED_SHARE).min(RESERVED_MAX), ..self }
     }
 
     /// Admits a connection, or answers why not.
@@ -119,13 +140,17 @@ impl Admission {
         let burst = (5.0 * per_second).max(1.0);
         let (address, now) = (household(address), Instant::now());
         let mut addresses = self.addresses.lock();
-        if addresses.len() >= ADDRESSES_MAX {
-            addresses.retain(|_, entry| entry.connections > 0);
+        let Addresses { each, connections } = &mut *addresses;
+        if *connections >= self.places {
+            return Err(Refused::Full);
         }
-        if addresses.len() >= ADDRESSES_MAX {
+        if each.len() >= ADDRESSES_MAX {
+            each.retain(|_, entry| entry.connections > 0);
+        }
+        if each.len() >= ADDRESSES_MAX {
             return Err(Refused::Addresses);
         }
-        let entry = addresses.entry(address).or_insert(Address { connections: 0, tokens: burst, at: now });
+        let entry = each.entry(address).or_insert(Address { connections: 0, tokens: burst, at: now });
         let earned = now.duration_since(entry.at).as_secs_f64() * per_second;
         entry.tokens = (entry.tokens + earned).min(burst);
         entry.at = now;
@@ -137,6 +162,7 @@ impl Admission {
         }
         entry.tokens -= 1.0;
         entry.connections += 1;
+        *connections += 1;
         Ok(Admitted { admission: self.clone(), address, kind: None, is_in_use: false })
     }
 
@@ -172,12 +198,12 @@ impl Admission {
 
     /// How many connections there are.
     pub fn connections(&self) -> usize {
-        self.addresses.lock().values().map(|entry| entry.connections).sum()
+        self.addresses.lock().connections
     }
 
     /// Bytes held by the tables.
     pub fn memory_usage(&self) -> usize {
-        self.addresses.lock().capacity() * size_of::<(IpAddr, Address)>() + self.failures.lock().memory_usage()
+        self.addresses.lock().each.capacity() * size_of::<(IpAddr, Address)>() + self.failures.lock().memory_usage()
     }
 }
 
@@ -219,7 +245,8 @@ impl Drop for Admitted {
     fn drop(&mut self) {
         self.uncount();
         let mut addresses = self.admission.addresses.lock();
-        if let Some(entry) = addresses.get_mut(&self.address) {
+        addresses.connections -= 1;
+        if let Some(entry) = addresses.each.get_mut(&self.address) {
             entry.connections -= 1;
         }
     }
@@ -256,6 +283,20 @@ mod tests {
         assert!(admission.admit(other, &values).is_ok());
         drop(first);
         assert!(admission.admit(one, &values).is_ok());
+    }
+
+    #[test]
+    fn all_addresses_together_leave_descriptors_for_what_the_server_itself_needs() {
+        let admission = Arc::new(Admission::new(1).within(Some(16)));
+        let values = values();
+        let address = |number: u8| IpAddr::from([192, 0, 2, number]);
+        let mut held: Vec<_> = (0..14).map(|number| admission.admit(address(number), &values).unwrap()).collect();
+        assert_eq!(admission.admit(address(14), &values).unwrap_err(), Refused::Full.as_str());
+        assert_eq!((admission.connections(), admission.figures.refusals(Refused::Full)), (14, 1));
+        held.pop();
+        assert!(admission.admit(address(14), &values).is_ok());
+        assert_eq!(Admission::new(1).within(Some(1_000_000)).places, 1_000_000 - RESERVED_MAX);
+        assert!(Admission::new(1).within(None).places > 1 << 40);
     }
 
     #[test]

@@ -158,7 +158,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     tokio::spawn(tls::watch(server.clone()));
 
     let resolver = Arc::new(Resolver::new(values));
-    let admission = Arc::new(Admission::new(cores));
+    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let admission = Arc::new(Admission::new(cores).within(descriptors));
     let (ports, web_ports) = (listeners.purposes(), listeners.web_ports());
     let network = Network { resolver: resolver.clone(), ports, web_ports, admission: admission.clone() };
     let _ = server.surroundings.set(Box::new(network));

@@ -49,11 +49,14 @@ pub(crate) enum Refused {
     Rate,
     /// Too many servers of its address have not proved who they are.
     Unproved,
+    /// The server has as many connections as its file descriptors allow.
+    Full,
 }
 
 impl Refused {
     /// All of them.
-    pub(crate) const ALL: [Refused; 4] = [Refused::Addresses, Refused::Connections, Refused::Rate, Refused::Unproved];
+    pub(crate) const ALL: [Refused; 5] =
+        [Refused::Addresses, Refused::Connections, Refused::Rate, Refused::Unproved, Refused::Full];
 
     /// As the log has it.
     pub(super) fn as_str(self) -> &'static str {
@@ -62,6 +65,7 @@ impl Refused {
             Refused::Connections => "the address has too many connections",
             Refused::Rate => "the address connects too often",
             Refused::Unproved => "too many servers of this address have proved nothing",
+            Refused::Full => "there are as many connections as file descriptors allow",
         }
     }
 
@@ -72,6 +76,7 @@ impl Refused {
             Refused::Connections => "connections",
             Refused::Rate => "rate",
             Refused::Unproved => "unproved",
+            Refused::Full => "full",
         }
     }
 }
@@ -159,6 +164,6 @@ mod tests {
     #[test]
     fn each_has_a_place_of_its_own() {
         assert_eq!(ConnectionKind::ALL.map(|kind| kind as usize), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(Refused::ALL.map(|why| why as usize), [0, 1, 2, 3]);
+        assert_eq!(Refused::ALL.map(|why| why as usize), [0, 1, 2, 3, 4]);
     }
 }

@@ -100,7 +100,8 @@ pub const TABLE: &[Metric] = &[
     counter(
         "metronome_connections_refused",
         "Connections that were turned away before anything was read: rate (the address connects too often), connections (it has too many), \
-         addresses (too many addresses are connected), unproved (too many servers of the address have not proved who they are).",
+         addresses (too many addresses are connected), unproved (too many servers of the address have not proved who they are), \
+         full (all addresses together have as many as the file descriptors of the server allow, of which it keeps some for itself).",
         |now, to| {
             for why in Refused::ALL {
                 to.of([why.word()], now.admission.figures.refusals(why));
