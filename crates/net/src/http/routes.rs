@@ -18,7 +18,7 @@ use metronome_host::hosts::Host;
 use super::gate::Visitor;
 use super::{
     Web, archive, bosh, chat, cors, favicon, feeds, front, health, host_meta, look, metrics, room_logs, status, upload,
-    watchers, websocket,
+    virtual_hosts, watchers, websocket,
 };
 use crate::websocket::Privacy;
 
@@ -171,7 +171,7 @@ async fn answer(route: &'static Route, params: RawPathParams, mut request: Reque
     let origin = request.headers().get(header::ORIGIN).cloned();
     let host = visitor.host.clone();
     let web = visitor.connection.web.clone();
-    if route.needs == Needs::Watcher && !watchers::may_watch(&web.server.hosts.load().values, visitor.source.address) {
+    if route.needs == Needs::Watcher && !is_watched(&visitor, &request) {
         return StatusCode::FORBIDDEN.into_response();
     }
     let mut response = match Verb::of(request.method()).filter(|verb| route.verbs.contains(verb)) {
@@ -190,6 +190,14 @@ async fn answer(route: &'static Route, params: RawPathParams, mut request: Reque
     let values = host.as_ref().map_or(&hosts.values, |host| &host.values);
     cors::tell(&mut response, route, values, origin.as_ref());
     response
+}
+
+/// Whether somebody asks who may watch the server, and means it.
+fn is_watched(visitor: &Visitor, request: &Request) -> bool {
+    let hosts = visitor.connection.web.server.hosts.load();
+    let name = virtual_hosts::asked_for(request.uri(), request.headers()).unwrap_or_default();
+    watchers::may_watch(&hosts.values, visitor.source.address)
+        && watchers::is_asked_for(&hosts, visitor.connection.peer.ip(), name)
 }
 
 fn allow(route: &Route) -> [(header::HeaderName, String); 1] {

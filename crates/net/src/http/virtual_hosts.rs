@@ -43,16 +43,16 @@ fn without_port(name: &str) -> &str {
     }
 }
 
-/// The domain or service of this name.
+/// The domain or service of this name, or the one for names that are nobody's.
 pub(super) fn find(hosts: &Hosts, name: &str) -> Option<Arc<Host>> {
-    let prepared = prepare_domain(name).ok();
-    let own = prepared.as_ref().and_then(|name| hosts.answering(name));
-    let alias = || {
-        let name = prepared.as_ref()?;
-        hosts.iter().find(|host| host.values.list(&ALIASES).iter().any(|alias| *alias == **name))
-    };
-    let default = || hosts.answering(hosts.values.text(&DEFAULT));
-    own.or_else(alias).or_else(default).cloned()
+    named(hosts, name).or_else(|| hosts.answering(hosts.values.text(&DEFAULT))).cloned()
+}
+
+/// The domain or service of this name.
+pub(super) fn named<'a>(hosts: &'a Hosts, name: &str) -> Option<&'a Arc<Host>> {
+    let name = prepare_domain(name).ok()?;
+    let alias = || hosts.iter().find(|host| host.values.list(&ALIASES).iter().any(|alias| *alias == *name));
+    hosts.answering(&name).or_else(alias)
 }
 
 #[cfg(test)]

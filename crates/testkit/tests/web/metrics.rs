@@ -172,6 +172,22 @@ fn strangers_get_neither_metrics_nor_status() {
     assert_eq!(browser.ask("GET", "/healthz", "X-Forwarded-For: 203.0.113.9\r\n").status, 200);
 }
 
+/// The name of a site leads to where its owner likes, this machine's own addresses included; a browser here then takes what it finds for that
+/// site's, and shows it to its page.
+#[test]
+fn a_page_whose_name_was_made_to_lead_here_sees_nothing() {
+    let server = started();
+    let mut browser = watch(&server);
+    for path in ["/metrics", "/server-status", "/server-status.json"] {
+        for name in ["evil.example", "evil.example:5284", "localhost.evil.example", "127.0.0.1.evil.example"] {
+            assert_eq!(browser.ask_host(name, "GET", path, "").status, 403, "{name}{path}");
+        }
+        for name in ["localhost", "127.0.0.1:5284", "[::1]:5284", "prometheus.localhost", "metronome:5284"] {
+            assert_eq!(browser.ask_host(name, "GET", path, "").status, 200, "{name}{path}");
+        }
+    }
+}
+
 #[test]
 fn who_may_watch_is_listed_and_a_reload_changes_it() {
     let server = Setup::default().web().options("web.watchers = [\"192.0.2.0/24\"]\nweb.proxies = []").start();
