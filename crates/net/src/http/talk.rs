@@ -17,6 +17,9 @@ const ROWS_MAX: usize = 200;
 /// Months that a list shows, from the last one; those before it are reached step by step.
 const MONTHS_MAX: usize = 120;
 
+/// Addresses in a message that become links: each is written twice, with more around it than it may have itself.
+const LINKS_MAX: usize = 50;
+
 const WEEKDAYS: [&str; 7] = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"];
 
 /// Who said something, as the page names them.
@@ -114,10 +117,12 @@ fn line(row: &ArchivedRow, speaker: Option<String>) -> Option<Element> {
 /// Text, with links where it names pages.
 fn words(text: &str) -> Element {
     let mut words = el("bdi").fixed("class", "said");
+    let mut links = 0;
     for piece in text.split_inclusive(char::is_whitespace) {
         let word = piece.trim_end_matches(char::is_whitespace);
-        words = match Address::elsewhere(word) {
+        words = match Address::elsewhere(word).filter(|_| links < LINKS_MAX) {
             Some(to) => {
+                links += 1;
                 let to = link(&to, word).fixed("rel", "noopener noreferrer nofollow");
                 words.child(to).text(&piece[word.len()..])
             }
@@ -143,6 +148,14 @@ mod tests {
         assert!(text.contains("<a href='https://example.org/?a=1&amp;b=2' rel="), "{text}");
         assert_eq!(text.matches("<a ").count(), 1, "{text}");
         assert!(text.contains("</a>\nor javascript:alert(1) &lt;img src=x onerror=y&gt;"), "{text}");
+    }
+
+    #[test]
+    fn a_message_of_nothing_but_addresses_does_not_become_many_times_as_long() {
+        let text = "http://a ".repeat(20_000);
+        let page = written(&words(&text));
+        assert_eq!(page.matches("<a ").count(), LINKS_MAX);
+        assert!(page.len() < text.len() + LINKS_MAX * 100, "{}", page.len());
     }
 
     #[test]
