@@ -38,7 +38,7 @@ async def new_account(name):
 
 
 PLUGINS = (
-    "xep_0012", "xep_0016", "xep_0030", "xep_0045", "xep_0048", "xep_0050", "xep_0054", "xep_0077", "xep_0092", "xep_0115", "xep_0191", "xep_0199",
+    "xep_0012", "xep_0016", "xep_0030", "xep_0045", "xep_0048", "xep_0050", "xep_0054", "xep_0065", "xep_0077", "xep_0092", "xep_0115", "xep_0191", "xep_0199",
     "xep_0202", "xep_0203", "xep_0249", "xep_0280", "xep_0313", "xep_0352", "xep_0377", "xep_0441",
 )
 

@@ -16,11 +16,12 @@ import personal
 import pubsub
 import queries
 import rooms
+import transfers
 from device import DIRECT_TLS, STARTTLS
 
 TESTS = (
     chat.TESTS + contacts.TESTS + accounts.TESTS + queries.TESTS + devices.TESTS + blocking.TESTS + commands.TESTS + archive.TESTS
-    + components.TESTS + pubsub.TESTS + personal.TESTS + rooms.TESTS
+    + components.TESTS + pubsub.TESTS + personal.TESTS + rooms.TESTS + transfers.TESTS
 )
 
 

@@ -18,7 +18,7 @@ use metronome_proto::stanza::error::Condition;
 use metronome_proto::stanza::iq::IqType;
 use metronome_proto::xml::{Content, Tree};
 
-use crate::{adhoc, caps, components, pubsub, roster, strangers, upload};
+use crate::{adhoc, caps, components, proxy65, pubsub, roster, strangers, upload};
 
 /// What the host is called.
 pub const NAME: Setting =
@@ -202,6 +202,7 @@ pub(crate) fn info_of_host(server: &Server, host: &Host) -> Info {
         let mut features: Vec<&str> = host.registry.disco(host.at(), &host.values);
         features.extend(pubsub::announced_by_option(host));
         features.extend(upload::announced(server, host));
+        features.extend(proxy65::announced(server, host));
         features.sort_unstable();
         let features = features.into_iter().map(str::to_owned).collect();
         let identities = vec![Identity::new(category, kind).named(beside.service.title)];
@@ -230,7 +231,8 @@ fn items_of_host(server: &Server, host: &Host) -> Items {
         let title = service.beside.as_ref().map(|beside| beside.service.title.to_owned());
         Item { jid: service.name.clone(), node: None, name: title }
     };
-    let usable = host.services.iter().filter(|service| !upload::is_idle(server, service));
+    let is_idle = |service: &Host| upload::is_idle(server, service) || proxy65::is_idle(server, service);
+    let usable = host.services.iter().filter(|service| !is_idle(service));
     let mut items: Vec<Item> = usable.map(item_of).collect();
     items.extend(components::items(server, host));
     let listed = host.values.list(&ITEMS).iter().filter_map(|entry| item(entry).ok());

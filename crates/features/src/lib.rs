@@ -21,6 +21,6 @@ macro_rules! features {
 
 features! {
     accounts, adhoc, archive, blocking, caps, carbons, certificates, check, components, compression, contact_info, conversions, csi, disco, external_services, fast, federation, groups, hosts,
-    jid_prep, last_activity, legacy_session, login, mam, muc, offline, operations, ping, privacy, private, pubsub, push, register,
+    jid_prep, last_activity, legacy_session, login, mam, muc, offline, operations, ping, privacy, private, proxy65, pubsub, push, register,
     reports, retraction, roster, server_info, sic, stanza_id, stream_management, switches, time, upload, vcard, version, watching, web,
 }

@@ -8,6 +8,7 @@ use metronome_proto::stanza::{Name, Stanza};
 use metronome_proto::stream::error::Condition;
 
 use crate::blocking::{Blocking, Rules};
+use crate::bytestreams::Ready;
 use crate::nodes::Changed;
 use crate::notify::Notify;
 use crate::outbox::Frame;
@@ -111,6 +112,8 @@ pub enum Effect {
     Rules(Arc<Session>, Option<Arc<Rules>>),
     /// Whether the sessions of an account may speak to others than the host and themselves.
     Lock(AccountId, Lock),
+    /// The bytes of a stream flow.
+    Begin(Box<Ready>),
     /// Ends all sessions of an account with this stream error.
     Disconnect(AccountId, Condition, &'static str),
     /// Ends all other sessions of this session's account with this stream error.

@@ -16,6 +16,7 @@ pub mod asked;
 pub mod authn;
 pub mod bits;
 pub mod blocking;
+pub mod bytestreams;
 pub mod certificates;
 pub mod client_kind;
 pub mod clock;

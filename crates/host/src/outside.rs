@@ -118,6 +118,11 @@ pub trait Outside: Send + Sync {
         Vec::new()
     }
 
+    /// The ports at which bytestreams are connected (XEP-0065), those for nothing else first.
+    fn socks_ports(&self) -> Vec<u16> {
+        Vec::new()
+    }
+
     /// The addresses from which this machine reaches the internet, as far as it knows itself; those behind which it hides are not
     /// among them.
     fn own_addresses(&self) -> Vec<IpAddr>;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::asked::Asked;
 use crate::bits::Bits;
+use crate::bytestreams::Bytestreams;
 use crate::clock::Clock;
 use crate::command::dialogs::Dialogs;
 use crate::components::Components;
@@ -80,6 +81,8 @@ pub struct Server {
     pub upkeep: Upkeep,
     /// Files of accounts.
     pub uploads: Arc<Uploads>,
+    /// Transfers between people.
+    pub bytestreams: Arc<Bytestreams>,
     /// Rooms that are in use.
     pub rooms: Rooms,
     /// Names of rooms that are somebody's.
@@ -235,6 +238,7 @@ impl Server {
             throttles: Throttles::default(),
             upkeep: Upkeep::default(),
             uploads: Arc::default(),
+            bytestreams: Arc::default(),
             fake_salt_secret: Box::default(),
             seen: Mutex::default(),
             surroundings: OnceLock::new(),

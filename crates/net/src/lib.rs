@@ -18,6 +18,7 @@ mod multi;
 pub mod outside;
 pub mod s2s;
 mod socket;
+mod socks5;
 mod stream;
 pub mod tls;
 mod websocket;

@@ -17,7 +17,7 @@ use crate::c2s::resume::Doors;
 use crate::http::Web;
 use crate::s2s::Federation;
 use crate::tls::handshake::Encrypted;
-use crate::{c2s, component, http, multi, s2s};
+use crate::{c2s, component, http, multi, s2s, socks5};
 
 /// Where clients connect and then encrypt.
 pub const C2S: Setting = Setting::new(
@@ -91,13 +91,22 @@ pub const HTTPS: Setting = Setting::new(
 )
 .at_restart();
 
+/// Where the parties of bytestreams connect.
+pub const SOCKS: Setting = Setting::new(
+    "listen.socks",
+    Kind::Addresses,
+    "[]",
+    "Addresses of the proxy for file transfers (XEP-0065), mostly `[\"[::]:5000\"]`. Without any, and without `listen.multi`, there is none.",
+)
+.at_restart();
+
 /// Where everybody connects.
 pub const MULTI: Setting = Setting::new(
     EVERYBODY,
     Kind::Addresses,
     "[]",
-    "Addresses for clients, other servers and browsers together, with TLS or without it: what a connection is for is known by what it says \
-     first. For networks that let nothing but port 443 through.",
+    "Addresses for clients, other servers and browsers together, with TLS or without it, and for file transfers (XEP-0065): what a connection \
+     is for is known by what it says first. For networks that let nothing but port 443 through.",
 )
 .at_restart();
 
@@ -112,7 +121,8 @@ pub const METRICS: Setting = Setting::new(
 .at_restart();
 
 /// The settings of this module.
-pub const SETTINGS: &[Setting] = &[C2S, C2S_TLS, S2S, S2S_TLS, COMPONENT, COMPONENT_TLS, HTTP, HTTPS, MULTI, METRICS];
+pub const SETTINGS: &[Setting] =
+    &[C2S, C2S_TLS, S2S, S2S_TLS, COMPONENT, COMPONENT_TLS, HTTP, HTTPS, SOCKS, MULTI, METRICS];
 
 /// How a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,6 +142,8 @@ enum Purpose {
     Component(Entry),
     /// Browsers and what speaks like them.
     Web(Entry),
+    /// The parties of bytestreams.
+    Bytestreams,
     /// All but components.
     Everybody,
     /// Those who watch the server.
@@ -172,6 +184,7 @@ impl Listeners {
             (&COMPONENT_TLS, Purpose::Component(Entry::DirectTls)),
             (&HTTP, Purpose::Web(Entry::StartTls)),
             (&HTTPS, Purpose::Web(Entry::DirectTls)),
+            (&SOCKS, Purpose::Bytestreams),
             (&MULTI, Purpose::Everybody),
             (&METRICS, Purpose::Metrics),
         ];
@@ -198,7 +211,7 @@ impl Listeners {
         let public = self.0.iter().flat_map(|(listener, purpose)| {
             let services = match purpose {
                 Purpose::Public(service) => std::slice::from_ref(service),
-                Purpose::Component(_) | Purpose::Web(_) | Purpose::Metrics => &[],
+                Purpose::Component(_) | Purpose::Web(_) | Purpose::Bytestreams | Purpose::Metrics => &[],
                 Purpose::Everybody => &Service::ALL[..],
             };
             services.iter().filter_map(|service| Some((*service, listener.local_addr().ok()?)))
@@ -212,9 +225,18 @@ impl Listeners {
             self.0.iter().filter_map(|(listener, purpose)| match (purpose, listener.local_addr().ok()?.port()) {
                 (Purpose::Web(Entry::StartTls), port) => Some(WebPort::Plain(port)),
                 (Purpose::Web(Entry::DirectTls) | Purpose::Everybody, port) => Some(WebPort::Encrypted(port)),
-                (Purpose::Public(_) | Purpose::Component(_) | Purpose::Metrics, _) => None,
+                (Purpose::Public(_) | Purpose::Component(_) | Purpose::Bytestreams | Purpose::Metrics, _) => None,
             });
         ports.collect()
+    }
+
+    /// The ports of bytestreams, those for everybody last.
+    pub fn socks_ports(&self) -> Vec<u16> {
+        let of = |wanted: Purpose| {
+            let listeners = self.0.iter().filter(move |(_, purpose)| *purpose == wanted);
+            listeners.filter_map(|(listener, _)| Some(listener.local_addr().ok()?.port()))
+        };
+        of(Purpose::Bytestreams).chain(of(Purpose::Everybody)).collect()
     }
 
     /// Accepts connections, in tasks of their own, until the server stops.
@@ -270,6 +292,11 @@ impl Within {
         let context = s2s::Context { server, admission, federation, address };
         tokio::spawn(s2s::serve(context, accepted, admitted));
     }
+
+    /// That of a party of a bytestream.
+    pub(crate) fn bytestream(&self, address: IpAddr, socket: TcpStream, admitted: Admitted) {
+        tokio::spawn(socks5::serve(self.server.clone(), socket, address, admitted));
+    }
 }
 
 async fn accept(listener: TcpListener, purpose: Purpose, within: Within) {
@@ -312,7 +339,7 @@ fn start(socket: TcpStream, peer: SocketAddr, purpose: Purpose, within: &Within)
             tokio::spawn(multi::serve(within.clone(), socket, peer));
             return;
         }
-        Purpose::Public(_) | Purpose::Component(_) => {}
+        Purpose::Public(_) | Purpose::Component(_) | Purpose::Bytestreams => {}
     }
     let admitted: Admitted = match admission.admit(peer.ip(), &server.hosts.load().values) {
         Ok(admitted) => admitted,
@@ -328,6 +355,7 @@ fn start(socket: TcpStream, peer: SocketAddr, purpose: Purpose, within: &Within)
             let context = component::Context { server, admission, address: peer.ip() };
             tokio::spawn(component::serve(context, socket, entry, admitted));
         }
+        Purpose::Bytestreams => within.bytestream(peer.ip(), socket, admitted),
         Purpose::Public(Service::Client) => within.client(peer, Accepted::Tcp(socket, Entry::StartTls), admitted),
         Purpose::Public(Service::ClientTls) => within.client(peer, Accepted::Tcp(socket, Entry::DirectTls), admitted),
         Purpose::Public(Service::Server) => within.server(peer.ip(), Accepted::Tcp(socket, Entry::StartTls), admitted),

@@ -1,4 +1,4 @@
-//! The port for everybody: clients, other servers and browsers, with TLS or without. What a connection is for is found out by what it says
+//! The port for everybody: clients, other servers and browsers, with TLS or without, and the parties of bytestreams. What a connection is for is found out by what it says
 //! first, which is looked at and left where it is; from then on it is served as if it had come to the port of its own kind.
 
 mod sniff;
@@ -51,10 +51,19 @@ fn hand_over(within: &Within, caller: http::Caller, accepted: Accepted, guest: G
         Some(admitted) => Ok(admitted),
         None => within.admission.admit(peer.ip(), &within.server.hosts.load().values),
     };
-    match admitted {
-        Ok(admitted) if guest == Guest::Server => within.server(peer.ip(), accepted, admitted),
-        Ok(admitted) => within.client(peer, accepted, admitted),
-        Err(why) => tracing::debug!(peer = %peer.ip(), why, "a connection is turned away"),
+    let admitted = match admitted {
+        Ok(admitted) => admitted,
+        Err(why) => {
+            tracing::debug!(peer = %peer.ip(), why, "a connection is turned away");
+            return;
+        }
+    };
+    match (guest, accepted) {
+        (Guest::Server, accepted) => within.server(peer.ip(), accepted, admitted),
+        (Guest::Party, Accepted::Tcp(socket, _)) => within.bytestream(peer.ip(), socket, admitted),
+        // The sniffer finds none behind encryption.
+        (Guest::Party, Accepted::Encrypted(_)) => {}
+        (_, accepted) => within.client(peer, accepted, admitted),
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Network {
     pub ports: Vec<(Service, SocketAddr)>,
     /// Those of the web server.
     pub web_ports: Vec<WebPort>,
+    /// Those of bytestreams.
+    pub socks_ports: Vec<u16>,
     /// What is counted of connections.
     pub admission: Arc<Admission>,
 }
@@ -66,6 +68,10 @@ impl Outside for Network {
 
     fn web_ports(&self) -> Vec<WebPort> {
         self.web_ports.clone()
+    }
+
+    fn socks_ports(&self) -> Vec<u16> {
+        self.socks_ports.clone()
     }
 
     fn own_addresses(&self) -> Vec<IpAddr> {

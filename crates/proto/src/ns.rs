@@ -97,6 +97,8 @@ pub const PUBSUB_SUBSCRIBE_AUTHORIZATION: &str = "http://jabber.org/protocol/pub
 pub const PUBSUB_META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data";
 /// XEP-0060: Publish-Subscribe, as the type of the form with what a publication depends on.
 pub const PUBSUB_PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
+/// XEP-0065: SOCKS5 Bytestreams.
+pub const BYTESTREAMS: &str = "http://jabber.org/protocol/bytestreams";
 /// XEP-0071: XHTML-IM.
 pub const XHTML_IM: &str = "http://jabber.org/protocol/xhtml-im";
 

@@ -9,6 +9,7 @@ pub mod blocking;
 pub mod bob;
 pub mod bookmarks;
 pub mod bosh;
+pub mod bytestreams;
 pub mod caps;
 pub mod caps2;
 pub mod commands;

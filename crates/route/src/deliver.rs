@@ -182,6 +182,7 @@ fn run_effects(server: &Arc<Server>, effects: Effects, sender: Option<&Sender>) 
                 resumables::note_now(server, &session);
             }
             Effect::Lock(account, lock) => presence::lock(server, account, lock),
+            Effect::Begin(stream) => stream.begin(),
             Effect::Disconnect(account, condition, why) => {
                 server.sessions.of(account).iter().for_each(|session| session.close(condition, Some(why)));
             }

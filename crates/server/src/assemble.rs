@@ -131,6 +131,7 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
         reserved: Default::default(),
         removed: Default::default(),
         uploads: Default::default(),
+        bytestreams: Default::default(),
         fake_salt_secret,
         seen: Default::default(),
         surroundings: Default::default(),
@@ -160,8 +161,8 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     let resolver = Arc::new(Resolver::new(values));
     let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let admission = Arc::new(Admission::new(cores).within(descriptors));
-    let (ports, web_ports) = (listeners.purposes(), listeners.web_ports());
-    let network = Network { resolver: resolver.clone(), ports, web_ports, admission: admission.clone() };
+    let (ports, web_ports, socks_ports) = (listeners.purposes(), listeners.web_ports(), listeners.socks_ports());
+    let network = Network { resolver: resolver.clone(), ports, web_ports, socks_ports, admission: admission.clone() };
     let _ = server.surroundings.set(Box::new(network));
     server.control.set_process(Box::new(process));
     let path = control.path().to_owned();

@@ -204,9 +204,10 @@ fn domains_are_managed_over_the_socket() {
     let rows: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[1], ["chat.example", "command", "enabled", "0", "-", "-"], "{list}");
     assert_eq!(rows[2], ["rooms.chat.example", "command", "service", "0", "-", "-"], "{list}");
-    assert_eq!(rows[3], ["pubsub.chat.example", "command", "service", "0", "-", "-"], "{list}");
-    assert_eq!(rows[4], ["upload.chat.example", "command", "service", "0", "-", "-"], "{list}");
-    assert_eq!(rows[5], ["example.org", "configuration", "enabled", "0", "-", "-"], "{list}");
+    assert_eq!(rows[3], ["proxy.chat.example", "command", "service", "0", "-", "-"], "{list}");
+    assert_eq!(rows[4], ["pubsub.chat.example", "command", "service", "0", "-", "-"], "{list}");
+    assert_eq!(rows[5], ["upload.chat.example", "command", "service", "0", "-", "-"], "{list}");
+    assert_eq!(rows[6], ["example.org", "configuration", "enabled", "0", "-", "-"], "{list}");
     assert_eq!(server.ctl("host add chat.example", "").0, 1);
     assert_eq!(server.ctl("host add a@b", "").0, 2);
     assert_eq!(server.ctl("host remove chat.example", "").0, 1);
@@ -215,7 +216,7 @@ fn domains_are_managed_over_the_socket() {
     assert!(server.ok("status --json", "").contains("\"hosts_not_served\":\"chat.example\""));
     server.ok("host enable chat.example", "");
     server.ok("host remove chat.example --accounts", "");
-    assert_eq!(server.ok("host list", "").lines().count(), 5);
+    assert_eq!(server.ok("host list", "").lines().count(), 6);
 }
 
 #[test]

@@ -43,13 +43,14 @@ struct Ports {
     https: u16,
     multi: u16,
     metrics: u16,
+    socks: u16,
 }
 
 impl Ports {
     fn of(
-        [clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi, metrics]: [u16; 10],
+        [clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi, metrics, socks]: [u16; 11],
     ) -> Ports {
-        Ports { clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi, metrics }
+        Ports { clear, direct, s2s, s2s_direct, component, component_direct, http, https, multi, metrics, socks }
     }
 }
 
@@ -72,7 +73,7 @@ impl Server {
         for domain in std::iter::once("localhost").chain(own) {
             certificates.issue(domain);
         }
-        let ports = Ports::of([0; 10]);
+        let ports = Ports::of([0; 11]);
         let mut server = Server { folder, setup, ports, certificates, process: None, log: Log::default() };
         server.write_options(&server.setup.options.clone());
         server.start_on_free_ports();
@@ -154,10 +155,9 @@ impl Server {
                 format!("http = [\"{http}\"]\nhttps = [\"{https}\"]\nmetrics = [\"{metrics}\"]\n")
             }
         };
-        match self.setup.multi {
-            false => ports,
-            true => format!("{ports}multi = [\"{}\"]\n", self.multi()),
-        }
+        let multi = if self.setup.multi { format!("multi = [\"{}\"]\n", self.multi()) } else { String::new() };
+        let socks = if self.setup.socks { format!("socks = [\"{}\"]\n", self.socks()) } else { String::new() };
+        format!("{ports}{multi}{socks}")
     }
 
     /// Nobody is called by name, and nobody from elsewhere comes in, unless the scenario is about that.
@@ -290,6 +290,11 @@ impl Server {
     /// Where everybody connects.
     pub fn multi(&self) -> SocketAddr {
         SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.multi)
+    }
+
+    /// Where the parties of bytestreams connect.
+    pub fn socks(&self) -> SocketAddr {
+        SocketAddr::new(self.setup.hosts[0].parse().expect("an IP address"), self.ports.socks)
     }
 
     /// A way to connect to the port for everybody, without ALPN.

@@ -38,6 +38,8 @@ pub struct Setup {
     pub(crate) web: bool,
     /// Whether it has a port for everybody.
     pub(crate) multi: bool,
+    /// Whether it has one for the parties of bytestreams.
+    pub(crate) socks: bool,
     /// Those of a federation; its own otherwise.
     pub(crate) certificates: Option<Certificates>,
 }
@@ -55,6 +57,7 @@ impl Default for Setup {
             hosts,
             web: false,
             multi: false,
+            socks: false,
             certificates: None,
         }
     }
@@ -113,6 +116,12 @@ impl Setup {
     /// Listening for everybody on one port, besides.
     pub fn one_port(mut self) -> Setup {
         self.multi = true;
+        self
+    }
+
+    /// Listening for the parties of bytestreams.
+    pub fn socks(mut self) -> Setup {
+        self.socks = true;
         self
     }
 

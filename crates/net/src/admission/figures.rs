@@ -18,12 +18,14 @@ pub(crate) enum ConnectionKind {
     Component,
     /// A browser's, or whatever speaks like one.
     Web,
+    /// That of a party of a bytestream.
+    Bytestream,
 }
 
 impl ConnectionKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Client, Self::WebSocket, Self::Bosh, Self::Server, Self::Component, Self::Web];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Client, Self::WebSocket, Self::Bosh, Self::Server, Self::Component, Self::Web, Self::Bytestream];
 
     /// As it is told.
     pub(crate) fn as_str(self) -> &'static str {
@@ -34,6 +36,7 @@ impl ConnectionKind {
             Self::Server => "server",
             Self::Component => "component",
             Self::Web => "web",
+            Self::Bytestream => "bytestream",
         }
     }
 }
@@ -163,7 +166,7 @@ mod tests {
 
     #[test]
     fn each_has_a_place_of_its_own() {
-        assert_eq!(ConnectionKind::ALL.map(|kind| kind as usize), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(ConnectionKind::ALL.map(|kind| kind as usize), [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(Refused::ALL.map(|why| why as usize), [0, 1, 2, 3, 4]);
     }
 }

@@ -89,7 +89,7 @@ pub const TABLE: &[Metric] = &[
     gauge(
         "metronome_connections",
         "Connections that others have opened, by what they are for: client (over TCP), websocket, bosh (each session counts as one), \
-         server, component, web.",
+         server, component, web, bytestream (a party of a transfer).",
         |now, to| {
             for kind in ConnectionKind::ALL {
                 to.of([kind.as_str()], now.admission.figures.open(kind));
@@ -261,6 +261,22 @@ pub const TABLE: &[Metric] = &[
         }
     })
     .unit("bytes"),
+    gauge(
+        "metronome_bytestreams",
+        "Connections of transfers between people (XEP-0065) that wait for the other party or its word (waiting), and transfers under way (active).",
+        |now, to| {
+            to.of(["waiting"], now.server.bytestreams.waiting());
+            to.of(["active"], now.server.bytestreams.under_way());
+        },
+    )
+    .by(&["state"]),
+    counter("metronome_bytestream_transfers", "Transfers between people that this server has carried or carries.", |now, to| {
+        to.one(now.server.bytestreams.carried().0);
+    }),
+    counter("metronome_bytestream_bytes", "Bytes of transfers between people that this server has carried.", |now, to| {
+        to.one(now.server.bytestreams.carried().1);
+    })
+    .unit("bytes"),
     counter("metronome_web_answers", "Requests that the web server has answered, by the first digit of the status: 1xx to 5xx.", |now, to| {
         for (class, count) in WebAnswers::CLASSES.into_iter().zip(now.server.counters.web_answers.get()) {
             to.of([class], count);
@@ -274,7 +290,7 @@ pub const TABLE: &[Metric] = &[
         "metronome_memory_bytes",
         "Memory of tables that grow with what the server is used for, by part: sessions, facts (what is known of accounts), nodes, rooms (what \
          waits for them), images (small ones that were said in rooms), remotes, components (what waits for them), interests (what clients want \
-         to hear of), gate (rules about other servers), uploads, connections.",
+         to hear of), gate (rules about other servers), uploads, bytestreams, connections.",
         memory,
     )
     .unit("bytes")
@@ -308,6 +324,7 @@ fn memory(now: &Reading, to: &mut Samples<'_>) {
         ("interests", server.interests.memory_usage()),
         ("gate", server.gate.memory_usage()),
         ("uploads", server.uploads.memory_usage()),
+        ("bytestreams", server.bytestreams.memory_usage()),
         ("connections", now.admission.memory_usage()),
     ];
     for (part, bytes) in parts {

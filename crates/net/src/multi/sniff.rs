@@ -1,5 +1,5 @@
 //! What the first bytes of a connection tell: a TLS handshake with the protocols in it (RFC 7301), the header of a stream with its namespace,
-//! or a request of HTTP. Without I/O: it is given bytes as they come, and says when they are enough.
+//! a request of HTTP, or the version of SOCKS. Without I/O: it is given bytes as they come, and says when they are enough.
 
 use metronome_proto::ns;
 use metronome_proto::xml::{Item, Limits, Scanner};
@@ -7,6 +7,8 @@ use rustls::server::Acceptor;
 
 /// The first byte of a TLS handshake (RFC 8446 section 5.1).
 const HANDSHAKE: u8 = 0x16;
+/// The first byte of SOCKS5 (RFC 1928 section 3).
+const SOCKS: u8 = 5;
 /// Most bytes of a hello that are looked at: all of one record.
 const HELLO_BYTES_MAX: usize = 16 * 1024;
 /// Most bytes up to the end of a stream header.
@@ -21,6 +23,8 @@ pub(super) enum Guest {
     Server,
     /// What speaks HTTP.
     Browser,
+    /// A party of a bytestream; in clear text only, since nothing would tell it to encrypt.
+    Party,
 }
 
 /// What was found out.
@@ -71,6 +75,7 @@ impl Sniffer {
         self.seen += bytes.len();
         self.stage = match (std::mem::replace(&mut self.stage, Stage::Inside), first) {
             (Stage::Begin, HANDSHAKE) => Stage::Hello(Box::default()),
+            (Stage::Begin, SOCKS) => return Some(Found::Speaks(Guest::Party)),
             (Stage::Begin | Stage::Inside, b'<') => Stage::Header(Box::new(Scanner::new(Limits::BEFORE_AUTH))),
             // The name of a method (RFC 9110 section 9.1): all that are in use are in capitals.
             (Stage::Begin | Stage::Inside, b'A'..=b'Z') => return Some(Found::Speaks(Guest::Browser)),
@@ -192,11 +197,17 @@ mod tests {
 
     #[test]
     fn strangers_are_known_by_their_first_byte() {
-        for bytes in [&b"\x05\x01\x00"[..], b"\0", b" <stream", b"\xef\xbb\xbf<", b"get / http/1.1", b"\x15\x03\x01"] {
+        for bytes in [&b"\x04\x01\x00"[..], b"\0", b" <stream", b"\xef\xbb\xbf<", b"get / http/1.1", b"\x15\x03\x01"] {
             assert_eq!(found(bytes), Some(Found::Stranger), "{bytes:?}");
         }
         let mut inside = Sniffer::inside_tls();
         assert_eq!(inside.take(&hello(&[])), Some(Found::Stranger), "TLS within TLS");
+        assert_eq!(Sniffer::inside_tls().take(&[SOCKS, 1, 0]), Some(Found::Stranger));
+    }
+
+    #[test]
+    fn a_party_of_a_bytestream_is_known_by_the_version_of_socks() {
+        assert_eq!(found(&[SOCKS, 1, 0]), Some(Found::Speaks(Guest::Party)));
     }
 
     #[test]

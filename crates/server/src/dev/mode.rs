@@ -40,6 +40,7 @@ pub fn presets(data: &Path, port_offset: u16) -> anyhow::Result<Vec<(&'static st
         ("listen.http", port(5280)),
         ("listen.https", port(5281)),
         ("listen.metrics", port(5284)),
+        ("listen.socks", port(5285)),
         ("web.url", web),
         ("web.default_host", format!("{DOMAIN:?}")),
         // Nobody is on the way between this machine and itself.

@@ -47,7 +47,7 @@ fn list(server: &Server) -> Vec<String> {
 pub(crate) fn is_service(row: &Value) -> bool {
     row["host"]
         .as_str()
-        .is_some_and(|host| ["pubsub.", "rooms.", "upload."].iter().any(|service| host.starts_with(service)))
+        .is_some_and(|host| ["proxy.", "pubsub.", "rooms.", "upload."].iter().any(|service| host.starts_with(service)))
 }
 
 fn login(server: &Server, domain: &str, name: &str) -> Client {

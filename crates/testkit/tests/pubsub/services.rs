@@ -8,7 +8,7 @@ use crate::{SERVICE, server};
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
 
-/// `host origin state` of each line, without the services for rooms and files, which come with the domains in the same way.
+/// `host origin state` of each line, without the services for rooms, files and transfers, which come with the domains in the same way.
 fn list(server: &Server) -> Vec<String> {
     let list = server.control().run("host list", json!({}));
     let row = |row: &Value| format!("{} {} {}", row["host"], row["origin"], row["state"]).replace('"', "");
@@ -16,7 +16,7 @@ fn list(server: &Server) -> Vec<String> {
         .unwrap()
         .iter()
         .map(row)
-        .filter(|line| !["rooms.", "upload."].iter().any(|other| line.starts_with(other)))
+        .filter(|line| !["proxy.", "rooms.", "upload."].iter().any(|other| line.starts_with(other)))
         .collect()
 }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use metronome_testkit::{Client, Dial, Server, Setup, World, base64, server_header};
+use metronome_testkit::{Client, Dial, Party, Server, Setup, World, ask, base64, server_header, stream_hash};
 use rustls::ClientConnection;
 
 use crate::chat;
@@ -149,6 +149,45 @@ fn servers_are_told_from_clients_with_tls_and_without() {
     peer.expect("<success");
 }
 
+/// All of them at once; of each what it came for.
+#[test]
+fn clients_servers_browsers_and_transfers_share_one_port() {
+    let world = World::new();
+    let a = world.setup("a.example", "alice").one_port().start();
+    world.publish_at("a.example", a.multi());
+    let b = world.server("b.example", "bob", "");
+    let dial = a.dial_one_port().domain("a.example");
+    let mut alice = dial.direct();
+    alice.log_in("alice", "here");
+    alice.available();
+    let mut again = dial.starttls();
+    again.log_in("alice", "there");
+    // The proxy has no other port, and says so.
+    let place = "<query xmlns='http://jabber.org/protocol/bytestreams'/>";
+    let told = ask(&mut alice, "get", "proxy.a.example", place);
+    assert!(told.contains(&format!("host='a.example' port='{}'", a.multi().port())), "{told}");
+    let hash = stream_hash("s1", "alice@a.example/here", "bob@b.example/there");
+    let mut target = Party::join(a.multi(), &hash);
+    let mut requester = Party::join(a.multi(), &hash);
+    let activate = "<activate>bob@b.example/there</activate>";
+    let payload = format!("<query xmlns='http://jabber.org/protocol/bytestreams' sid='s1'>{activate}</query>");
+    assert!(ask(&mut alice, "set", "proxy.a.example", &payload).fits("<iq type='result'"));
+    requester.send(b"a file");
+    assert_eq!(target.read(6), b"a file");
+    let mut bob = b.dial().domain("b.example").direct();
+    bob.log_in("bob", "there");
+    bob.send(&chat("alice@a.example", "hello"));
+    alice.wait_for("<message from='bob@b.example/there'><body>hello</body>");
+    assert_eq!(dial.browse().ask("GET", "/healthz", "").status, 200);
+    assert_eq!(dial.clone().protocols(&["http/1.1"]).browse_tls().ask("GET", "/healthz", "").status, 200);
+    is_served(dial.clear());
+    target.send(b"thank you");
+    target.end();
+    assert_eq!(requester.read(9), b"thank you");
+    requester.end();
+    assert_eq!((requester.rest().unwrap(), target.rest().unwrap()), (Vec::new(), Vec::new()));
+}
+
 #[test]
 fn one_byte_after_the_other_is_understood_as_well() {
     let server = server();
@@ -176,7 +215,7 @@ fn one_byte_after_the_other_is_understood_as_well() {
 fn who_is_nobody_is_let_go() {
     let server = server();
     let dial = server.dial_one_port();
-    for garbage in [&b"\x05\x01\x00"[..], b"\0\0\0\0", b"\xff\xfe<", b"quit\r\n", b" <stream:stream>"] {
+    for garbage in [&b"\x04\x01\x00"[..], b"\0\0\0\0", b"\xff\xfe<", b"quit\r\n", b" <stream:stream>"] {
         let mut nobody = dial.browse();
         nobody.send(garbage);
         nobody.expect_closed();
@@ -187,9 +226,12 @@ fn who_is_nobody_is_let_go() {
         nobody.send(garbage);
         assert!(nobody.ends_within(Duration::from_secs(10)));
     }
-    let mut inside = dial.browse_tls();
-    inside.send(b"\x16\x03\x01\x00\x05hello");
-    inside.expect_closed();
+    // Nothing tells a party of a transfer to encrypt, so behind encryption there is none.
+    for garbage in [&b"\x16\x03\x01\x00\x05hello"[..], b"\x05\x01\x00"] {
+        let mut inside = dial.browse_tls();
+        inside.send(garbage);
+        inside.expect_closed();
+    }
     // A stream that is none is told so as on the port for clients, and so is one whose header never ends.
     let mut wrong = dial.clear();
     wrong.send("<?php ?>");
@@ -199,6 +241,10 @@ fn who_is_nobody_is_let_go() {
     let _ = endless.try_send(format!("<stream:stream to='{}", "x".repeat(20_000)).as_bytes());
     endless.expect("<stream:stream");
     endless.expect_stream_error("policy-violation");
+    // A party of a transfer that names none is told so as on the port for transfers.
+    let mut party = Party::greet(server.multi());
+    assert_eq!(party.name("example.org"), 4);
+    assert_eq!(party.rest().unwrap(), b"");
     // Whoever ends before it is known is forgotten.
     let mut gone = dial.clear();
     gone.send("<stream:str");
