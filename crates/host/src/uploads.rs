@@ -27,7 +27,7 @@ const GONE_MAX: usize = 10_000;
 #[derive(Debug)]
 pub struct Uploads {
     folder: OnceLock<Arc<metronome_store::uploads::Uploads>>,
-    slots: Mutex<HashMap<UploadId, State>>,
+    slots: Mutex<Slots>,
     gone: Mutex<Vec<AccountId>>,
     has_gone: Notify,
     key: [u8; 32],
@@ -40,6 +40,14 @@ pub struct Slot {
     pub about: About,
     /// When it ends: Unix time in milliseconds.
     pub until_ms: u64,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    /// Each with its number: they are given one after the other.
+    all: HashMap<UploadId, (u64, State)>,
+    /// How many were given.
+    given: u64,
 }
 
 #[derive(Debug)]
@@ -57,11 +65,37 @@ impl State {
             State::IsUsed(owner, purpose, size) => (*owner, *purpose, *size),
         }
     }
+
+    /// Whether nobody can use it any more.
+    fn is_over(&self, now_ms: u64) -> bool {
+        matches!(self, State::Waits(slot) if slot.until_ms <= now_ms)
+    }
 }
 
 /// There are too many slots; of this account, or of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
+
+/// A slot that holds its place while it is found out whether there is room for its file. Nobody can use it yet, and if this is dropped
+/// before it is handed out there was none.
+#[derive(Debug)]
+pub struct Given {
+    uploads: Arc<Uploads>,
+    id: UploadId,
+    owner: AccountId,
+    number: u64,
+    signed: Secret<Box<[u8]>>,
+    is_out: bool,
+}
+
+/// What slots stand for, as if their files were there already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Those of the same account: the file, what it is for, and its bytes.
+    pub own: Vec<(UploadId, Purpose, u64)>,
+    /// The bytes of all accounts together.
+    pub all_bytes: u64,
+}
 
 /// A slot that somebody uses. It is over when this is dropped, whatever became of the file.
 #[derive(Debug)]
@@ -93,30 +127,33 @@ impl Uploads {
         self.folder.get().cloned()
     }
 
-    /// Gives a slot; the answer is what proves that somebody has it.
-    pub fn give(&self, slot: Slot, now_ms: u64) -> Result<String, TooMany> {
+    /// Gives a slot, which counts for all that are given after it.
+    pub fn give(self: &Arc<Self>, slot: Slot, now_ms: u64) -> Result<Given, TooMany> {
         let mut slots = self.slots.lock();
-        slots.retain(|_, state| !matches!(state, State::Waits(slot) if slot.until_ms <= now_ms));
-        let own = slots.values().filter(|state| state.holds().0 == slot.about.owner).count();
-        if own >= SLOTS_OF_ACCOUNT_MAX || slots.len() >= SLOTS_MAX {
+        slots.all.retain(|_, (_, state)| !state.is_over(now_ms));
+        let (id, owner) = (slot.about.entry.id, slot.about.owner);
+        let own = slots.all.values().filter(|(_, state)| state.holds().0 == owner).count();
+        if own >= SLOTS_OF_ACCOUNT_MAX || slots.all.len() >= SLOTS_MAX {
             return Err(TooMany);
         }
-        let proof = URL_SAFE_NO_PAD.encode(self.signed(&slot).expose());
-        slots.insert(slot.about.entry.id, State::Waits(slot));
-        Ok(proof)
+        let signed = self.signed(&slot);
+        let number = slots.given;
+        slots.given += 1;
+        slots.all.insert(id, (number, State::Waits(slot)));
+        Ok(Given { uploads: self.clone(), id, owner, number, signed, is_out: false })
     }
 
     /// The slot that `proof` is for, if it waits and has not ended.
     pub fn find(&self, id: UploadId, proof: &str, now_ms: u64) -> Option<Slot> {
         let slots = self.slots.lock();
-        let Some(State::Waits(slot)) = slots.get(&id) else { return None };
+        let Some((_, State::Waits(slot))) = slots.all.get(&id) else { return None };
         self.fits(slot, proof, now_ms).then(|| slot.clone())
     }
 
     /// The same, and nobody else uses it any more.
     pub fn take(self: &Arc<Self>, id: UploadId, proof: &str, now_ms: u64) -> Option<Using> {
         let mut slots = self.slots.lock();
-        let state = slots.get_mut(&id)?;
+        let (_, state) = slots.all.get_mut(&id)?;
         let State::Waits(slot) = &*state else { return None };
         if !self.fits(slot, proof, now_ms) {
             return None;
@@ -127,22 +164,10 @@ impl Uploads {
         Some(Using { uploads: self.clone(), slot })
     }
 
-    /// What the slots of an account stand for, as if its files were there already, as pairs of purpose and bytes.
-    pub fn held(&self, owner: AccountId, now_ms: u64) -> Vec<(Purpose, u64)> {
-        let slots = self.slots.lock();
-        let counts = |state: &&State| !matches!(state, State::Waits(slot) if slot.until_ms <= now_ms);
-        let own = slots.values().filter(counts).map(State::holds).filter(|(of, ..)| *of == owner);
-        own.map(|(_, purpose, size)| (purpose, size)).collect()
-    }
-
-    /// The bytes that all slots stand for.
-    pub fn held_by_all(&self) -> u64 {
-        self.slots.lock().values().fold(0, |sum, state| sum.saturating_add(state.holds().2))
-    }
-
     /// An account has ended: its slots with it, and its files soon.
     pub fn forget(&self, owner: AccountId) {
-        self.slots.lock().retain(|_, state| !matches!(state, State::Waits(slot) if slot.about.owner == owner));
+        let is_gone = |state: &State| matches!(state, State::Waits(slot) if slot.about.owner == owner);
+        self.slots.lock().all.retain(|_, (_, state)| !is_gone(state));
         let mut gone = self.gone.lock();
         if gone.len() < GONE_MAX {
             gone.push(owner);
@@ -163,7 +188,7 @@ impl Uploads {
 
     /// Bytes that slots take, the texts in them aside.
     pub fn memory_usage(&self) -> usize {
-        self.slots.lock().capacity() * size_of::<(UploadId, State)>()
+        self.slots.lock().all.capacity() * size_of::<(UploadId, (u64, State))>()
     }
 
     fn fits(&self, slot: &Slot, proof: &str, now_ms: u64) -> bool {
@@ -183,6 +208,41 @@ impl Uploads {
     }
 }
 
+impl Given {
+    /// Whose it is.
+    pub fn owner(&self) -> AccountId {
+        self.owner
+    }
+
+    /// What the slots stand for that were given before this one. Ask for it before looking at files: what is finished meanwhile is then in
+    /// both, and not in neither.
+    pub fn held_before(&self, now_ms: u64) -> Held {
+        let slots = self.uploads.slots.lock();
+        let counts = |number: u64, state: &State| number < self.number && !state.is_over(now_ms);
+        let mut held = Held::default();
+        for (id, (_, state)) in slots.all.iter().filter(|(_, (number, state))| counts(*number, state)) {
+            let (owner, purpose, bytes) = state.holds();
+            held.all_bytes = held.all_bytes.saturating_add(bytes);
+            held.own.extend((owner == self.owner).then_some((*id, purpose, bytes)));
+        }
+        held
+    }
+
+    /// It is somebody's from now on: what proves that they have it.
+    pub fn hand_out(mut self) -> String {
+        self.is_out = true;
+        URL_SAFE_NO_PAD.encode(self.signed.expose())
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        if !self.is_out {
+            self.uploads.slots.lock().all.remove(&self.id);
+        }
+    }
+}
+
 impl Using {
     /// The slot.
     pub fn slot(&self) -> &Slot {
@@ -192,7 +252,7 @@ impl Using {
 
 impl Drop for Using {
     fn drop(&mut self) {
-        self.uploads.slots.lock().remove(&self.slot.about.entry.id);
+        self.uploads.slots.lock().all.remove(&self.slot.about.entry.id);
     }
 }
 
@@ -206,12 +266,21 @@ mod tests {
         Slot { about: About { owner, entry, media_type: "image/png".into(), name: "a.png".into() }, until_ms: 100 }
     }
 
+    fn hand_out(uploads: &Arc<Uploads>, slot: Slot, now_ms: u64) -> String {
+        uploads.give(slot, now_ms).unwrap().hand_out()
+    }
+
+    /// What all slots stand for, as somebody else is told who asks for one more.
+    fn held(uploads: &Arc<Uploads>, owner: u8, now_ms: u64) -> Held {
+        uploads.give(slot(255, owner, 0), now_ms).unwrap().held_before(now_ms)
+    }
+
     #[test]
     fn a_slot_is_used_once_by_who_can_prove_it_and_in_time() {
         let uploads = Arc::new(Uploads::default());
         let id = slot(1, 1, 5).about.entry.id;
-        let proof = uploads.give(slot(1, 1, 5), 0).unwrap();
-        let other = uploads.give(slot(2, 1, 5), 0).unwrap();
+        let proof = hand_out(&uploads, slot(1, 1, 5), 0);
+        let other = hand_out(&uploads, slot(2, 1, 5), 0);
         for wrong in ["", "x", &other, &proof[1..]] {
             assert!(uploads.find(id, wrong, 0).is_none() && uploads.take(id, wrong, 0).is_none(), "{wrong}");
         }
@@ -219,39 +288,60 @@ mod tests {
         assert_eq!(uploads.find(id, &proof, 99), Some(slot(1, 1, 5)));
         let using = uploads.take(id, &proof, 99).unwrap();
         assert!(uploads.take(id, &proof, 99).is_none());
-        assert_eq!(uploads.held_by_all(), 10, "it holds its place meanwhile");
+        assert_eq!(held(&uploads, 9, 99).all_bytes, 10, "it holds its place meanwhile");
+        assert_eq!(held(&uploads, 9, 100).all_bytes, 5, "and only that one does when the other is over");
         drop(using);
         assert!(uploads.find(id, &proof, 99).is_none());
-        assert_eq!(uploads.held_by_all(), 5);
+        assert_eq!(held(&uploads, 9, 99).all_bytes, 0);
+    }
+
+    /// Slots that nobody has used kept everybody from getting one, for ever.
+    #[test]
+    fn slots_that_are_over_hold_nothing_though_nobody_gets_another() {
+        let uploads = Arc::new(Uploads::default());
+        drop(uploads.give(slot(1, 1, 5), 0).unwrap().hand_out());
+        let one_more = uploads.give(slot(2, 2, 5), 99).unwrap();
+        assert_eq!(one_more.held_before(99), Held { own: Vec::new(), all_bytes: 5 });
+        assert_eq!(one_more.held_before(100).all_bytes, 0);
+    }
+
+    #[test]
+    fn of_two_slots_that_are_asked_for_at_once_the_second_counts_the_first() {
+        let uploads = Arc::new(Uploads::default());
+        let (first, second) = (uploads.give(slot(1, 1, 5), 0).unwrap(), uploads.give(slot(2, 1, 6), 0).unwrap());
+        assert_eq!(first.held_before(0), Held::default());
+        let id = slot(1, 1, 5).about.entry.id;
+        assert_eq!(second.held_before(0), Held { own: vec![(id, Purpose::Message, 5)], all_bytes: 5 });
+        drop(first);
+        assert_eq!(second.held_before(0), Held::default(), "there was no room for the first");
+        assert!(uploads.find(id, &hand_out(&uploads, slot(3, 1, 1), 0), 0).is_none());
     }
 
     #[test]
     fn another_process_gave_another_proof() {
         let (ours, theirs) = (Arc::new(Uploads::default()), Arc::new(Uploads::default()));
-        let proof = theirs.give(slot(1, 1, 5), 0).unwrap();
-        assert_ne!(ours.give(slot(1, 1, 5), 0).unwrap(), proof);
+        let proof = hand_out(&theirs, slot(1, 1, 5), 0);
+        assert_ne!(hand_out(&ours, slot(1, 1, 5), 0), proof);
         assert!(ours.take(UploadId([1; 16]), &proof, 0).is_none());
     }
 
     #[test]
     fn an_account_has_so_many_slots_and_old_ones_do_not_count() {
-        let uploads = Uploads::default();
+        let uploads = Arc::new(Uploads::default());
         for byte in 0..SLOTS_OF_ACCOUNT_MAX as u8 {
-            uploads.give(slot(byte, 1, 1), 0).unwrap();
+            hand_out(&uploads, slot(byte, 1, 1), 0);
         }
-        assert_eq!(uploads.give(slot(99, 1, 1), 0), Err(TooMany));
-        assert!(uploads.give(slot(99, 2, 1), 0).is_ok());
-        assert_eq!(uploads.held(AccountId::ordinary([1; 16]), 99).len(), SLOTS_OF_ACCOUNT_MAX);
-        assert_eq!(uploads.held(AccountId::ordinary([1; 16]), 100), []);
-        assert!(uploads.give(slot(100, 1, 1), 100).is_ok());
+        assert!(matches!(uploads.give(slot(99, 1, 1), 0), Err(TooMany)));
+        assert_eq!(held(&uploads, 2, 99), Held { own: Vec::new(), all_bytes: SLOTS_OF_ACCOUNT_MAX as u64 });
+        hand_out(&uploads, slot(100, 1, 1), 100);
         assert!(uploads.memory_usage() > 0);
     }
 
     #[tokio::test]
     async fn an_account_that_ends_loses_its_slots_and_its_files_are_waited_for() {
         let uploads = Arc::new(Uploads::default());
-        let proof = uploads.give(slot(1, 1, 1), 0).unwrap();
-        let kept = uploads.give(slot(2, 2, 1), 0).unwrap();
+        let proof = hand_out(&uploads, slot(1, 1, 1), 0);
+        let kept = hand_out(&uploads, slot(2, 2, 1), 0);
         uploads.forget(AccountId::ordinary([1; 16]));
         assert!(uploads.find(UploadId([1; 16]), &proof, 0).is_none());
         assert!(uploads.find(UploadId([2; 16]), &kept, 0).is_some());

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use metronome_model::AccountId;
+use parking_lot::Mutex;
 
 pub use entry::{Entry, UploadId};
 pub use head::{About, HEAD_BYTES};
@@ -50,11 +51,13 @@ pub struct Uploads {
     total: Arc<Total>,
 }
 
-/// What all accounts have together.
+/// What all accounts have together: every file that has an entry.
 #[derive(Debug, Default)]
 struct Total {
     files: AtomicU64,
     bytes: AtomicU64,
+    /// A file gets its place, or goes with its entry: one after the other, so that none stays that nobody can find.
+    turn: Mutex<()>,
 }
 
 impl Total {
@@ -66,6 +69,15 @@ impl Total {
     fn subtract(&self, bytes: u64) {
         self.files.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Removes the entry of a file; false where it has gone.
+    fn unlist(&self, entry: &Path, bytes: u64) -> io::Result<bool> {
+        let was_there = remove_if_there(entry)?;
+        if was_there {
+            self.subtract(bytes);
+        }
+        Ok(was_there)
     }
 }
 
@@ -131,12 +143,9 @@ impl Uploads {
     /// Removes one file of an account; false where it has none of that id. It is gone before its entry is, so that nothing is served that
     /// is not listed.
     pub fn remove(&self, owner: AccountId, entry: &Entry) -> io::Result<bool> {
+        let _turn = self.total.turn.lock();
         remove_if_there(&self.file(entry.id))?;
-        let was_there = remove_if_there(&self.account(owner).join(entry.to_string()))?;
-        if was_there {
-            self.total.subtract(entry.size);
-        }
-        Ok(was_there)
+        self.total.unlist(&self.account(owner).join(entry.to_string()), entry.size)
     }
 
     /// Removes all files of an account.

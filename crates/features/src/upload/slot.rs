@@ -10,7 +10,7 @@ use metronome_host::options::{Values, write_bytes};
 use metronome_host::refuse::Refuse;
 use metronome_host::server::Server;
 use metronome_host::session::Session;
-use metronome_host::uploads::Slot;
+use metronome_host::uploads::{Given, Slot};
 use metronome_proto::ns;
 use metronome_proto::payload::http_upload::{self, Purpose, Request, file_too_large};
 use metronome_proto::stanza::StanzaError;
@@ -43,15 +43,16 @@ pub(super) async fn give(server: &Arc<Server>, env: &mut Envelope) -> Result<(),
         let text = format!("Only {often} files may be uploaded");
         return Err(wait(text, now_ms + often.per.as_millis() as u64).into());
     }
-    judge_room(server, &host, &session, &request, now_ms).await?;
     let id = UploadId(server.rng.bytes16());
     let entry = Entry { id, purpose: request.purpose, size: request.size, created_ms: now_ms };
     let name = name::tidy(&request.name);
     let url = format!("{base}{PATH}{id}/{}", name::encode(&name));
     let about = About { owner: session.account, entry, media_type: media_type.into(), name: name.into() };
-    let proof = server.uploads.give(Slot { about, until_ms: now_ms + SLOT_MS }, now_ms);
-    let proof = proof.map_err(|_| wait("There are too many uploads under way", now_ms + SLOT_MS))?;
-    let headers = vec![("Authorization", format!("Bearer {proof}"))];
+    // It has its place before it is known whether there is one: others who ask at this moment count it.
+    let given = server.uploads.give(Slot { about, until_ms: now_ms + SLOT_MS }, now_ms);
+    let given = given.map_err(|_| wait("There are too many uploads under way", now_ms + SLOT_MS))?;
+    judge_room(server, &host, &given, &entry, now_ms).await?;
+    let headers = vec![("Authorization", format!("Bearer {}", given.hand_out()))];
     let slot = http_upload::Slot { put: url.clone(), headers, get: url };
     env.effects.push(Effect::Reply(env.stanza.result(Content::from_tree(&slot.tree()))));
     Ok(())
@@ -93,19 +94,23 @@ fn judge_file(values: &Values, request: &Request, now_ms: u64) -> Result<String,
     }
 }
 
-/// Whether the account and the disk have room.
-async fn judge_room(server: &Server, host: &Host, session: &Session, request: &Request, now_ms: u64) -> Result<(), Refuse> {
-    let owner = session.account;
+/// Whether the account and the disk have room beside what there is and what slots hold that were given before.
+async fn judge_room(server: &Server, host: &Host, given: &Given, file: &Entry, now_ms: u64) -> Result<(), Refuse> {
+    let held = given.held_before(now_ms);
+    let owner = given.owner();
     let found = on_disk(server, move |uploads| Ok((uploads.entries(owner)?, uploads.total(), uploads.free_bytes()?))).await;
     let (files, total, free) = found.map_err(|error| {
         tracing::error!(%error, "the folder of uploads cannot be read");
         StanzaError::new(Condition::InternalServerError).with_type(ErrorType::Wait)
     })?;
-    let held = server.uploads.held(owner, now_ms);
-    if let Err(full) = room::judge(&host.values, &files, &held, (request.purpose, request.size), now_ms) {
+    // A file that was finished meanwhile has no slot any more.
+    let is_under_way = |id: UploadId| !files.iter().any(|entry| entry.id == id);
+    let own = held.own.iter().filter(|(id, ..)| is_under_way(*id)).map(|(_, purpose, bytes)| (*purpose, *bytes));
+    let own: Vec<_> = own.collect();
+    if let Err(full) = room::judge(&host.values, &files, &own, (file.purpose, file.size), now_ms) {
         return Err(wait(words(&full), full.again_ms.unwrap_or(now_ms + LATER_MS)).into());
     }
-    let wanted = server.uploads.held_by_all().saturating_add(request.size);
+    let wanted = held.all_bytes.saturating_add(file.size);
     let (most, stays) = (host.values.bytes(&TOTAL), host.values.bytes(&FREE));
     if (most > 0 && total.bytes.saturating_add(wanted) > most) || free < wanted.saturating_add(stays) {
         tracing::warn!(bytes = total.bytes, free, "there is no room for uploads; see `upload.total` and `upload.free`");

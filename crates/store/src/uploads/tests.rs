@@ -146,3 +146,27 @@ fn what_is_no_file_of_ours_is_not_read() {
     fs::write(uploads.file(other), "short").unwrap();
     assert!(uploads.read(other).is_err());
 }
+
+/// Whoever deletes all the time while files are finished could keep what is listed nowhere, and counts for nobody.
+#[test]
+fn what_is_removed_while_it_is_finished_is_gone() {
+    let root = tempfile::tempdir().unwrap();
+    let uploads = Uploads::open(root.path()).unwrap();
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    let remove_all =
+        || uploads.entries(owner(1)).unwrap().iter().for_each(|entry| _ = uploads.remove(owner(1), entry).unwrap());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                remove_all();
+            }
+        });
+        (0..=255).for_each(|byte| put(&uploads, &about(byte, owner(1), 1), b"x"));
+        is_done.store(true, Ordering::Relaxed);
+    });
+    remove_all();
+    let folders = fs::read_dir(root.path().join("files")).unwrap();
+    let left: Vec<_> = folders.flat_map(|folder| names(&folder.unwrap().path())).collect();
+    assert_eq!((left, uploads.total()), (Vec::new(), Usage::default()));
+    assert!(names(&root.path().join("new")).is_empty());
+}

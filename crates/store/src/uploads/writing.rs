@@ -54,18 +54,30 @@ impl Writing {
         self.file.sync_all()?;
         let of_account = parent(&self.places.entry)?;
         make(of_account)?;
-        let among_files = parent(&self.places.file)?;
-        make(among_files)?;
+        make(parent(&self.places.file)?)?;
         // The entry first: what is served is always listed.
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.places.entry)?;
-        sync(of_account)?;
-        if let Err(error) = fs::rename(&self.places.new, &self.places.file) {
-            let _ = fs::remove_file(&self.places.entry);
+        self.total.add(self.size);
+        let listed = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.places.entry);
+        if let Err(error) = listed {
+            self.total.subtract(self.size);
             return Err(error);
         }
-        self.is_whole = true;
-        self.total.add(self.size);
-        sync(among_files)
+        if let Err(error) = sync(of_account).and_then(|()| self.place()) {
+            let _ = self.total.unlist(&self.places.entry, self.size);
+            return Err(error);
+        }
+        sync(parent(&self.places.file)?)
+    }
+
+    /// Gives the file its place, unless its entry has been removed by now: then it was there, and has gone.
+    fn place(&mut self) -> io::Result<()> {
+        let total = self.total.clone();
+        let _turn = total.turn.lock();
+        if self.places.entry.exists() {
+            fs::rename(&self.places.new, &self.places.file)?;
+            self.is_whole = true;
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metronome_testkit::{Client, condition};
 
-use crate::{Slot, browser, eventually, get, head, names, put, request, server, slot, upload};
+use crate::{SERVICE, Slot, browser, eventually, get, head, names, put, request, server, setup, slot, upload};
 
 #[test]
 fn a_slot_is_used_once() {
@@ -120,6 +120,25 @@ fn slots_are_not_hoarded() {
     assert!(refused.contains("<retry xmlns='urn:xmpp:http:upload:0' stamp="), "{refused}");
     let mut bob = Client::login(&server, "bob", "phone");
     slot(&mut bob, "a.png", 1, "image/png");
+}
+
+/// Many devices of one account ask at the same moment, each for as much as the account may have.
+#[test]
+fn a_quota_is_not_given_twice() {
+    let server = setup("[upload]\nsize = \"10 KiB\"\nquota = \"10 KiB\"").start();
+    let mut devices: Vec<_> =
+        (0..8).map(|number| Client::login(&server, "alice", &format!("device-{number}"))).collect();
+    upload(&server, &mut devices[0], "a.bin", "application/octet-stream", b"x");
+    // To look at so many takes a while, in which others ask as well.
+    let owner = std::fs::read_dir(crate::folder(&server).join("of")).unwrap().next().unwrap().unwrap().path();
+    for number in 0..5000 {
+        std::fs::write(owner.join(format!("{number:032x}-permanent-0-1700000000000")), "").unwrap();
+    }
+    let request = "<request xmlns='urn:xmpp:http:upload:0' filename='a.bin' size='10000'/>";
+    let request = format!("<iq type='get' id='slot' to='{SERVICE}'>{request}</iq>");
+    devices.iter_mut().for_each(|device| device.send(&request));
+    let got = devices.iter_mut().filter_map(|device| device.wait_for("<iq id='slot'").attribute_of("put", "url"));
+    assert_eq!(got.count(), 1);
 }
 
 #[test]
