@@ -106,13 +106,24 @@ pub(super) async fn remove(
     .await
 }
 
+/// A file that is there for whoever knows its address.
+#[derive(Debug)]
+pub struct Open {
+    /// What is known of it.
+    pub about: About,
+    /// The file itself.
+    pub file: File,
+    /// For how long it is there yet, in milliseconds; none if it stays.
+    pub left_ms: Option<u64>,
+}
+
 /// A file that somebody asks for: none where it is not there, its time is over, or its account has ended.
-pub async fn open(server: &Server, id: UploadId) -> Result<Option<(About, File)>, Stopped> {
+pub async fn open(server: &Server, id: UploadId) -> Result<Option<Open>, Stopped> {
     let Some((about, file)) = on_disk(server, move |uploads| uploads.read(id)).await? else { return Ok(None) };
     let Some(account) = server.store.account_by_id(about.owner).await? else { return Ok(None) };
     let Some(values) = values_of(server, &account.host) else { return Ok(None) };
-    let is_over = ends_ms(&values, &about.entry).is_some_and(|ends_ms| ends_ms <= server.clock.unix_ms());
-    Ok((!is_over).then_some((about, file)))
+    let left_ms = ends_ms(&values, &about.entry).map(|ends_ms| ends_ms.saturating_sub(server.clock.unix_ms()));
+    Ok((left_ms != Some(0)).then_some(Open { about, file, left_ms }))
 }
 
 /// The options that hold for the files of a domain; none where it is not served.

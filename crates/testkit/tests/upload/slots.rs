@@ -179,6 +179,17 @@ fn a_purpose_decides_how_long_a_file_stays() {
 }
 
 #[test]
+fn browsers_keep_a_file_no_longer_than_it_is_there() {
+    let server = setup("upload.keep = \"1 h\"").start();
+    let mut alice = Client::login(&server, "alice", "phone");
+    let slot = upload(&server, &mut alice, "a.png", "image/png", b"x");
+    let answer = get(&server, &slot.path);
+    let kept =
+        answer.field("cache-control").and_then(|kept| kept.split("max-age=").nth(1)?.split(',').next()?.parse().ok());
+    assert!(kept.is_some_and(|kept: u64| (3000..=3600).contains(&kept)), "{answer:?}");
+}
+
+#[test]
 fn files_are_over_when_their_time_is_and_are_removed() {
     let server = setup("upload.keep = \"1 s\"").start();
     let mut alice = Client::login(&server, "alice", "phone");

@@ -8,18 +8,18 @@ use metronome_store::uploads::About;
 /// Pictures that are nothing but pictures.
 const PICTURES: &[&str] = &["apng", "avif", "bmp", "gif", "heic", "heif", "jpeg", "jxl", "png", "webp", "x-icon"];
 
-/// Types in which a browser would run something, whatever else they are.
+/// Types in which a browser would run something, whatever else they are, or which another page could take for its style.
 const ACTIVE: &[&str] =
-    &["html", "xml", "script", "xhtml", "svg", "flash", "mhtml", "multipart", "message/", "x-mixed"];
+    &["html", "xml", "xsl", "script", "css", "xhtml", "svg", "flash", "mhtml", "multipart", "message/", "x-mixed"];
 
-/// A file that never changes: a day is less than most stay.
-const CACHED: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
+/// For how long a browser may keep a file, which never changes, in seconds; less if it goes before.
+const KEPT_S_MAX: u64 = 86_400;
 
 /// No scripts, no forms, no frames, no origin of its own.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
-/// All but those of its length.
-pub(super) fn of(about: &About) -> HeaderMap {
+/// All but those of its length, for a file that is there for so many milliseconds yet; none if it stays.
+pub(super) fn of(about: &About, left_ms: Option<u64>) -> HeaderMap {
     let mut fields = HeaderMap::new();
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     if let Some(kind) = shown_as(&about.media_type).and_then(|kind| HeaderValue::try_from(kind).ok()) {
@@ -29,7 +29,10 @@ pub(super) fn of(about: &About) -> HeaderMap {
     fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     fields.insert(header::CONTENT_SECURITY_POLICY, POLICY);
     fields.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
-    fields.insert(header::CACHE_CONTROL, CACHED);
+    let kept_s = left_ms.map_or(KEPT_S_MAX, |left_ms| KEPT_S_MAX.min(left_ms / 1000));
+    if let Ok(kept) = HeaderValue::try_from(format!("private, max-age={kept_s}, immutable")) {
+        fields.insert(header::CACHE_CONTROL, kept);
+    }
     fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if let Ok(tag) = HeaderValue::try_from(tag(about)) {
         fields.insert(header::ETAG, tag);
@@ -79,9 +82,13 @@ mod tests {
 
     use super::*;
 
-    fn fields(media_type: &str, name: &str) -> HeaderMap {
+    fn about(media_type: &str, name: &str) -> About {
         let entry = Entry { id: UploadId([1; 16]), purpose: Purpose::Message, size: 1, created_ms: 0 };
-        of(&About { owner: AccountId::ordinary([1; 16]), entry, media_type: media_type.into(), name: name.into() })
+        About { owner: AccountId::ordinary([1; 16]), entry, media_type: media_type.into(), name: name.into() }
+    }
+
+    fn fields(media_type: &str, name: &str) -> HeaderMap {
+        of(&about(media_type, name), None)
     }
 
     fn field(media_type: &str, name: header::HeaderName) -> String {
@@ -110,6 +117,8 @@ mod tests {
             "application/rss+xml",
             "text/javascript",
             "application/ecmascript",
+            "text/css",
+            "text/xsl",
             "application/x-shockwave-flash",
             "multipart/x-mixed-replace",
             "message/rfc822",
@@ -117,6 +126,16 @@ mod tests {
         ] {
             assert_eq!(field(active, header::CONTENT_TYPE), "application/octet-stream", "{active}");
             assert!(field(active, header::CONTENT_DISPOSITION).starts_with("attachment; "), "{active}");
+        }
+    }
+
+    #[test]
+    fn no_browser_keeps_a_file_for_longer_than_it_is_there() {
+        for (left_ms, kept) in
+            [(None, 86_400), (Some(86_400_000_000), 86_400), (Some(86_399_999), 86_399), (Some(2_500), 2), (Some(1), 0)]
+        {
+            let fields = of(&about("image/png", "a.png"), left_ms);
+            assert_eq!(fields[header::CACHE_CONTROL], format!("private, max-age={kept}, immutable"), "{left_ms:?}");
         }
     }
 

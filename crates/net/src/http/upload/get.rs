@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use metronome_features::upload::upkeep;
+use metronome_features::upload::upkeep::{self, Open};
 use metronome_host::server::Server;
 use metronome_store::uploads::{About, HEAD_BYTES, UploadId};
 
@@ -20,13 +20,13 @@ pub(super) async fn answer(
     name: &str,
     asked: &Parts,
 ) -> Result<Response, StatusCode> {
-    let (about, file) = upkeep::open(server, id).await.map_err(broken)?.ok_or(StatusCode::NOT_FOUND)?;
+    let Open { about, file, left_ms } = upkeep::open(server, id).await.map_err(broken)?.ok_or(StatusCode::NOT_FOUND)?;
     // Under another name it would say something that its owner has not said.
     if *about.name != *name {
         return Err(StatusCode::NOT_FOUND);
     }
     let (method, asked) = (&asked.method, &asked.headers);
-    let mut given = fields::of(&about);
+    let mut given = fields::of(&about, left_ms);
     if known::is_known(asked, &fields::tag(&about)) {
         given.remove(header::CONTENT_TYPE);
         given.remove(header::CONTENT_DISPOSITION);
