@@ -93,8 +93,9 @@ fn answer(server: &Arc<Server>, env: &mut Envelope) -> Result<(), Refuse> {
     }
     let child = env.stanza.content.iter().next().ok_or(Condition::BadRequest)?;
     let (version, now_s) = (child.ns(), server.clock.unix_ms() / 1000);
-    // A relay carries what costs: not for those of whom nothing is left to complain about.
-    let own = (!session.is_guest() && !session.is_locked()).then(|| made(&host.values, session.account, now_s)).flatten();
+    // A relay carries what costs its domain: not for people of others, nor for those of whom nothing is left to complain about.
+    let is_own = session.jid.domain() == host.name.domain() && !session.is_guest() && !session.is_locked();
+    let own = is_own.then(|| made(&host.values, session.account, now_s)).flatten();
     let told = |service: Service| {
         let credentials = own.clone().filter(|_| is_relay(&service));
         Service { credentials, ..service }.tree(version, now_s)

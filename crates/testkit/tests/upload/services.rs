@@ -104,3 +104,18 @@ fn strangers_learn_nothing_and_nothing_is_announced_that_is_not_there() {
     assert!(bare.contains("<service type='turn' host='turn.example.org' transport='udp'/>"), "{bare}");
     assert_eq!(condition(&credentials(&mut alice, 2, "host='turn.example.org' type='turn'")), "not-authorized");
 }
+
+/// A relay is paid for by its domain.
+#[test]
+fn people_of_another_domain_get_no_passwords() {
+    let options = OPTIONS.replace("[external_services]", "[host.\"localhost\".external_services]");
+    let setup = Setup::default().store(Backend::Memory).options(&options);
+    let server = setup.domain("b.example").account("dave@b.example").start();
+    let mut dave = server.dial().domain("b.example").direct();
+    dave.log_in("dave", "phone");
+    let told = services(&mut dave, 2, "");
+    assert!(told.contains("turn.example.org") && !told.contains("password"), "{told}");
+    let refused = credentials(&mut dave, 2, "host='turn.example.org' type='turn'");
+    assert_eq!(condition(&refused), "not-authorized", "{refused}");
+    assert!(services(&mut Client::login(&server, "alice", "phone"), 2, "").contains("password"));
+}
