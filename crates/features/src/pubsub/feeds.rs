@@ -19,7 +19,8 @@ use metronome_proto::xml::Tree;
 use metronome_pubsub::{Claim, Node, Trust, Verb, Verdict, attachments, judge};
 use metronome_store::nodes::{ItemSearch, ItemsFound};
 
-use super::{SERVICE, nodes};
+use super::place::Kind as Place;
+use super::{SERVICE, nodes, settings};
 use crate::upload::encode_name;
 
 /// Whether there are feeds.
@@ -64,6 +65,8 @@ struct Source<'a> {
     own: Option<String>,
     /// Who writes it, where the entries do not say.
     author: &'a str,
+    /// How long items stay at most, in seconds.
+    expire_s_max: u64,
 }
 
 /// The feed of a node of the service that this domain has, or that this is; none if not everybody may read it.
@@ -75,7 +78,8 @@ pub async fn of_node(server: &Arc<Server>, host: &Arc<Host>, name: &str) -> Resu
     let domain = service.beside.as_ref().and_then(|beside| server.hosts.load().get(beside.domain.as_str()).cloned());
     let own = domain.and_then(|domain| web::base(server, &domain));
     let own = own.map(|base| format!("{base}{NODES}{}", segments::write(name)));
-    read(server, owner, name, &Source { address: &service.name, own, author: service.name.domain() }).await
+    let expire_s_max = settings::limits(Place::Service, &service.values).expire_s_max;
+    read(server, owner, name, &Source { address: &service.name, own, author: service.name.domain(), expire_s_max }).await
 }
 
 /// The feed of somebody's blog, by the local part of their address; none if there is none that everybody may read.
@@ -87,7 +91,8 @@ pub async fn of_blog(server: &Arc<Server>, host: &Arc<Host>, name: &str) -> Resu
     let facts = server.facts.of(&*server.store, &jid).await?;
     let Some(facts) = facts.filter(|facts| facts.is_active()) else { return Ok(None) };
     let own = web::base(server, host).map(|base| format!("{base}{BLOGS}{}", segments::write(name)));
-    read(server, facts.account.id, BLOG, &Source { address: &jid, own, author: name }).await
+    let expire_s_max = settings::limits(Place::Account, &host.values).expire_s_max;
+    read(server, facts.account.id, BLOG, &Source { address: &jid, own, author: name, expire_s_max }).await
 }
 
 async fn read(
@@ -98,7 +103,9 @@ async fn read(
 ) -> Result<Option<Feed>, Refuse> {
     let node = nodes::node(server, owner, name).await?;
     let Some(node) = node.filter(|node| is_open(node)) else { return Ok(None) };
-    let search = ItemSearch { rows_max: ENTRIES_MAX, bytes_max: BYTES_MAX, ..ItemSearch::default() };
+    // What has expired is removed now and then, and is not there until then either.
+    let from_ms = node.expired_before_ms(server.clock.unix_ms(), source.expire_s_max).unwrap_or(0);
+    let search = ItemSearch { from_ms, rows_max: ENTRIES_MAX, bytes_max: BYTES_MAX, ..ItemSearch::default() };
     let ItemsFound::Page(page) = server.store.items(owner, name, search).await? else { return Ok(None) };
     Ok(Some(feed(&node, &page.rows, source)))
 }
@@ -177,7 +184,8 @@ mod tests {
     fn an_empty_node_is_a_feed_and_what_it_is_called_stays_text() {
         let config = Config { title: "<b>&".into(), description: "]]>".into(), ..Config::base() };
         let address = Jid::parse("pubsub.localhost").unwrap();
-        let source = Source { address: &address, own: Some("https://x/feeds/news".into()), author: "pubsub.localhost" };
+        let (own, author) = (Some("https://x/feeds/news".into()), "pubsub.localhost");
+        let source = Source { address: &address, own, author, expire_s_max: 1 };
         let feed = feed(&node("news", config), &[], &source);
         let text = String::from_utf8(feed.document).unwrap();
         assert!(text.contains("<title>&lt;b&gt;&amp;</title><subtitle>]]&gt;</subtitle>"), "{text}");

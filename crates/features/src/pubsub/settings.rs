@@ -160,7 +160,8 @@ pub(super) fn rules(place: &Place) -> Box<dyn Rules> {
     }
 }
 
-fn limits(kind: PlaceKind, values: &Values) -> Limits {
+/// How much there may be at such a place.
+pub(super) fn limits(kind: PlaceKind, values: &Values) -> Limits {
     let (nodes, total) = match kind {
         PlaceKind::Account => (&NODES, &TOTAL),
         PlaceKind::Service | PlaceKind::Domain => (&SERVICE_NODES, &SERVICE_TOTAL),

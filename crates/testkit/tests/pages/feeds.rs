@@ -1,8 +1,10 @@
 //! Open nodes as Atom feeds (RFC 4287), and those that are not open.
 
+use std::time::{Duration, Instant};
+
 use metronome_proto::ns::ATOM;
 use metronome_proto::xml::{Content, Tree};
-use metronome_testkit::{Answer, Browser, Client, Seen, ask, online};
+use metronome_testkit::{Answer, Browser, Client, Seen, WAIT, ask, online};
 
 use crate::{get, is_missing, server};
 
@@ -198,6 +200,27 @@ fn nodes_that_are_not_open_are_not_there_and_an_administrator_can_do_without() {
     let mut alice = online(&off, "alice", "phone");
     create(&mut alice, SERVICE, "news", &[("access_model", "open")]);
     is_missing(&mut off.dial_as_browser().browse(), "/feeds/news");
+}
+
+/// XEP-0060: what has expired is removed now and then, and nobody gets it until then either.
+#[test]
+fn what_has_expired_is_not_there() {
+    let server = server("");
+    let mut alice = online(&server, "alice", "phone");
+    let mut browser = server.dial_as_browser().browse();
+    for (to, node, path) in [(SERVICE, "news", "/feeds/news"), ("", BLOG, "/blogs/alice")] {
+        create(&mut alice, to, node, &[("access_model", "open"), ("item_expire", "1")]);
+        publish(&mut alice, to, node, "one", &entry("<title>for a second</title>"));
+        // Until XMPP has it no more; nothing was removed yet.
+        let get = format!("<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='{node}'/></pubsub>");
+        let to = if to.is_empty() { "alice@localhost" } else { to };
+        let deadline = Instant::now() + WAIT;
+        while ask(&mut alice, "get", to, &get).contains("for a second") {
+            assert!(Instant::now() < deadline, "it expires");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(titles(&feed(&mut browser, path).1).is_empty(), "{path}");
+    }
 }
 
 #[test]
