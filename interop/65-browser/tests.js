@@ -88,6 +88,15 @@ async function somebodyNewMakesAnAccount(kind) {
   await carol.leave();
 }
 
-const TESTS = [peopleTalkSendAPictureAndFindItInAFreshBrowser, peopleMeetInARoom, aWrongPasswordIsSaidToBeOne, somebodyNewMakesAnAccount];
+// Both have the same name, and whoever chats may be logged in there.
+async function scriptsOfTheChatPageSeeNothingOfTheArchive(kind) {
+  const alice = await Visitor.arrive(await newAccount("alice"), kind);
+  await alice.readArchive();
+  assert.deepEqual(await alice.reachForArchive(), { status: 403, isOutOfReach: true });
+  await alice.leave();
+}
 
-await judge(each(TESTS, KINDS), close);
+const TESTS = [peopleTalkSendAPictureAndFindItInAFreshBrowser, peopleMeetInARoom, aWrongPasswordIsSaidToBeOne, somebodyNewMakesAnAccount];
+const RUNS = [...each(TESTS, KINDS), ...each([scriptsOfTheChatPageSeeNothingOfTheArchive], KINDS.slice(0, 1))];
+
+await judge(RUNS, close);

@@ -85,6 +85,35 @@ export class Visitor {
     return new Talk(this, address);
   }
 
+  // Logs in to the own archive, in another window of the same browser.
+  async readArchive() {
+    const archive = await this.page.context().newPage();
+    await archive.goto(`${SITE}/archive/`);
+    await archive.locator("input[name=name]").fill(this.user);
+    await archive.locator("input[name=password]").fill(PASSWORD);
+    await archive.locator("button").click();
+    await this.#seesArchive(archive);
+    await archive.close();
+  }
+
+  #seesArchive(archive) {
+    return archive.getByText(this.bare).waitFor();
+  }
+
+  // What a script on the chat page gets of the archive that its reader sees: by asking for it, and by a look into a window with it.
+  async reachForArchive() {
+    const status = await this.page.evaluate(async () => (await fetch("/archive/")).status);
+    const opens = this.page.context().waitForEvent("page");
+    await this.page.evaluate(() => {
+      window.opened = window.open("/archive/");
+    });
+    const archive = await opens;
+    await this.#seesArchive(archive);
+    const isOutOfReach = await this.page.evaluate(() => window.opened.closed);
+    await archive.close();
+    return { status, isOutOfReach };
+  }
+
   // Leaves a picture of what is seen.
   async show(name) {
     await this.page.screenshot({ path: `${PICTURES}${name}.png` });

@@ -1,6 +1,6 @@
 //! Everybody's own archive, for whoever has logged in with name and password: with whom they have talked, on which days, and what was said.
-//! This is the only place where a browser's cookie counts; it is sent to these paths alone, no page of another site may read what they
-//! answer, and nothing but logging in and out can be done here.
+//! This is the only place where a browser's cookie counts; it is sent to these paths alone, no page of another site and no script of this one
+//! may read what they answer, and nothing but logging in and out can be done here.
 
 mod cookies;
 mod door;
@@ -94,6 +94,9 @@ fn answer(visit: Visit, wanted: Wanted) -> BoxFuture<'static, Response> {
     Box::pin(async move {
         let privacy = visit.privacy;
         let Some((asked, body)) = read(visit) else { return StatusCode::NOT_FOUND.into_response() };
+        if !cookies::is_for_a_window(&asked.fields) {
+            return StatusCode::FORBIDDEN.into_response();
+        }
         if privacy != Privacy::Private && !asked.host.values.flag(&PLAIN_WITHOUT_TLS) {
             return readable_by_others();
         }

@@ -64,8 +64,12 @@ pub(super) fn page(title: &str, kept: Kept, inside: impl IntoIterator<Item = Ele
     fields.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
     let (kept, referrer) = match kept {
         Kept::UntilAsked => ("no-cache", "no-referrer"),
-        // A form that is sent from here has to show where it comes from.
-        Kept::Never => ("no-store", "same-origin"),
+        Kept::Never => {
+            // With it a window is in a group of its own: another page of this site that opened it, such as the chat page, cannot look in.
+            fields.insert("cross-origin-embedder-policy", HeaderValue::from_static("require-corp"));
+            // A form that is sent from here has to show where it comes from.
+            ("no-store", "same-origin")
+        }
     };
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     fields.insert(header::REFERRER_POLICY, HeaderValue::from_static(referrer));

@@ -1,5 +1,5 @@
-//! Turns at reading for pages. Each page costs reads of the store, and anybody may ask for it: so there are some at a time for all together,
-//! and so many in a while for each address.
+//! Turns at reading for pages, and at logging in there. Each costs reads of the store or of time, and anybody may ask for it: so there are
+//! some at a time for all together, and so many in a while for each address.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,8 @@ pub(super) const PAGES: Setting = Setting::new(
     "limits.web.pages",
     Kind::Frequency,
     "\"300/min\"",
-    "How many pages and feeds one address (of IPv6: one /64) may read; more are refused for a while (429).",
+    "How many pages and feeds one address (of IPv6: one /64) may read, and how often it may try to log in on a page; more is refused for a \
+     while (429).",
 );
 
 /// Pages for which something is read at the same time.
@@ -36,10 +37,14 @@ impl Default for Turns {
 impl Turns {
     /// Waits for a turn, which lasts until it is dropped; the answer to whoever reads too much.
     pub(super) async fn take(&self, server: &Server, address: IpAddr) -> Result<SemaphorePermit<'_>, StatusCode> {
-        let often = server.hosts.load().values.frequency(&PAGES);
-        if !self.pages.take(household(address), often, server.clock.steady_ms()) {
-            return Err(StatusCode::TOO_MANY_REQUESTS);
-        }
+        self.count(server, address)?;
         self.reads.acquire().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// Counts for an address what waits for turns of another kind; the answer if it is too much.
+    pub(super) fn count(&self, server: &Server, address: IpAddr) -> Result<(), StatusCode> {
+        let often = server.hosts.load().values.frequency(&PAGES);
+        let is_taken = self.pages.take(household(address), often, server.clock.steady_ms());
+        if is_taken { Ok(()) } else { Err(StatusCode::TOO_MANY_REQUESTS) }
     }
 }

@@ -137,6 +137,43 @@ fn the_cookie_is_for_these_pages_and_ends_with_the_login() {
     assert_eq!(browser.ask("GET", "/archive/logout", &cookie).status, 405);
 }
 
+/// The chat page has the same name and runs scripts: what others make them do must not reach these pages.
+#[test]
+fn scripts_and_frames_of_this_site_see_nothing() {
+    let server = server();
+    let (mut browser, cookie) = logged_in(&server, "alice");
+    for wanted in ["empty", "iframe", "object", "worker"] {
+        let fields =
+            format!("{cookie}Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: {wanted}\r\n");
+        for path in ["/archive/", "/archive/with/bob@localhost/", "/archive/find?with=bob@localhost"] {
+            let answer = browser.ask("GET", path, &fields);
+            assert_eq!(answer.status, 403, "{wanted} {path}: {answer:?}");
+            assert!(!answer.text().contains("alice"), "{answer:?}");
+        }
+        let answer = post(&mut browser, "/archive/login", &fields, &form("alice", "alice-secret"));
+        assert_eq!((answer.status, answer.field("set-cookie")), (403, None), "{wanted}");
+    }
+    let window = "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    let answer = browser.ask("GET", "/archive/", &format!("{cookie}{window}"));
+    assert!(answer.status == 200 && answer.text().contains("alice@localhost"), "{answer:?}");
+    // Whoever opens a window has no hold of it: its policies are others than those of the pages that run scripts.
+    for (name, value) in [("opener", "same-origin"), ("embedder", "require-corp"), ("resource", "same-origin")] {
+        assert_eq!(answer.field(&format!("cross-origin-{name}-policy")), Some(value), "{answer:?}");
+    }
+    assert_eq!(post(&mut browser, "/archive/login", window, &form("alice", "alice-secret")).status, 303);
+}
+
+/// Failures are counted by accounts; who tries many of them is stopped as well.
+#[test]
+fn nobody_guesses_at_one_account_after_the_other() {
+    let server = with("limits.web.pages = \"3/h\"");
+    let mut browser = server.dial_as_browser().browse_tls();
+    for name in ["anna", "anton", "arthur"] {
+        assert_eq!(post(&mut browser, "/archive/login", "", &form(name, "password")).status, 403, "{name}");
+    }
+    assert_eq!(post(&mut browser, "/archive/login", "", &form("alice", "alice-secret")).status, 429);
+}
+
 #[test]
 fn who_may_not_log_in_elsewhere_may_not_here() {
     let server = with("limits.login_failures.per_ip = \"3/min\"");

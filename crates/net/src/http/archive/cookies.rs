@@ -45,6 +45,12 @@ pub(super) fn is_from_here(fields: &HeaderMap) -> bool {
     }
 }
 
+/// Whether what is asked for is to be seen in a window of its own, as far as the browser says. Scripts and frames are refused, also those
+/// of this site: the chat page has the same name, and what runs there has no business here.
+pub(super) fn is_for_a_window(fields: &HeaderMap) -> bool {
+    fields.get("sec-fetch-dest").is_none_or(|wanted| wanted == "document")
+}
+
 /// Without its port, which a proxy may have left out.
 fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
@@ -82,6 +88,15 @@ mod tests {
         let set = set.to_str().unwrap();
         assert_eq!(set, "archive=abc; Path=/archive/; Max-Age=28800; HttpOnly; SameSite=Strict; Secure");
         assert!(!clear(Encryption::None).unwrap().to_str().unwrap().contains("Secure"));
+    }
+
+    #[test]
+    fn only_windows_see_these_pages() {
+        assert!(is_for_a_window(&HeaderMap::new()), "an older browser says nothing");
+        assert!(is_for_a_window(&fields(&[("sec-fetch-dest", "document")])));
+        for other in ["empty", "iframe", "frame", "embed", "object", "script", "style", "image", "worker", ""] {
+            assert!(!is_for_a_window(&fields(&[("sec-fetch-dest", other)])), "{other}");
+        }
     }
 
     #[test]

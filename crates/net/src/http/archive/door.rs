@@ -74,6 +74,10 @@ pub(super) async fn log_in(asked: &Asked, body: Body) -> Result<Response, StoreE
     if !cookies::is_from_here(&asked.fields) {
         return Ok(StatusCode::FORBIDDEN.into_response());
     }
+    // Failures are counted by accounts, of which there are many to guess at, and each guess takes its time.
+    if let Err(refused) = asked.web.turns.count(&asked.web.server, asked.address) {
+        return Ok(refused.into_response());
+    }
     let sent = sent(body).await;
     let given = sent.as_ref().and_then(|form| Some((field(form, "name")?, field(form, "password")?)));
     let Some((name, password)) = given else { return Ok(StatusCode::BAD_REQUEST.into_response()) };
