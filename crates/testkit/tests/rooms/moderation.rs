@@ -109,6 +109,28 @@ fn others_than_moderators_take_back_nothing() {
     );
 }
 
+/// What looked as if it had been taken back already could not be taken back.
+#[test]
+fn nobody_says_what_only_archives_have() {
+    let server = server();
+    let (mut alice, mut bob, mut carol) = coven(&server, &[]);
+    for stone in [
+        "<retracted xmlns='urn:xmpp:message-retract:1' stamp='2026-01-01T00:00:00Z' id='x'/>",
+        "<moderated xmlns='urn:xmpp:message-moderate:0' by='coven@rooms.localhost/first'/>",
+        "<moderated xmlns='urn:xmpp:message-moderate:1' by='coven@rooms.localhost/first'/>",
+    ] {
+        bob.send(&format!("<message to='{ROOM}' type='groupchat' id='spam'><body>potions</body>{stone}</message>"));
+        let heard = until(&mut bob, "<message type='groupchat' id='spam'").1;
+        assert!(
+            heard.contains("<body>potions") && !heard.contains("<moderated") && !heard.contains("<retracted"),
+            "{heard}"
+        );
+        pass(&mut [&mut alice, &mut bob, &mut carol]);
+        does(&mut alice, "set", &moderate(&heard.attribute_of("stanza-id", "id").unwrap()));
+        assert!(!archive(&mut carol).iter().any(|row| row.contains("<body>potions")), "{stone}");
+    }
+}
+
 /// XEP-0424: one's own, and nobody else's.
 #[test]
 fn an_author_takes_back_its_own() {
