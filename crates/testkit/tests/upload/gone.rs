@@ -3,7 +3,7 @@
 use metronome_testkit::{Client, Setup, ask};
 use serde_json::json;
 
-use crate::{eventually, get, names, put, server, slot, upload};
+use crate::{browser, eventually, get, head, names, put, server, slot, upload};
 
 #[test]
 fn files_are_gone_with_the_account() {
@@ -22,6 +22,23 @@ fn files_are_gone_with_the_account() {
     let list = server.control().run("upload list", json!({ "jid": "alice@localhost" }));
     assert_eq!(list, json!([]));
     server.expect_log("their account has ended");
+}
+
+/// What somebody still sends when the account ends goes as well, and not within the hour.
+#[test]
+fn a_file_that_comes_when_its_account_has_ended_is_gone() {
+    let server = server();
+    let mut alice = Client::login(&server, "alice", "phone");
+    let slot = slot(&mut alice, "a.bin", 200_000, "application/octet-stream");
+    let mut slow = browser(&server);
+    slow.send(head(&slot, "application/octet-stream", 200_000).as_bytes());
+    slow.send(&[1; 100_000]);
+    eventually("the file begins", || names(&server, "new").len() == 1);
+    server.control().run("user delete", json!({ "jid": "alice@localhost" }));
+    slow.send(&[1; 100_000]);
+    assert_eq!(slow.answer("PUT").status, 403);
+    eventually("nothing is left", || ["new", "files", "of"].iter().all(|part| names(&server, part).is_empty()));
+    assert_eq!(get(&server, &slot.path).status, 404);
 }
 
 #[test]

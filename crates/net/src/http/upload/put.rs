@@ -46,14 +46,20 @@ pub(super) async fn answer(
     judge_length(request.headers(), slot.about.entry.size)?;
     let about = with_type(server, slot, request.headers()).await?;
     let using = server.uploads.take(id, &proof, now_ms).ok_or(StatusCode::FORBIDDEN)?;
-    let size = about.entry.size;
+    let (owner, size) = (about.owner, about.entry.size);
     let written = write(server, about, request.into_body()).await;
     match &written {
         Ok(()) => tracing::debug!(file = %id, bytes = size, "a file was uploaded"),
         Err(status) => tracing::debug!(file = %id, %status, "an upload failed"),
     }
     drop(using);
-    written.map(|()| StatusCode::CREATED.into_response())
+    written?;
+    // Its account may have ended meanwhile, and with it all of its files but this one.
+    if server.store.account_by_id(owner).await.map_err(broken)?.is_none() {
+        server.uploads.forget(owner);
+        return Err(StatusCode::FORBIDDEN);
+    }
+    Ok(StatusCode::CREATED.into_response())
 }
 
 /// What proves that somebody has a slot.
