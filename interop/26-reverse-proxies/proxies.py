@@ -33,27 +33,32 @@ class Proxy:
 
     def __enter__(self):
         os.mkdir(self.folder)
-        file = Path(self.folder, "configuration")
+        file, log = Path(self.folder, "configuration"), Path(self.folder, "log")
         file.write_text(self.configuration())
-        with open(f"{self.folder}/log", "w") as log:
-            # Some keep files where they find their user's home.
-            self.process = subprocess.Popen(self.command(file), cwd=self.folder, env=os.environ | {"HOME": self.folder},
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            self.wait_for_it()
-        except BaseException:
-            self.__exit__()
-            raise
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not self.starts(self.command(file), log, end):
+            # Who looks whether a port is free has it for a moment.
+            is_taken = "ddress already in use" in log.read_text()
+            assert is_taken and time.monotonic() < end, f"it does not listen, its status is {self.process.returncode}"
+            time.sleep(0.1)
         return self
 
-    def wait_for_it(self):
-        end = time.monotonic() + PATIENCE_SECONDS
-        while self.process.poll() is None and time.monotonic() < end:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", int(PROXY_PORT))) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError(f"it does not listen, its status is {self.process.poll()}")
+    def starts(self, command, log, end):
+        """Whether it comes to listen."""
+        with open(log, "w") as writer:
+            # Some keep files where they find their user's home.
+            self.process = subprocess.Popen(command, cwd=self.folder, env=os.environ | {"HOME": self.folder},
+                                            stdin=subprocess.DEVNULL, stdout=writer, stderr=writer)
+        listens = False
+        try:
+            while not listens and self.process.poll() is None and time.monotonic() < end:
+                time.sleep(0.05)
+                with socket.socket() as probe:
+                    listens = probe.connect_ex(("127.0.0.1", int(PROXY_PORT))) == 0
+        finally:
+            if not listens:
+                self.__exit__()
+        return listens
 
     def __exit__(self, *_):
         self.process.terminate()
