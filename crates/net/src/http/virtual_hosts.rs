@@ -29,7 +29,6 @@ pub(super) fn asked_for<'a>(uri: &'a Uri, fields: &'a HeaderMap) -> Result<&'a s
     let mut all = fields.get_all(header::HOST).into_iter();
     let field = match (all.next(), all.next()) {
         (Some(field), None) => field.to_str().map_err(|_| "a Host that is no name")?,
-        (None, _) if uri.host().is_some() => "",
         (None, _) => return Err("no Host"),
         (Some(_), Some(_)) => return Err("more than one Host"),
     };
@@ -84,6 +83,7 @@ mod tests {
         assert_eq!(asked_for(&plain, &fields(&["a.example:1"])), Ok("a.example"));
         assert_eq!(asked_for(&whole, &fields(&["a.example"])), Ok("b.example"));
         assert!(asked_for(&plain, &fields(&[])).is_err());
+        assert!(asked_for(&whole, &fields(&[])).is_err());
         assert!(asked_for(&plain, &fields(&["a.example", "b.example"])).is_err());
     }
 }
