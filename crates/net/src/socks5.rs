@@ -50,26 +50,26 @@ async fn attend(server: &Arc<Server>, mut socket: TcpStream, address: IpAddr, ad
     };
     let Some(mut waiting) = seated else { return };
     let call = tokio::select! {
+        // Who was called has begun, whatever else has happened meanwhile.
+        biased;
         call = waiting.called() => call,
         () = has_gone(&socket) => None,
         () = sleep(PATIENCE) => None,
         () = server.control.stopped() => None,
     };
     drop(waiting);
+    // From here on whatever ends it, the end of the process included, is a reset, unless the transfer has come to its end.
+    if call.is_some() {
+        let _ = socket.set_zero_linger();
+    }
     match call {
         Some(Call::Carry(other, transfer)) => {
-            let Ok(Connection { socket: other, place: _held }) = other.await else {
-                let _ = socket.set_zero_linger();
-                return;
-            };
+            let Ok(Connection { socket: other, place: _held }) = other.await else { return };
             let why = relay::carry(server, socket, other, &transfer).await;
             tracing::debug!(peer = %address, bytes = transfer.bytes(), why = why.as_str(), "a transfer is over");
         }
         Some(Call::HandOver(carries)) => {
-            // Where the other one has gone at this very moment.
-            if let Err(connection) = carries.send(Connection { socket, place: Box::new(admitted) }) {
-                let _ = connection.socket.set_zero_linger();
-            }
+            let _ = carries.send(Connection { socket, place: Box::new(admitted) });
         }
         None => tracing::debug!(peer = %address, "a connection for a bytestream came to nothing"),
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use metronome_host::bytestreams::Transfer;
 use metronome_host::server::Server;
+use rustix::net::sockopt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -52,7 +53,7 @@ struct Flow<'t> {
     moves: AtomicU64,
 }
 
-/// Carries everything, until the end.
+/// Carries everything, until the end. Both connections come so that closing them resets them, which is so no longer once all was carried.
 pub(super) async fn carry(server: &Server, mut one: TcpStream, mut other: TcpStream, transfer: &Transfer) -> End {
     let flow = Flow { server, transfer, moves: AtomicU64::new(0) };
     let end = {
@@ -64,9 +65,9 @@ pub(super) async fn carry(server: &Server, mut one: TcpStream, mut other: TcpStr
             () = server.control.stopped() => End::Stopped,
         }
     };
-    if end != End::Complete {
+    if end == End::Complete {
         for socket in [&one, &other] {
-            let _ = socket.set_zero_linger();
+            let _ = sockopt::set_socket_linger(socket, None);
         }
     }
     end
