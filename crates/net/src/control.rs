@@ -115,6 +115,11 @@ pub fn check(values: &Values) -> Result<(), ControlError> {
     }
 }
 
+/// Whether a server answers on the socket of these options, which is an error then. Nothing is made, and it may be otherwise a moment later.
+pub fn is_free(values: &Values) -> Result<(), ControlError> {
+    look_at(socket_of(values)?).map(drop)
+}
+
 fn socket_of(values: &Values) -> Result<&Path, ControlError> {
     values.path(&SOCKET).ok_or(ControlError::Setting { setting: &SOCKET, what: "no socket is named" })
 }
@@ -245,15 +250,27 @@ fn may_ask(uid: u32, own: u32) -> bool {
 }
 
 fn remove_stale(path: &Path) -> Result<(), ControlError> {
-    let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
+    match look_at(path)? {
+        Found::Stale => fs::remove_file(path).map_err(|why| ControlError::Make { path: path.to_owned(), why }),
+        Found::Nothing => Ok(()),
+    }
+}
+
+/// What is where the socket is to be, if nobody has it.
+enum Found {
+    Nothing,
+    /// A socket that nobody answers on.
+    Stale,
+}
+
+fn look_at(path: &Path) -> Result<Found, ControlError> {
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(Found::Nothing) };
     if !found.file_type().is_socket() {
         return Err(ControlError::NotASocket(path.to_owned()));
     }
     match BlockingStream::connect(path) {
-        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map_err(|why| ControlError::Make { path: path.to_owned(), why })
-        }
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => Ok(Found::Stale),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
         // It accepts, its queue is full, or we may not ask: somebody has it.
         _ => Err(ControlError::InUse(path.to_owned())),
     }

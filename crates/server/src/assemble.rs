@@ -28,7 +28,7 @@ use metronome_model::{Op, Outcome, Record};
 use metronome_net::admission::Admission;
 use metronome_net::c2s::managed::take_up;
 use metronome_net::c2s::resume::Doors;
-use metronome_net::control::{ControlSocket, SocketFile};
+use metronome_net::control::{self, ControlError, ControlSocket, SocketFile};
 use metronome_net::dns::Resolver;
 use metronome_net::listen::Listeners;
 use metronome_net::outside::Network;
@@ -72,9 +72,13 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
     metronome_sasl::self_test().context("the cryptography of this build is broken")?;
 
     // Ports first: a second server on this machine should not get as far as the first one's data.
-    let listeners = Listeners::bind(values)?;
-    let control =
-        ControlSocket::open(values).map_err(|why| anyhow::anyhow!("{}", unfit::control(&configuration, &why)))?;
+    let of_control = |why| anyhow::anyhow!("{}", unfit::control(&configuration, &why));
+    let listeners = Listeners::bind(values).or_else(|taken| match control::is_free(values) {
+        // Whose data these are has mostly the ports as well: other ports would not help.
+        Err(in_use @ ControlError::InUse(_)) => Err(of_control(in_use)),
+        _ => Err(taken.into()),
+    })?;
+    let control = ControlSocket::open(values).map_err(of_control)?;
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let registry = Arc::new(Registry::new(metronome_features::ALL));

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 pub use authority::{Authority, Issued};
 pub use files::{FileError, Pair};
-pub use mode::{accounts, presets, welcome};
+pub use mode::{accounts, presets, program, welcome};
 
 /// The development mode's own domain.
 const DOMAIN: &str = "localhost";

@@ -126,14 +126,17 @@ fn certificates(arguments: &Arguments, configuration: &Configuration) -> Certifi
 fn with_hint(error: anyhow::Error, arguments: &Arguments, configuration: &Configuration) -> anyhow::Error {
     let is_offset = |setting| configuration.origin("", setting) == Origin::Development;
     if arguments.dev && error.is::<CannotListen>() && is_offset(&listen::C2S) && is_offset(&listen::C2S_TLS) {
-        return anyhow::anyhow!("{error}\nTry other ports: {}", with_other_ports(arguments));
+        return anyhow::anyhow!(
+            "{error}\nTry other ports: {}",
+            with_other_ports(&dev::program("metronome"), arguments)
+        );
     }
     error
 }
 
 /// The same command line with the next ports.
-fn with_other_ports(arguments: &Arguments) -> String {
-    let mut line = "metronome --dev".to_owned();
+fn with_other_ports(program: &str, arguments: &Arguments) -> String {
+    let mut line = format!("{program} --dev");
     if arguments.data != Path::new(DEV_DATA) {
         line.push_str(&format!(" --data {}", arguments.data.display()));
     }
@@ -211,7 +214,7 @@ mod tests {
     fn other_ports_keep_the_rest_of_the_command_line() {
         let line = |given: &[&str]| {
             let given = ["metronome", "--dev"].iter().chain(given).copied();
-            with_other_ports(&Arguments::try_parse_from(given).expect("a command line"))
+            with_other_ports("metronome", &Arguments::try_parse_from(given).expect("a command line"))
         };
         assert_eq!(line(&[]), "metronome --dev --port-offset 1000");
         let given = ["--config", "m.toml", "--data", "d", "--port-offset", "2000"];

@@ -151,7 +151,12 @@ fn expected(kind: Kind) -> &'static str {
 impl Setting {
     /// A hint that shows the right form: "write it like stanza = "256 KiB"".
     pub fn example(&self) -> String {
-        format!("write it like {} = {}", self.key.rsplit('.').next().unwrap_or(self.key), self.form())
+        let name = self.key.rsplit('.').next().unwrap_or(self.key);
+        match self.kind {
+            // Whoever has found another word for one of the two means that one, whatever the default is.
+            Kind::Flag => format!("write {name} = true or {name} = false"),
+            _ => format!("write it like {name} = {}", self.form()),
+        }
     }
 
     /// A value that could be written: the default where that tells anything.

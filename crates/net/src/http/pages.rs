@@ -19,7 +19,7 @@ pub(super) const TEXTS: Setting = Setting::new(
     "Texts for the pages that are shown when something goes wrong, each behind its status, such as `\"404 There is nothing here.\"`.",
 );
 
-const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto;padding:0 1rem;color-scheme:light dark}";
+const STYLE: &str = ":root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto;padding:0 1rem}";
 
 const HTML: &str = "text/html; charset=utf-8";
 

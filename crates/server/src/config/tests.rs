@@ -114,7 +114,7 @@ fn a_wrong_type_shows_the_right_form() {
 error[E0013]: `tls.require_c2s`: expected `true` or `false`, found a string
   ┌ /etc/metronome/metronome.toml:3:15
  3│ require_c2s = \"yes\"
-  │               ^^^^^ write it like require_c2s = true";
+  │               ^^^^^ write require_c2s = true or require_c2s = false";
     assert_eq!(shown_below_domain("[tls]\nrequire_c2s = \"yes\"\n"), message);
 }
 

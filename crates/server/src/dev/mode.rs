@@ -80,7 +80,7 @@ pub fn welcome(data: &Path, running: &Running) -> String {
         "\n  Connect any XMPP client as {} or {} with the password `{PASSWORD}`:\n    \
          STARTTLS {}, direct TLS {}\n    \
          in the browser: {}\n    \
-         certificate authority to trust: {}\n  Data: {}\n  Control: metronomectl --socket {} status\n\n",
+         certificate authority to trust: {}\n  Data: {}\n  Control: {} --socket {} status\n\n",
         ACCOUNTS[0],
         ACCOUNTS[1],
         addresses.first().map_or("-", String::as_str),
@@ -88,6 +88,18 @@ pub fn welcome(data: &Path, running: &Running) -> String {
         web,
         folder.join("ca.pem").display(),
         folder.display(),
+        program("metronomectl"),
         running.control.display(),
     )
+}
+
+/// What to type for one of our programs: its name if that is enough, or else where it is, beside this one.
+pub fn program(name: &str) -> String {
+    let Ok(path) = std::env::current_exe().map(|own| own.with_file_name(name)) else { return name.to_owned() };
+    let searched = std::env::var_os("PATH").unwrap_or_default();
+    if !path.exists() || std::env::split_paths(&searched).any(|folder| path.parent() == Some(&folder)) {
+        return name.to_owned();
+    }
+    let below = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    below.unwrap_or(path).display().to_string()
 }
