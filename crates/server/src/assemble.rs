@@ -73,10 +73,10 @@ pub async fn start(process: Process) -> anyhow::Result<Running> {
 
     // Ports first: a second server on this machine should not get as far as the first one's data.
     let of_control = |why| anyhow::anyhow!("{}", unfit::control(&configuration, &why));
-    let listeners = Listeners::bind(values).or_else(|taken| match control::is_free(values) {
+    let listeners = Listeners::bind(values).map_err(|taken| match control::is_free(values) {
         // Whose data these are has mostly the ports as well: other ports would not help.
-        Err(in_use @ ControlError::InUse(_)) => Err(of_control(in_use)),
-        _ => Err(taken.into()),
+        Err(in_use @ ControlError::InUse(_)) => of_control(in_use),
+        _ => taken.into(),
     })?;
     let control = ControlSocket::open(values).map_err(of_control)?;
 
